@@ -1,0 +1,2 @@
+//! Scrimp.
+fn main() {}

@@ -1,0 +1,30 @@
+//! What a call, a price and a record *are*, and every policy's decision about them.
+//!
+//! Nothing here reads a clock, a file, a socket, the environment or a random source: time is an
+//! argument, randomness is a hash of the call's recorded seed. So the code that decides live is the
+//! code that replays, and both can be tested to the last decision.
+
+pub mod call;
+pub mod experiment;
+pub mod flight;
+pub mod hash;
+pub mod histogram;
+pub mod money;
+pub mod policy;
+pub mod prefix;
+pub mod price;
+pub mod record;
+pub mod time;
+pub mod usage;
+
+pub use call::{Block, Call, CallId, Caller, Delivery, Dialect, Digest, Parameters, Role, Ttl};
+pub use experiment::{JournalEntry, UnitTotals};
+pub use flight::{Command, Event, Flight, Op};
+pub use histogram::Histogram;
+pub use money::{Rate, Usd};
+pub use policy::{Memory, Policies, Share, State};
+pub use prefix::{NodeId, PrefixTree};
+pub use price::{CacheRules, Catalog, PriceRow, Tier};
+pub use record::{Attempt, Ending, Entry, Fault, Record, Refusal, Trail};
+pub use time::{Span, Time};
+pub use usage::{Metering, Usage, UsageState};

@@ -1,0 +1,242 @@
+//! Prompt caching: which blocks of a prompt the provider is asked to keep.
+//!
+//! A mark costs when its prefix is written (a write is dearer than plain input) and saves whenever
+//! the prefix is read again before it expires. What a model charges, how short a prefix may be, how
+//! many marks it takes and how far back it looks are data ([`CacheRules`]), never constants here.
+//!
+//! The client's own marks are kept unless the rule says to replace them: who places marks knows the
+//! prompt better than a fixed rule does.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Arm, Scope, Share, State};
+use crate::call::{Block, Call, Dialect, Role, Ttl};
+use crate::price::{CacheKind, CacheRules};
+
+/// A rule for the placement of marks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptCache {
+    /// Which calls it is about.
+    pub scope: Scope,
+    /// What it may do.
+    pub state: State,
+    /// Where marks go.
+    pub strategy: Strategy,
+    /// Which life they ask for.
+    pub ttl: Ttl,
+    /// The share of units that it acts on.
+    pub share: Share,
+    /// Names the experiment: assignments of different experiments are independent. The number in
+    /// the journal, or 0 for a rule written by hand.
+    pub experiment: u64,
+    /// What happens to marks that the client placed.
+    pub client_marks: ClientMarks,
+}
+
+/// Where marks go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// Nowhere, and the client's are removed: the call without caching.
+    None,
+    /// Only where the client put them.
+    Client,
+    /// After the tools and system instructions.
+    System,
+    /// At the end, so that the next turn reads this one; a second mark bridges the provider's
+    /// look-back where this turn added more blocks than that.
+    Tail,
+}
+
+/// What happens to marks that the client placed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientMarks {
+    /// They stay, and the rule stands down for calls that have any.
+    Keep,
+    /// They are removed and the rule's are set. For replays, and for users who ask for it.
+    Replace,
+}
+
+/// A mark on a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// Index of the block in the prompt.
+    pub block: u32,
+    /// The life asked for.
+    pub ttl: Ttl,
+}
+
+/// A change to a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Edit {
+    /// Put a mark on a block.
+    SetMark(Mark),
+    /// Take the client's mark off a block.
+    RemoveMark {
+        /// Index of the block in the prompt.
+        block: u32,
+    },
+    /// Take the client's request-level cache options away.
+    RemoveCacheOptions,
+    /// Ask for explicit caching only: nothing is written beyond the marks (`OpenAI` from GPT-5.6).
+    ExplicitOnly,
+    /// The life of entries that the provider writes by itself (`OpenAI` from GPT-5.6).
+    ImplicitTtl(Ttl),
+}
+
+/// Why a rule leaves a call alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoodDown {
+    /// The model has no prompt cache, or its rules are not known.
+    NoCache,
+    /// The provider caches by itself and takes no marks.
+    Automatic,
+    /// The client placed marks of its own.
+    ClientMarks,
+    /// The prompt is shorter than the model's minimum, by estimate.
+    TooShort,
+    /// No block can carry a mark.
+    NothingToMark,
+    /// The rule stopped by itself: treated calls were refused more often.
+    Stopped,
+}
+
+/// What the policy decided for one call. Recorded whole, so that a replay can be compared with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    /// The experiment that decided.
+    pub experiment: u64,
+    /// The state that the rule was in.
+    pub state: State,
+    /// On which side the call's unit is.
+    pub arm: Arm,
+    /// The unit.
+    pub unit: u64,
+    /// The changes. Made only if `state` is on and `arm` treated.
+    pub edits: Vec<Edit>,
+    /// Why there are none, if there are none.
+    pub stood_down: Option<StoodDown>,
+}
+
+/// The rule that decides about `call`, if any does.
+pub fn rule_for<'a>(rules: &'a [PromptCache], call: &Call) -> Option<&'a PromptCache> {
+    rules.iter().find(|rule| rule.scope.covers(call)).filter(|rule| rule.state != State::Off)
+}
+
+impl PromptCache {
+    /// Decides about `call`, whose model has these cache rules.
+    pub fn place(&self, call: &Call, cache: Option<&CacheRules>, is_stopped: bool) -> Placement {
+        let unit = call.unit();
+        let decided = match is_stopped {
+            true => Err(StoodDown::Stopped),
+            false => self.edits(call, cache),
+        };
+        let (edits, stood_down) = match decided {
+            Ok(edits) => (edits, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        let (experiment, state) = (self.experiment, self.state);
+        Placement {
+            experiment,
+            state,
+            arm: self.share.arm(unit, experiment),
+            unit,
+            edits,
+            stood_down,
+        }
+    }
+
+    fn edits(&self, call: &Call, cache: Option<&CacheRules>) -> Result<Vec<Edit>, StoodDown> {
+        let cache = cache.filter(|_| call.dialect != Dialect::Other).ok_or(StoodDown::NoCache)?;
+        if self.strategy == Strategy::Client {
+            return Ok(Vec::new());
+        }
+        let has_marks = call.parameters.client_cache_options
+            || call.prompt.iter().any(|block| block.mark.is_some());
+        if has_marks && self.client_marks == ClientMarks::Keep {
+            return Err(StoodDown::ClientMarks);
+        }
+        let ttl = if cache.long.is_some() { self.ttl } else { Ttl::Short };
+        let set = match cache.kind {
+            CacheKind::Automatic => return Err(StoodDown::Automatic),
+            CacheKind::Breakpoints => self.breakpoints(call, cache, ttl)?,
+            CacheKind::Marked => self.marks(call, cache, ttl)?,
+        };
+        Ok(removals(call).chain(set).collect())
+    }
+
+    /// For providers that cache nothing without a mark.
+    fn marks(&self, call: &Call, cache: &CacheRules, ttl: Ttl) -> Result<Vec<Edit>, StoodDown> {
+        let blocks = match self.strategy {
+            Strategy::None | Strategy::Client => return Ok(Vec::new()),
+            Strategy::System => vec![end_of_head(call, cache)?],
+            Strategy::Tail => tail(call, cache)?,
+        };
+        Ok(blocks.into_iter().map(|block| Edit::SetMark(Mark { block, ttl })).collect())
+    }
+
+    /// For providers that mark the end by themselves.
+    fn breakpoints(
+        &self,
+        call: &Call,
+        cache: &CacheRules,
+        ttl: Ttl,
+    ) -> Result<Vec<Edit>, StoodDown> {
+        match self.strategy {
+            Strategy::None | Strategy::Client => Ok(vec![Edit::ExplicitOnly]),
+            Strategy::System => {
+                let mark = Mark { block: end_of_head(call, cache)?, ttl };
+                Ok(vec![Edit::ExplicitOnly, Edit::SetMark(mark)])
+            }
+            Strategy::Tail => Ok(vec![Edit::ImplicitTtl(ttl)]),
+        }
+    }
+}
+
+/// Takes the client's own marks away.
+fn removals(call: &Call) -> impl Iterator<Item = Edit> {
+    let options = call.parameters.client_cache_options.then_some(Edit::RemoveCacheOptions);
+    let marked = call.prompt.iter().enumerate().filter(|(_, block)| block.mark.is_some());
+    options.into_iter().chain(marked.map(|(at, _)| Edit::RemoveMark { block: index(at) }))
+}
+
+fn end_of_head(call: &Call, cache: &CacheRules) -> Result<u32, StoodDown> {
+    last_markable(&call.prompt[..call.head_blocks()], cache)
+}
+
+/// The last markable block. Where this turn added more blocks than the provider looks back over,
+/// also one from which the previous turn's end is still in sight, so that the chain does not break.
+fn tail(call: &Call, cache: &CacheRules) -> Result<Vec<u32>, StoodDown> {
+    let last = last_markable(&call.prompt, cache)?;
+    let bridge = cache.look_back.filter(|_| 1 < cache.marks).and_then(|look_back| {
+        // One block less than the limit: whether it counts the marked block itself is not said.
+        let in_sight = previous_end(&call.prompt)? + (look_back as usize).saturating_sub(1);
+        let bridge = last_markable(call.prompt.get(..=in_sight)?, cache).ok()?;
+        (bridge < last).then_some(bridge)
+    });
+    Ok(bridge.into_iter().chain([last]).collect())
+}
+
+/// Index of the last block before the model's last words: the end of the previous request.
+fn previous_end(prompt: &[Block]) -> Option<usize> {
+    let last_words = prompt.iter().rposition(|block| block.role == Role::Assistant)?;
+    prompt[..last_words].iter().rposition(|block| block.role != Role::Assistant)
+}
+
+fn last_markable(prompt: &[Block], cache: &CacheRules) -> Result<u32, StoodDown> {
+    let last = prompt.iter().rposition(|block| block.markable).ok_or(StoodDown::NothingToMark)?;
+    let tokens: u64 = prompt[..=last].iter().map(|block| u64::from(block.tokens)).sum();
+    // The estimate may be off by a factor: only what is certainly too short is left alone. A mark on
+    // what the provider finds too short does nothing and costs nothing.
+    match tokens * 2 < cache.min_tokens {
+        true => Err(StoodDown::TooShort),
+        false => Ok(index(last)),
+    }
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
