@@ -40,9 +40,9 @@ pub struct CallId(pub u128);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ttl {
-    /// Anthropic 5 minutes, `OpenAI` 30 minutes.
+    /// Anthropic 5 minutes, OpenAI 30 minutes.
     Short,
-    /// Anthropic 1 hour, `OpenAI` 12 hours.
+    /// Anthropic 1 hour, OpenAI 12 hours.
     Long,
 }
 
@@ -144,7 +144,7 @@ pub struct Parameters {
     /// The client asked for usage in its stream (`stream_options.include_usage`).
     pub usage_in_stream: bool,
     /// The client set the request-level cache options of its dialect (Anthropic top-level
-    /// `cache_control`, `OpenAI` `prompt_cache_options`).
+    /// `cache_control`, OpenAI `prompt_cache_options`).
     pub client_cache_options: bool,
     /// Keyed digest over every other field of the body that can change the answer.
     pub digest: Digest,
@@ -221,8 +221,8 @@ impl Call {
 impl Digest {
     /// The first eight bytes, for hash tables and assignments.
     pub fn word(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_le_bytes([a, b, c, d, e, f, g, h])
+        let (word, _) = self.0.split_first_chunk().expect("sixteen bytes hold eight");
+        u64::from_le_bytes(*word)
     }
 }
 
@@ -303,12 +303,10 @@ impl Serialize for Digest {
 
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Digest, D::Error> {
-        match deserializer.is_human_readable() {
-            false => Ok(Digest(<[u8; 16]>::deserialize(deserializer)?)),
-            true => {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
+        if !deserializer.is_human_readable() {
+            return Ok(Digest(<[u8; 16]>::deserialize(deserializer)?));
         }
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }

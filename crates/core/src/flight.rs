@@ -321,8 +321,9 @@ impl Flight {
             let mut guard = memory.guard.lock().expect("no step panics");
             guard.see(placement.experiment, placement.arm, status);
         }
-        self.cancel_others(Some(op), out);
+        // The client first: ending the loser may wait behind its first byte.
         out.push(Command::Relay { op });
+        self.cancel_others(Some(op), out);
     }
 
     fn cancel_others(&self, kept: Option<Op>, out: &mut Vec<Command>) {
@@ -397,7 +398,7 @@ impl Flight {
                 .requests
                 .iter()
                 .map(|r| r.attempt.metering)
-                .fold(None, together)
+                .reduce(together)
                 .unwrap_or(Metering::UNKNOWN),
             call: self.call.clone(),
             placement: self.placement.take(),
@@ -429,16 +430,18 @@ fn metering_of(seen: Metering, status: Option<u16>, fault: Option<Fault>) -> Met
 }
 
 /// Usage of several attempts: known as well as the least known of them.
-fn together(sum: Option<Metering>, next: Metering) -> Option<Metering> {
-    let Some(mut sum) = sum else { return Some(next) };
-    sum.usage += next.usage;
-    sum.suspect |= next.suspect;
+fn together(sum: Metering, next: Metering) -> Metering {
     let rank = |state| match state {
         UsageState::Measured => 0,
         UsageState::Partial => 1,
         UsageState::Estimated => 2,
         UsageState::Unknown => 3,
     };
-    sum.state = if rank(sum.state) < rank(next.state) { next.state } else { sum.state };
-    Some(sum)
+    let state = if rank(sum.state) < rank(next.state) { next.state } else { sum.state };
+    let mut usage = sum.usage;
+    usage += next.usage;
+    Metering { usage, state, suspect: sum.suspect | next.suspect }
 }
+
+#[cfg(test)]
+mod tests;

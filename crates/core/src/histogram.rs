@@ -153,40 +153,50 @@ fn read_varint(bytes: &mut &[u8]) -> Option<u128> {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "ranks and lengths of a test are small"
+)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     proptest! {
-        #[test]
-        fn a_quantile_is_within_its_error_of_the_exact_one(
-            mut nanos in prop::collection::vec(1_i64..100_000_000_000, 1..300), q in 0.0_f64..1.0
-        ) {
-            let mut histogram = Histogram::default();
-            nanos.iter().for_each(|n| histogram.add(Span::from_nanos(*n)));
-            nanos.sort_unstable();
-            let rank = ((nanos.len() as f64 * q).ceil() as usize).clamp(1, nanos.len());
-            let (exact, got) = (nanos[rank - 1] as f64, histogram.quantile(q).unwrap().nanos() as f64);
-            prop_assert!((got / exact - 1.0).abs() <= 0.0111 || (got - exact).abs() <= 1.0, "{} {}", got, exact);
-        }
-
-        #[test]
-        fn merging_is_counting_together_and_bytes_keep_everything(
-            a in prop::collection::vec(-5_i64..1_000_000_000, 0..50),
-            b in prop::collection::vec(0_i64..1_000_000_000, 0..50),
-        ) {
-            let of = |values: &[i64]| {
+            #[test]
+            fn a_quantile_is_within_its_error_of_the_exact_one(
+                mut nanos in prop::collection::vec(1_i64..100_000_000_000, 1..300), q in 0.0_f64..1.0
+            ) {
                 let mut histogram = Histogram::default();
-                values.iter().for_each(|n| histogram.add(Span::from_nanos(*n)));
-                histogram
-            };
-            let mut merged = of(&a);
-            merged.merge(&of(&b));
-            let together = of(&a.iter().chain(&b).copied().collect::<Vec<_>>());
-            prop_assert_eq!(&merged, &together);
-            prop_assert_eq!(Histogram::from_bytes(&together.to_bytes()), Some(together));
-        }
+                for n in &nanos {
+     histogram.add(Span::from_nanos(*n));
     }
+                nanos.sort_unstable();
+                let rank = ((nanos.len() as f64 * q).ceil() as usize).clamp(1, nanos.len());
+                let (exact, got) = (nanos[rank - 1] as f64, histogram.quantile(q).unwrap().nanos() as f64);
+                prop_assert!((got / exact - 1.0).abs() <= 0.0111 || (got - exact).abs() <= 1.0, "{} {}", got, exact);
+            }
+
+            #[test]
+            fn merging_is_counting_together_and_bytes_keep_everything(
+                a in prop::collection::vec(-5_i64..1_000_000_000, 0..50),
+                b in prop::collection::vec(0_i64..1_000_000_000, 0..50),
+            ) {
+                let of = |values: &[i64]| {
+                    let mut histogram = Histogram::default();
+                    for n in values {
+     histogram.add(Span::from_nanos(*n));
+    }
+                    histogram
+                };
+                let mut merged = of(&a);
+                merged.merge(&of(&b));
+                let together = of(&a.iter().chain(&b).copied().collect::<Vec<_>>());
+                prop_assert_eq!(&merged, &together);
+                prop_assert_eq!(Histogram::from_bytes(&together.to_bytes()), Some(together));
+            }
+        }
 
     #[test]
     fn nothing_counted_is_nothing_known() {

@@ -63,6 +63,7 @@ impl Usd {
         Usd { pico: (dollars * PICO_PER_USD as f64).round() as i128 }
     }
 
+    #[must_use]
     /// This amount scaled by `numerator / denominator`, rounded half to even.
     pub fn scaled(self, numerator: u64, denominator: u64) -> Usd {
         let product = self.pico.saturating_mul(i128::from(numerator));
@@ -80,7 +81,7 @@ impl Rate {
         if mantissa == 0 {
             return Rate::ZERO;
         }
-        while rate.scale > 0 && rate.mantissa % 10 == 0 {
+        while rate.scale > 0 && rate.mantissa.is_multiple_of(10) {
             rate.mantissa /= 10;
             rate.scale -= 1;
         }

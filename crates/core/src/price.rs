@@ -108,9 +108,9 @@ pub enum CacheKind {
     /// The caller marks blocks; only marked prefixes are written (Anthropic).
     Marked,
     /// One implicit breakpoint at the end, explicit ones beside it; writes are billed
-    /// (`OpenAI` from GPT-5.6 on).
+    /// (OpenAI from GPT-5.6 on).
     Breakpoints,
-    /// The provider decides; nothing to mark and no write fee (`OpenAI` before GPT-5.6).
+    /// The provider decides; nothing to mark and no write fee (OpenAI before GPT-5.6).
     Automatic,
 }
 

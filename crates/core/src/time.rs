@@ -57,6 +57,7 @@ impl Time {
         self.nanos.div_euclid(NANOS_PER_SECOND)
     }
 
+    #[must_use]
     /// The start of the bucket of `width` that this time lies in. Buckets are aligned to the epoch.
     pub const fn floor(self, width: Span) -> Time {
         Time { nanos: self.nanos.div_euclid(width.nanos) * width.nanos }

@@ -80,9 +80,9 @@ pub enum Edit {
     },
     /// Take the client's request-level cache options away.
     RemoveCacheOptions,
-    /// Ask for explicit caching only: nothing is written beyond the marks (`OpenAI` from GPT-5.6).
+    /// Ask for explicit caching only: nothing is written beyond the marks (OpenAI from GPT-5.6).
     ExplicitOnly,
-    /// The life of entries that the provider writes by itself (`OpenAI` from GPT-5.6).
+    /// The life of entries that the provider writes by itself (OpenAI from GPT-5.6).
     ImplicitTtl(Ttl),
 }
 
@@ -240,3 +240,6 @@ fn last_markable(prompt: &[Block], cache: &CacheRules) -> Result<u32, StoodDown>
 fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests;
