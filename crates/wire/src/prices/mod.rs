@@ -1,0 +1,1 @@
+//! Prices: from published lists to a catalogue.
