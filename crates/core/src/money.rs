@@ -4,6 +4,7 @@
 //! because some published rates are no whole number of pico-dollars; each line of a bill is
 //! multiplied out exactly and rounded once, half to even.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
@@ -12,6 +13,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const PICO_DIGITS: u32 = 12;
+/// No published rate has more decimal places than this many; one that has is a mistake.
+const FINEST_RATE: u8 = 30;
 const PICO_PER_USD: i128 = 1_000_000_000_000;
 
 /// An amount of money in pico-dollars (10⁻¹² US dollars). May be negative: a saving, a refund.
@@ -90,7 +93,7 @@ impl Rate {
 
     /// What `tokens` cost: exact, then rounded once to pico-dollars, half to even.
     pub fn times(self, tokens: u64) -> Usd {
-        let product = i128::from(self.mantissa) * i128::from(tokens);
+        let product = i128::from(self.mantissa).saturating_mul(i128::from(tokens));
         let scale = u32::from(self.scale);
         if scale <= PICO_DIGITS {
             return Usd { pico: product.saturating_mul(10_i128.pow(PICO_DIGITS - scale)) };
@@ -98,14 +101,37 @@ impl Rate {
         Usd { pico: div_half_even(product, 10_i128.pow(scale - PICO_DIGITS)) }
     }
 
-    /// This rate times `permille` / 1000, exact (a multiplier such as 1.1 for a region).
-    /// Keeps the rate as it is in the unreachable case that the product overflows.
+    /// This rate times `permille` / 1000 (a multiplier such as 1.1 for a region). Exact as long as
+    /// the product has at most 19 digits; a longer one is rounded half to even.
     #[must_use]
     pub fn times_permille(self, permille: u32) -> Rate {
-        match self.mantissa.checked_mul(u64::from(permille)) {
-            Some(mantissa) => Rate::new(mantissa, self.scale + 3),
-            None => self,
+        let mut mantissa = i128::from(self.mantissa) * i128::from(permille);
+        let mut scale = self.scale + 3;
+        while i128::from(u64::MAX) < mantissa {
+            mantissa = div_half_even(mantissa, 10);
+            scale = scale.saturating_sub(1);
         }
+        Rate::new(u64::try_from(mantissa).expect("just made to fit"), scale)
+    }
+
+    /// This rate times `numerator` / `denominator`, where that is a decimal that fits; otherwise
+    /// `None`: a rate is never rounded.
+    pub fn times_ratio(self, numerator: Rate, denominator: Rate) -> Option<Rate> {
+        let divisor = u128::from(denominator.mantissa);
+        let mut product = u128::from(self.mantissa) * u128::from(numerator.mantissa);
+        let mut scale = i32::from(self.scale) + i32::from(numerator.scale);
+        scale -= i32::from(denominator.scale);
+        while product.checked_rem(divisor)? != 0 || scale < 0 {
+            product = product.checked_mul(10)?;
+            scale += 1;
+        }
+        let mut quotient = product / divisor;
+        while 0 < scale && quotient % 10 == 0 {
+            quotient /= 10;
+            scale -= 1;
+        }
+        let scale = u8::try_from(scale).ok().filter(|scale| *scale <= FINEST_RATE)?;
+        Some(Rate::new(u64::try_from(quotient).ok()?, scale))
     }
 
     /// Dollars per token, for statistics and ratios.
@@ -130,9 +156,9 @@ fn div_half_even(dividend: i128, divisor: i128) -> i128 {
     let quotient = dividend.div_euclid(divisor);
     let remainder = dividend.rem_euclid(divisor);
     match (remainder * 2).cmp(&divisor) {
-        std::cmp::Ordering::Less => quotient,
-        std::cmp::Ordering::Greater => quotient + 1,
-        std::cmp::Ordering::Equal => quotient + (quotient & 1),
+        Ordering::Less => quotient,
+        Ordering::Greater => quotient + 1,
+        Ordering::Equal => quotient + (quotient & 1),
     }
 }
 
@@ -168,6 +194,24 @@ fn parse_decimal(text: &str) -> Option<(bool, u128, i32)> {
     (-40..=40).contains(&scale).then_some((negative, digits.parse().ok()?, scale))
 }
 
+impl Ord for Rate {
+    fn cmp(&self, other: &Rate) -> Ordering {
+        // Both in units of the finer one. A product too large for 128 bits is the larger rate.
+        let scale = self.scale.max(other.scale);
+        let units = |rate: &Rate| {
+            let shift = 10_u128.checked_pow(u32::from(scale - rate.scale));
+            shift.and_then(|shift| shift.checked_mul(u128::from(rate.mantissa)))
+        };
+        units(self).unwrap_or(u128::MAX).cmp(&units(other).unwrap_or(u128::MAX))
+    }
+}
+
+impl PartialOrd for Rate {
+    fn partial_cmp(&self, other: &Rate) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
 impl FromStr for Rate {
     type Err = NotAnAmount;
     fn from_str(text: &str) -> Result<Rate, NotAnAmount> {
@@ -185,7 +229,8 @@ impl FromStr for Rate {
             scale -= 1;
         }
         let mantissa = u64::try_from(mantissa).map_err(|_| refuse())?;
-        Ok(Rate::new(mantissa, u8::try_from(scale).map_err(|_| refuse())?))
+        let scale = u8::try_from(scale).ok().filter(|scale| *scale <= FINEST_RATE);
+        Ok(Rate::new(mantissa, scale.ok_or_else(refuse)?))
     }
 }
 
@@ -325,6 +370,33 @@ mod tests {
             assert!(text.parse::<Rate>().is_err(), "{text}");
         }
         assert!("-1e-6".parse::<Rate>().is_err(), "nobody is paid for sending tokens");
+    }
+
+    #[test]
+    fn a_rate_too_fine_to_print_is_refused_and_a_product_too_long_is_rounded() {
+        assert!("1e-31".parse::<Rate>().is_err());
+        let longest = Rate::new(u64::MAX, 30);
+        assert_eq!(longest.times_permille(2_000).to_string(), "0.00000000003689348814741910323");
+        assert_eq!(longest.times(u64::MAX).pico(), i128::MAX / 10_i128.pow(18) + 1, "saturates");
+    }
+
+    #[test]
+    fn a_ratio_of_rates_is_exact_or_refused() {
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        let half = |text| rate(text).times_ratio(rate("1.5e-6"), rate("3e-6"));
+        assert_eq!(half("6e-6"), Some(rate("3e-6")));
+        assert_eq!(half("3.75e-6"), Some(rate("1.875e-6")));
+        assert_eq!(rate("1e-6").times_ratio(rate("1e-6"), rate("3e-6")), None, "a third");
+        assert_eq!(rate("1e-6").times_ratio(rate("1e-6"), Rate::ZERO), None);
+        assert_eq!(Rate::ZERO.times_ratio(rate("1e-6"), rate("3e-6")), Some(Rate::ZERO));
+    }
+
+    #[test]
+    fn rates_compare_by_value_at_any_scale() {
+        let rate = |text: &str| text.parse::<Rate>().unwrap();
+        assert!(rate("2.5e-7") < rate("1e-6"));
+        assert!(rate("1e-30") < rate("1000000000"));
+        assert_eq!(rate("1.0e-6").cmp(&rate("0.000001")), Ordering::Equal);
     }
 
     #[test]
