@@ -232,6 +232,7 @@ impl Flight {
             Event::HungUp => {
                 if self.ending.is_none() {
                     self.ending = Some(Ending::Abandoned);
+                    self.timing.hung_up = Some(now.since(self.call.arrived));
                 }
                 self.cancel_others(None, out);
             }

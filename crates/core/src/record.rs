@@ -70,6 +70,9 @@ pub struct Timing {
     pub first_content: Option<Span>,
     /// The last piece of content came.
     pub last_content: Option<Span>,
+    /// The client hung up. A replay needs the moment itself: cancelling takes its own time after it.
+    #[serde(default)]
+    pub hung_up: Option<Span>,
     /// The call was over. Known of every call that went through the gateway; some logs lack it.
     pub ended: Option<Span>,
     /// Time spent in the gateway rather than waiting for the provider or the client.
