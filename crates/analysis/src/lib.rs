@@ -1,1 +1,7 @@
-//! To be written.
+//! What records tell: replay under other policies, and proof of what a policy saved.
+//!
+//! Takes records from an iterator and opens no file. The replay runs the very code that decides
+//! live; what a provider would have answered comes from a [`replay::World`], and each figure says
+//! which of the two it rests on.
+
+pub mod replay;
