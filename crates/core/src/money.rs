@@ -79,7 +79,7 @@ impl Rate {
     pub const ZERO: Rate = Rate { mantissa: 0, scale: 0 };
 
     /// `mantissa` × 10^−`scale` dollars per token.
-    pub fn new(mantissa: u64, scale: u8) -> Rate {
+    pub const fn new(mantissa: u64, scale: u8) -> Rate {
         let mut rate = Rate { mantissa, scale };
         if mantissa == 0 {
             return Rate::ZERO;
@@ -277,7 +277,10 @@ impl fmt::Display for Rate {
 
 impl Serialize for Usd {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match serializer.is_human_readable() {
+            true => serializer.collect_str(self),
+            false => self.pico.serialize(serializer),
+        }
     }
 }
 
@@ -289,6 +292,9 @@ impl Serialize for Rate {
 
 impl<'de> Deserialize<'de> for Usd {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Usd, D::Error> {
+        if !deserializer.is_human_readable() {
+            return i128::deserialize(deserializer).map(Usd::from_pico);
+        }
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
     }
