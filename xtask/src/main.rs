@@ -1,2 +1,52 @@
-//! Chores.
-fn main() {}
+//! The project's own chores. `cargo xtask` lists them.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    reason = "chores print what they measured"
+)]
+
+mod bench;
+mod clients;
+mod process;
+mod steps;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+/// A chore: its name, what it does, and the function that does it.
+struct Chore {
+    name: &'static str,
+    does: &'static str,
+    run: fn(&[String]) -> anyhow::Result<()>,
+}
+
+/// Every chore. A new one is a new file and a line here.
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "test",
+        does: "everything that must hold, installing what it needs",
+        run: test::run,
+    },
+    Chore { name: "tidy", does: "arrows between crates, sizes, module docs", run: tidy::run },
+    Chore { name: "bench", does: "benchmarks: gateway, replay, store, memory", run: bench::run },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let chore = arguments.first().and_then(|name| CHORES.iter().find(|chore| chore.name == name));
+    let Some(chore) = chore else {
+        for chore in CHORES {
+            eprintln!("cargo xtask {:8} {}", chore.name, chore.does);
+        }
+        return ExitCode::from(2);
+    };
+    match (chore.run)(&arguments[1..]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -87,7 +87,89 @@ fn seen(state: UsageState) -> Outcome {
     Outcome { metering: Metering { usage, state, suspect: false }, ..Outcome::nothing() }
 }
 
-/// A driver in miniature: a calendar of events, a provider that follows a script per request.
+/// A driver in miniature: a calendar of events, and a provider that follows a script per request.
+struct Driver<'a> {
+    scripts: &'a [Script],
+    /// Events by millisecond; at equal times in the order in which they were planned.
+    agenda: BTreeMap<(i64, usize), Event>,
+    open: BTreeMap<Op, Script>,
+    planned: usize,
+    sent: usize,
+    lines: Vec<String>,
+    records: Vec<Record>,
+}
+
+impl Driver<'_> {
+    fn plan(&mut self, at: i64, event: Event) {
+        self.planned += 1;
+        self.agenda.insert((at, self.planned), event);
+    }
+
+    /// Whether an event still means something: its request may have been cancelled meanwhile.
+    fn is_current(&mut self, event: &Event) -> bool {
+        match event {
+            Event::Opened { op, .. } => self.open.contains_key(op),
+            Event::Closed { op, .. } | Event::Failed { op, .. } => self.open.remove(op).is_some(),
+            Event::Arrived | Event::Cancelled { .. } | Event::Woke { .. } | Event::HungUp => true,
+        }
+    }
+
+    fn carry_out(&mut self, command: Command, now: i64, start: Time) {
+        match command {
+            Command::Send { op, .. } => self.send(op, now),
+            Command::Relay { op } => self.relay(op, now),
+            Command::Cancel { op } => {
+                self.lines.push(format!("{now} cancel {}", op.0));
+                if self.open.remove(&op).is_some() {
+                    let outcome = seen(UsageState::Partial);
+                    self.plan(now + 1, Event::Cancelled { op, outcome });
+                }
+            }
+            Command::Wake { op, at } => {
+                self.plan(at.since(start).nanos() / 1_000_000, Event::Woke { op });
+            }
+            Command::Finish(record) => {
+                let cost = record.cost.map_or("unknown".to_owned(), |cost| cost.to_string());
+                self.lines.push(format!("{now} finish {:?} ${cost}", record.ending));
+                self.records.push(*record);
+            }
+        }
+    }
+
+    fn send(&mut self, op: Op, now: i64) {
+        self.lines.push(format!("{now} send {}", op.0));
+        let script = self.scripts.get(self.sent).copied().unwrap_or(Script::Hangs);
+        self.sent += 1;
+        self.open.insert(op, script);
+        match script {
+            Script::Answers { head, status, .. } => {
+                self.plan(now + head, Event::Opened { op, status });
+            }
+            Script::Breaks { head, .. } => self.plan(now + head, Event::Opened { op, status: 200 }),
+            Script::Fails { at, fault } => {
+                let outcome = Outcome::nothing();
+                self.plan(now + at, Event::Failed { op, fault, outcome });
+            }
+            Script::Hangs => {}
+        }
+    }
+
+    fn relay(&mut self, op: Op, now: i64) {
+        self.lines.push(format!("{now} relay {}", op.0));
+        match self.open[&op] {
+            Script::Answers { end, .. } => {
+                let outcome = seen(UsageState::Measured);
+                self.plan(now + end, Event::Closed { op, outcome });
+            }
+            Script::Breaks { at, .. } => {
+                let (fault, outcome) = (Fault::BrokenBody, seen(UsageState::Partial));
+                self.plan(now + at, Event::Failed { op, fault, outcome });
+            }
+            Script::Fails { .. } | Script::Hangs => unreachable!("it never opened"),
+        }
+    }
+}
+
 /// Returns what the flight did, a line each, and its records.
 fn fly(
     hedge: Option<i64>,
@@ -97,84 +179,30 @@ fn fly(
     let (call, policies, memory) = (call(), policies(hedge), Memory::default());
     let start = call.arrived;
     let mut flight = Flight::new(call);
-    let mut agenda: BTreeMap<(i64, u64), Event> = BTreeMap::new();
-    let mut open: BTreeMap<Op, Script> = BTreeMap::new();
-    let (mut sequence, mut sent, mut lines, mut records) = (0, 0, Vec::new(), Vec::new());
-    let mut plan = |agenda: &mut BTreeMap<_, _>, at: i64, event: Event| {
-        sequence += 1;
-        agenda.insert((at, sequence), event);
+    let mut driver = Driver {
+        scripts,
+        agenda: BTreeMap::new(),
+        open: BTreeMap::new(),
+        planned: 0,
+        sent: 0,
+        lines: Vec::new(),
+        records: Vec::new(),
     };
-    plan(&mut agenda, 0, Event::Arrived);
+    driver.plan(0, Event::Arrived);
     if let Some(at) = hangs_up {
-        plan(&mut agenda, at, Event::HungUp);
+        driver.plan(at, Event::HungUp);
     }
-    while let Some(((now, _), event)) = agenda.pop_first() {
-        if let Event::Closed { op, .. } | Event::Failed { op, .. } | Event::Opened { op, .. } =
-            &event
-            && !open.contains_key(op)
-        {
+    while let Some(((now, _), event)) = driver.agenda.pop_first() {
+        if !driver.is_current(&event) {
             continue;
-        }
-        if let Event::Closed { op, .. } | Event::Failed { op, .. } = &event {
-            open.remove(op);
         }
         let mut commands = Vec::new();
         flight.step(event, start + Span::from_millis(now), &policies, &memory, &mut commands);
         for command in commands {
-            match command {
-                Command::Send { op, .. } => {
-                    lines.push(format!("{now} send {}", op.0));
-                    let script = scripts.get(sent).copied().unwrap_or(Script::Hangs);
-                    sent += 1;
-                    open.insert(op, script);
-                    match script {
-                        Script::Answers { head, status, .. } => {
-                            plan(&mut agenda, now + head, Event::Opened { op, status });
-                        }
-                        Script::Breaks { head, .. } => {
-                            plan(&mut agenda, now + head, Event::Opened { op, status: 200 });
-                        }
-                        Script::Fails { at, fault } => {
-                            let outcome = Outcome::nothing();
-                            plan(&mut agenda, now + at, Event::Failed { op, fault, outcome });
-                        }
-                        Script::Hangs => {}
-                    }
-                }
-                Command::Relay { op } => {
-                    lines.push(format!("{now} relay {}", op.0));
-                    match open[&op] {
-                        Script::Answers { end, .. } => {
-                            let outcome = seen(UsageState::Measured);
-                            plan(&mut agenda, now + end, Event::Closed { op, outcome });
-                        }
-                        Script::Breaks { at, .. } => {
-                            let (fault, outcome) = (Fault::BrokenBody, seen(UsageState::Partial));
-                            plan(&mut agenda, now + at, Event::Failed { op, fault, outcome });
-                        }
-                        Script::Fails { .. } | Script::Hangs => unreachable!("never opened"),
-                    }
-                }
-                Command::Cancel { op } => {
-                    lines.push(format!("{now} cancel {}", op.0));
-                    if open.remove(&op).is_some() {
-                        let outcome = seen(UsageState::Partial);
-                        plan(&mut agenda, now + 1, Event::Cancelled { op, outcome });
-                    }
-                }
-                Command::Wake { op, at } => {
-                    let at = at.since(start).nanos() / 1_000_000;
-                    plan(&mut agenda, at, Event::Woke { op });
-                }
-                Command::Finish(record) => {
-                    let cost = record.cost.map_or("unknown".to_owned(), |cost| cost.to_string());
-                    lines.push(format!("{now} finish {:?} ${cost}", record.ending));
-                    records.push(*record);
-                }
-            }
+            driver.carry_out(command, now, start);
         }
     }
-    (lines, records)
+    (driver.lines, driver.records)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "snapshots read best inline")]

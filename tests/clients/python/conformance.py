@@ -1,0 +1,250 @@
+"""The official SDKs, direct and through the gateway: the same results.
+
+usage: conformance.py --upstream sim|llama|aimock --direct URL --through URL --model M [--claude M]
+
+Every scenario runs twice, against the upstream itself and through the gateway in front of it, with
+keys of its own for each run so that provider-side caches start cold both times. What the SDK hands
+to its user must be equal; only ids, times and counters of the run are left out.
+"""
+
+import argparse
+import json
+import sys
+
+import anthropic
+import openai
+
+LEFT_OUT = {"id", "created", "created_at", "system_fingerprint", "request_id", "_request_id", "timings", "signature"}
+PIXEL = ("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+TOOL = {"name": "weather", "description": "The weather in a city", "schema": {
+    "type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}}
+LONG = "You answer questions about the handbook. " + "Section: every request is answered politely and briefly. " * 900
+
+SCENARIOS = []
+
+
+def scenario(*upstreams):
+    def add(function):
+        SCENARIOS.append((function, set(upstreams)))
+        return function
+    return add
+
+
+def plain(value):
+    """What a user sees of an SDK's object, without ids and times."""
+    if hasattr(value, "model_dump"):
+        value = value.model_dump()
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items() if k not in LEFT_OUT}
+    if isinstance(value, list):
+        return [plain(v) for v in value]
+    return value
+
+
+class Run:
+    def __init__(self, base, name, arguments):
+        self.model, self.claude = arguments.model, arguments.claude
+        self.openai = openai.OpenAI(base_url=base + "/v1", api_key=f"sk-{name}", max_retries=2, timeout=60)
+        self.anthropic = anthropic.Anthropic(base_url=base, api_key=f"sk-ant-{name}", max_retries=2, timeout=60)
+
+    def chat(self, **more):
+        more.setdefault("messages", [{"role": "user", "content": "Say hello to the reader."}])
+        return self.openai.chat.completions.create(model=self.model, temperature=0, seed=7, max_tokens=40, **more)
+
+    def message(self, **more):
+        more.setdefault("messages", [{"role": "user", "content": "Say hello to the reader."}])
+        more.setdefault("max_tokens", 40)
+        more.setdefault("temperature", 0)
+        return self.anthropic.messages.create(model=self.claude, **more)
+
+
+@scenario("sim", "llama", "aimock")
+def chat(run):
+    return plain(run.chat())
+
+
+@scenario("sim", "llama", "aimock")
+def chat_stream_without_usage(run):
+    chunks = [plain(chunk) for chunk in run.chat(stream=True)]
+    assert chunks, "a stream has chunks"
+    assert all(chunk["choices"] for chunk in chunks), "nobody asked for a usage chunk"
+    return joined(chunks)
+
+
+@scenario("sim", "llama")
+def chat_stream_with_usage(run):
+    chunks = [plain(chunk) for chunk in run.chat(stream=True, stream_options={"include_usage": True})]
+    assert chunks[-1]["usage"], "the usage that was asked for arrives"
+    return joined(chunks)
+
+
+def joined(chunks):
+    text = "".join((c["delta"].get("content") or "") for k in chunks for c in k["choices"])
+    finish = [c["finish_reason"] for k in chunks for c in k["choices"] if c["finish_reason"]]
+    return {"text": text, "finish": finish, "usage": [k["usage"] for k in chunks if k.get("usage")]}
+
+
+@scenario("sim", "llama")
+def chat_tools(run):
+    tool = {"type": "function", "function": {
+        "name": TOOL["name"], "description": TOOL["description"], "parameters": TOOL["schema"]}}
+    return plain(run.chat(tools=[tool], messages=[{"role": "user", "content": "Weather in Oslo?"}]))
+
+
+@scenario("sim")
+def chat_tools_stream(run):
+    tool = {"type": "function", "function": {
+        "name": TOOL["name"], "description": TOOL["description"], "parameters": TOOL["schema"]}}
+    return [plain(chunk) for chunk in run.chat(stream=True, tools=[tool])]
+
+
+@scenario("sim")
+def chat_image(run):
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + PIXEL}}
+    content = [{"type": "text", "text": "What is this?"}, image]
+    return plain(run.chat(messages=[{"role": "user", "content": content}]))
+
+
+@scenario("sim")
+def chat_cached(run):
+    messages = [{"role": "system", "content": LONG}, {"role": "user", "content": "One."}]
+    return [plain(run.chat(messages=messages).usage) for _ in range(2)]
+
+
+@scenario("sim", "llama")
+def chat_unknown_field_and_header_survive(run):
+    raw = run.openai.chat.completions.with_raw_response.create(
+        model=run.model, temperature=0, seed=7, max_tokens=5,
+        messages=[{"role": "user", "content": "Grüße, 世界 \u0000 \ud83d\ude00"}],
+        extra_body={"x_unknown": {"deep": [1, 2.50, None]}}, extra_headers={"x-unknown": "kept"})
+    return {"status": raw.http_response.status_code, "type": raw.headers.get("content-type"), "body": plain(raw.parse())}
+
+
+@scenario("sim", "llama")
+def chat_bad_request(run):
+    return raised(lambda: run.chat(messages="not a list"))
+
+
+@scenario("sim")
+def models(run):
+    return sorted(model.id for model in run.openai.models.list())
+
+
+@scenario("sim")
+def retries_after_429_and_500(run):
+    results = []
+    for fault in ("429", "500", "503", "529"):
+        client = run.openai.with_options(max_retries=0)
+        results.append(raised(lambda: client.chat.completions.create(
+            model=run.model, messages=[{"role": "user", "content": "hi"}], extra_headers={"x-sim-fault": fault})))
+        client = run.anthropic.with_options(max_retries=0)
+        results.append(raised(lambda: client.messages.create(
+            model=run.claude, max_tokens=5, messages=[{"role": "user", "content": "hi"}],
+            extra_headers={"x-sim-fault": fault})))
+    return results
+
+
+@scenario("sim")
+def broken_streams(run):
+    results = []
+    for fault in ("midreset", "midclose", "nodone", "miderr", "midjson", "bytewise", "crlf", "comments", "multiline"):
+        results.append([fault, seen(lambda: [
+            c for chunk in run.openai.chat.completions.create(
+                model=run.model, stream=True, messages=[{"role": "user", "content": "hi"}],
+                extra_headers={"x-sim-fault": fault})
+            for c in plain(chunk)["choices"]])])
+        results.append([fault, seen(lambda: [plain(event) for event in run.anthropic.messages.create(
+            model=run.claude, max_tokens=20, stream=True, messages=[{"role": "user", "content": "hi"}],
+            extra_headers={"x-sim-fault": fault})])])
+    return results
+
+
+@scenario("sim", "llama", "aimock")
+def message(run):
+    return plain(run.message())
+
+
+@scenario("sim", "llama", "aimock")
+def message_stream(run):
+    with run.anthropic.messages.stream(
+            model=run.claude, max_tokens=40, temperature=0, messages=[{"role": "user", "content": "Say hello to the reader."}]) as stream:
+        events = [event.type for event in stream]
+        return {"events": events, "final": plain(stream.get_final_message())}
+
+
+@scenario("sim")
+def message_tools(run):
+    tool = {"name": TOOL["name"], "description": TOOL["description"], "input_schema": TOOL["schema"]}
+    return plain(run.message(tools=[tool], messages=[{"role": "user", "content": "Weather in Oslo?"}]))
+
+
+@scenario("sim")
+def message_prompt_cache(run):
+    """Written once, read once: the provider's own counts arrive, with both lives."""
+    results = []
+    for ttl in ("5m", "1h"):
+        system = [{"type": "text", "text": LONG + ttl, "cache_control": {"type": "ephemeral", "ttl": ttl}}]
+        usages = [plain(run.message(system=system).usage) for _ in range(2)]
+        assert usages[0]["cache_creation_input_tokens"] > 0, usages
+        assert usages[1]["cache_read_input_tokens"] == usages[0]["cache_creation_input_tokens"], usages
+        results.append(usages)
+    return results
+
+
+@scenario("sim")
+def message_count_tokens(run):
+    return plain(run.anthropic.messages.count_tokens(
+        model=run.claude, messages=[{"role": "user", "content": "How many?"}]))
+
+
+@scenario("sim")
+def message_too_many_marks(run):
+    mark = {"type": "ephemeral"}
+    content = [{"type": "text", "text": f"part {n}", "cache_control": mark} for n in range(5)]
+    return raised(lambda: run.message(messages=[{"role": "user", "content": content}]))
+
+
+@scenario("sim")
+def message_bad_request(run):
+    return raised(lambda: run.message(messages=[]))
+
+
+def raised(function):
+    try:
+        return {"no error": plain(function())}
+    except (openai.APIError, anthropic.APIError) as error:
+        body = plain(getattr(error, "body", None))
+        return {"raised": type(error).__name__, "status": getattr(error, "status_code", None), "body": body}
+
+
+def seen(function):
+    try:
+        return {"seen": function()}
+    except Exception as error:  # noqa: BLE001 - whatever a user would see
+        return {"raised": type(error).__name__}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("upstream", "direct", "through", "model"):
+        parser.add_argument("--" + name, required=True)
+    parser.add_argument("--claude", default="claude-opus-4-5")
+    arguments = parser.parse_args()
+    passed, failed = 0, 0
+    for function, upstreams in SCENARIOS:
+        if arguments.upstream not in upstreams:
+            continue
+        try:
+            direct = function(Run(arguments.direct, function.__name__ + "-direct", arguments))
+            through = function(Run(arguments.through, function.__name__ + "-through", arguments))
+            assert direct == through, "direct: %s\nthrough: %s" % tuple(
+                json.dumps(v, indent=1, default=str)[:3000] for v in (direct, through))
+            passed += 1
+        except Exception as error:  # noqa: BLE001 - counted, shown, and fails the run
+            failed += 1
+            print(f"FAILED python {arguments.upstream} {function.__name__}: {type(error).__name__}: {error}")
+    print(f"python-{arguments.upstream}: {passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+main()

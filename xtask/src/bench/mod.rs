@@ -1,0 +1,63 @@
+//! Benchmarks. Machines are shared and noisy, so each figure is a ratio against a reference in the
+//! same run, with its spread; nothing here can fail by noise, and none of it is part of the tests.
+
+mod client;
+mod gateway;
+
+use anyhow::{Result, bail};
+
+use crate::steps;
+
+/// A benchmark: its name, what it measures, and the function that runs it.
+type Bench = (&'static str, &'static str, fn(&[String]) -> Result<()>);
+
+const BENCHES: &[Bench] = &[
+    (
+        "gateway",
+        "calls with a 1 kB body against nginx: throughput and processor time",
+        gateway::calls,
+    ),
+    ("stream", "time to the first byte of a stream against nginx", gateway::streams),
+    ("prompt", "what a 400 kB prompt adds to a call, against nginx", gateway::long_prompts),
+    ("memory", "resident memory idle, under load, and for each open stream", gateway::memory),
+    ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
+    ("wire", "reading requests and metering streams", wire),
+    ("store", "every screen's query over N million records (default 10)", store),
+];
+
+/// `cargo xtask bench NAME`
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let name = arguments.first().map(String::as_str);
+    let Some((_, _, bench)) = BENCHES.iter().find(|(known, ..)| Some(*known) == name) else {
+        let list: Vec<_> =
+            BENCHES.iter().map(|(name, what, _)| format!("  {name:8} {what}")).collect();
+        bail!("name a benchmark:\n{}", list.join("\n"));
+    };
+    bench(&arguments[1..])
+}
+
+fn example(package: &str, name: &str, arguments: &[String]) -> Result<()> {
+    let mut command = steps::command("cargo", &["run", "--release", "-q", "-p", package]);
+    steps::run(command.args(["--example", name, "--"]).args(arguments))
+}
+
+fn replay(arguments: &[String]) -> Result<()> {
+    example("scrimp-analysis", "replay_speed", &[])?;
+    if arguments.is_empty() {
+        return Ok(());
+    }
+    let mut command = steps::command(gateway::binary()?, &["whatif"]);
+    let modes = "none,system:short,system:long,tail:short,tail:long,bound";
+    let started = std::time::Instant::now();
+    steps::run(command.args(arguments).args(["--prompt-cache", modes]))?;
+    println!("whatif: {:.2} s from start to end", started.elapsed().as_secs_f64());
+    Ok(())
+}
+
+fn wire(arguments: &[String]) -> Result<()> {
+    example("scrimp-wire", "read_speed", arguments)
+}
+
+fn store(arguments: &[String]) -> Result<()> {
+    example("scrimp-store", "ten_million", arguments)
+}

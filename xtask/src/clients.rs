@@ -1,0 +1,166 @@
+//! Real clients against the real binary: the official SDKs for Python and Node, Claude Code, and a
+//! browser; in front of the simulated providers and of two upstreams that nobody here wrote, a
+//! llama.cpp server and aimock. Each runs direct and through the gateway; the results must be equal.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process::Server;
+use crate::steps::{self, command, need, root, target};
+
+/// What the clients need, installed once under `target/`.
+struct Clients {
+    python: PathBuf,
+    node: PathBuf,
+    scrimp: PathBuf,
+    folder: PathBuf,
+}
+
+/// An upstream, and the gateway in front of it.
+struct Rig {
+    name: &'static str,
+    model: &'static str,
+    upstream: Server,
+    gateway: Server,
+}
+
+/// `cargo xtask test clients`
+pub(crate) fn run() -> Result<()> {
+    let clients = Clients::install()?;
+    let mut failures = Vec::new();
+    for start in [Clients::sim, Clients::llama, Clients::aimock] {
+        let rig = start(&clients)?;
+        failures.extend(clients.conformance(&rig));
+        if rig.name == "sim" {
+            failures.extend(clients.claude_code(&rig).err().map(|error| error.to_string()));
+        }
+    }
+    match failures.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", failures.join("; ")),
+    }
+}
+
+/// `cargo xtask test browser`
+pub(crate) fn browser() -> Result<()> {
+    need("chromium", "chromium")?;
+    let web = |arguments: &[&str]| {
+        let mut node = command("node", arguments);
+        steps::run(node.current_dir(root().join("web")))
+    };
+    web(&["tests/browser.mjs"])?;
+    let clients = Clients { python: PathBuf::new(), ..Clients::build()? };
+    let rig = clients.sim()?;
+    // A little traffic first, so that the screens have something to show.
+    clients.traffic(&rig)?;
+    web(&["tests/browser.mjs", "--url", &format!("http://{}", rig.gateway.address)])
+}
+
+impl Clients {
+    fn build() -> Result<Clients> {
+        steps::run(&mut command("cargo", &["build", "--quiet", "-p", "scrimp"]))?;
+        let folder = target().join("clients");
+        std::fs::create_dir_all(&folder)?;
+        let node = root().join("tests/clients/node");
+        let scrimp = target().join("debug/scrimp");
+        Ok(Clients { python: folder.join("venv/bin/python"), node, scrimp, folder })
+    }
+
+    fn install() -> Result<Clients> {
+        let clients = Clients::build()?;
+        let requirements = root().join("tests/clients/python/requirements.txt");
+        let wanted = std::fs::read_to_string(&requirements)?;
+        let stamp = clients.folder.join("venv/requirements.txt");
+        if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
+            need("python3", "python3")?;
+            let venv = clients.folder.join("venv");
+            steps::run(command("python3", &["-m", "venv", "--clear"]).arg(&venv))
+                .context("python3 needs its venv module (Debian: python3-venv)")?;
+            let mut pip = command(&clients.python, &["-m", "pip", "install", "--quiet", "-r"]);
+            steps::run(pip.arg(&requirements))?;
+            std::fs::write(&stamp, &wanted)?;
+        }
+        let mut npm = command("npm", &["ci", "--loglevel=error"]);
+        steps::run(npm.current_dir(&clients.node))?;
+        Ok(clients)
+    }
+
+    fn sim(&self) -> Result<Rig> {
+        let sim = command(&self.scrimp, &["sim", "--listen", "127.0.0.1:0", "--fast"]);
+        self.rig("sim", "gpt-5.6-sol", Server::start(sim)?)
+    }
+
+    fn llama(&self) -> Result<Rig> {
+        let mut llama = command(&self.python, &["tests/clients/python/llama.py"]);
+        llama.arg(&self.folder);
+        self.rig("llama", "tiny-random", Server::start(llama)?)
+    }
+
+    fn aimock(&self) -> Result<Rig> {
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut aimock = command("node", &["node_modules/@copilotkit/aimock/dist/cli.js"]);
+        aimock.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-f", "../aimock/fixtures.json"]);
+        aimock.current_dir(&self.node);
+        self.rig("aimock", "gpt-4o", Server::start_at(aimock, &format!("127.0.0.1:{port}"))?)
+    }
+
+    fn rig(&self, name: &'static str, model: &'static str, upstream: Server) -> Result<Rig> {
+        let data = self.folder.join(format!("store-{name}"));
+        drop(std::fs::remove_dir_all(&data));
+        let config = self.folder.join(format!("{name}.toml"));
+        let base = &upstream.address;
+        std::fs::write(
+            &config,
+            format!(
+                "[providers.openai]\nbase_url = \"http://{base}\"\n\
+                 [providers.anthropic]\nbase_url = \"http://{base}\"\n"
+            ),
+        )?;
+        let mut serve = command(&self.scrimp, &["serve", "--listen", "127.0.0.1:0"]);
+        serve.arg("--config").arg(&config).arg("--data").arg(&data);
+        Ok(Rig { name, model, gateway: Server::start(serve)?, upstream })
+    }
+
+    /// Both SDKs over one upstream; what failed.
+    fn conformance(&self, rig: &Rig) -> Vec<String> {
+        let python = (self.python.as_path(), "tests/clients/python/conformance.py");
+        let node = (Path::new("node"), "tests/clients/node/conformance.mjs");
+        let run = |(program, script): (&Path, &str)| {
+            let mut client = command(program, &[script, "--upstream", rig.name]);
+            client.arg("--direct").arg(format!("http://{}", rig.upstream.address));
+            client.arg("--through").arg(format!("http://{}", rig.gateway.address));
+            steps::run(client.args(["--model", rig.model]))
+        };
+        [python, node]
+            .into_iter()
+            .filter_map(|client| run(client).err())
+            .map(|e| e.to_string())
+            .collect()
+    }
+
+    /// Claude Code as a command-line client: it must end well and report what the provider billed.
+    fn claude_code(&self, rig: &Rig) -> Result<()> {
+        let home = self.folder.join("home");
+        std::fs::create_dir_all(&home)?;
+        let package = self.node.join("node_modules/@anthropic-ai/claude-code");
+        steps::run(command("node", &["install.cjs"]).current_dir(&package))?;
+        let mut claude = command(package.join("bin/claude.exe"), &["-p", "say hello"]);
+        claude.args(["--model", "claude-opus-4-5", "--output-format", "json"]);
+        claude.env("HOME", &home).env("ANTHROPIC_API_KEY", "sk-ant-claude-code");
+        claude.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("IS_SANDBOX", "1");
+        claude.env("ANTHROPIC_BASE_URL", format!("http://{}", rig.gateway.address));
+        let printed = steps::output(claude.stdin(std::process::Stdio::null()))?;
+        let answer: serde_json::Value = serde_json::from_str(printed.trim())?;
+        if answer["is_error"] != false || answer["usage"]["output_tokens"].as_u64() < Some(1) {
+            bail!("Claude Code through the gateway: {printed}");
+        }
+        eprintln!("claude-code: 1 passed, 0 failed");
+        Ok(())
+    }
+
+    fn traffic(&self, rig: &Rig) -> Result<()> {
+        let mut play = command(&self.scrimp, &["sim", "--play", "support-chat", "--calls", "40"]);
+        steps::run(play.arg("--against").arg(format!("http://{}", rig.gateway.address)))
+    }
+}

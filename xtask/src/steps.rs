@@ -1,0 +1,86 @@
+//! Running commands, and finding or installing what they need.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The repository.
+pub(crate) fn root() -> PathBuf {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().expect("xtask lies in the repository").to_path_buf()
+}
+
+/// Where builds go.
+pub(crate) fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// A command that runs in the repository.
+pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).current_dir(root());
+    command
+}
+
+/// Runs a command to its end; an exit code other than 0 is an error that names the command.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let shown = shown(command);
+    let status = command.status().with_context(|| format!("`{shown}` could not be started"))?;
+    match status.success() {
+        true => Ok(()),
+        false => bail!("`{shown}` ended with {status}"),
+    }
+}
+
+/// Runs a command and returns what it printed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let shown = shown(command);
+    let output = command.output().with_context(|| format!("`{shown}` could not be started"))?;
+    match output.status.success() {
+        true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        false => bail!(
+            "`{shown}` ended with {}\n{}",
+            output.status,
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+}
+
+/// Whether a program can be started.
+pub(crate) fn has(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+}
+
+/// Makes sure that `program` is there, installing Debian's `package` if it may; otherwise says
+/// exactly what is missing.
+pub(crate) fn need(program: &str, package: &str) -> Result<()> {
+    if has(program) {
+        return Ok(());
+    }
+    let hint = format!("`{program}` is missing: install the package `{package}`");
+    if !has("apt-get") {
+        bail!("{hint} with your system's package manager");
+    }
+    eprintln!("installing {package} for `{program}`");
+    let as_root =
+        if has("sudo") && !is_root() { vec!["sudo", "-n", "apt-get"] } else { vec!["apt-get"] };
+    let apt = |arguments: &[&str]| {
+        let mut command = command(as_root[0], &as_root[1..]);
+        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive");
+        output(&mut command)
+    };
+    apt(&["update", "-qq"]).context(hint.clone())?;
+    apt(&["install", "-qq", "-y", "--no-install-recommends", package]).context(hint)?;
+    Ok(())
+}
+
+fn is_root() -> bool {
+    output(&mut command("id", &["-u"])).is_ok_and(|id| id.trim() == "0")
+}
+
+fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
