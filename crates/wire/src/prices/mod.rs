@@ -1,1 +1,30 @@
 //! Prices: from published lists to a catalogue.
+//!
+//! A chore turns `LiteLLM`'s price map into a compact snapshot that ships with the product
+//! ([`from_litellm`], [`write`]); [`snapshot`] loads it, [`overlay`] puts a user's own prices on
+//! top, [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`;
+//! what a list leaves out is filled in here, once (`card`), and what cannot be true is held back
+//! (`doubt`).
+
+mod cache_rules;
+mod card;
+mod diff;
+mod doubt;
+mod litellm;
+mod provider;
+mod report;
+mod snapshot;
+
+pub use diff::{Diff, diff};
+pub use litellm::from_litellm;
+pub use report::{Doubt, Held, Report};
+pub use snapshot::{NotASnapshot, parse, snapshot, write};
+
+use scrimp_core::money::Rate;
+
+/// A multiplier such as `1.1` in thousandths.
+fn multiplier(text: &str) -> Option<u32> {
+    let thousandths = Rate::new(1_000, 0);
+    let scaled = text.parse::<Rate>().ok()?.times_ratio(thousandths, Rate::new(1, 0))?;
+    scaled.to_string().parse().ok().filter(|permille| (1..=100_000).contains(permille))
+}

@@ -1,0 +1,264 @@
+//! The shipped price list: one line per model, in a text that diffs well and loads in milliseconds.
+//!
+//! ```text
+//! @anthropic
+//! claude-opus-5 i=5 o=25 r=.5 w=6.25 l=10 | batch*.5 | us*1.1 | cache=claude/512
+//! ```
+//!
+//! Rates are dollars per million tokens. A card that is a multiple of the standard card at the same
+//! context length is written as that multiple, which is how the vendors state it; one that is not
+//! stands out with rates of its own.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use scrimp_core::money::Rate;
+use scrimp_core::price::{Card, Catalog, Class, PriceRow, Tier};
+use scrimp_core::time::Time;
+
+use super::cache_rules;
+use super::card::{CLASSES, Sparse};
+use super::multiplier;
+
+/// The letter of each class, in the order of [`CLASSES`].
+const LETTERS: [char; 9] = ['i', 'r', 'w', 'l', 'a', 'p', 'o', 't', 'v'];
+
+const TIERS: [(Tier, &str); 5] = [
+    (Tier::Standard, ""),
+    (Tier::Batch, "batch"),
+    (Tier::Flex, "flex"),
+    (Tier::Priority, "priority"),
+    (Tier::Ultrafast, "ultrafast"),
+];
+
+const HEADER: &str = "\
+# Prices of language models, made by `cargo xtask prices` from LiteLLM's price map
+# (model_prices_and_context_window.json, MIT licence, Copyright 2023 Berri AI). Do not edit:
+# own prices go into an overlay. See docs/prices.md.
+# Dollars per million tokens: i input, r cache read, w short cache write, l long cache write,
+# a audio input, p image input, o output, t reasoning, v audio output.
+# `batch*.5`: the standard card at the same length, times that. `>200k`: for requests whose whole
+# input is longer. `cache=family/shortest prefix that is cached`.
+";
+
+/// A snapshot that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} of the price snapshot: {what}")]
+pub struct NotASnapshot {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub what: &'static str,
+}
+
+/// The prices that ship with the product.
+pub fn snapshot() -> Catalog {
+    parse(include_str!("../../data/prices.txt")).expect("the shipped snapshot is tested")
+}
+
+/// Writes `rows`, taken on the day `taken` (`2026-11-23`) from `source`, as a snapshot.
+/// Rows must be sorted by provider; validity dates are not written, a snapshot is of one day.
+pub fn write(rows: &[PriceRow], taken: &str, source: &str) -> String {
+    let mut text = format!("{HEADER}taken {taken}\nsource {source}\n");
+    let mut provider = "";
+    for row in rows {
+        if row.provider.as_ref() != provider {
+            provider = &row.provider;
+            write_to(&mut text, format_args!("@{provider}\n"));
+        }
+        write_row(&mut text, row);
+    }
+    text
+}
+
+fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.write_fmt(arguments).expect("a string takes everything");
+}
+
+fn write_row(text: &mut String, row: &PriceRow) {
+    text.push_str(&row.model);
+    for (n, card) in row.cards.iter().enumerate() {
+        if 0 < n {
+            let (_, tier) = TIERS.iter().find(|(tier, _)| *tier == card.tier).expect("all tiers");
+            write_to(text, format_args!(" | {tier}"));
+            if 0 < card.above {
+                write_to(text, format_args!(">{}k", card.above / 1_000));
+            }
+        }
+        match multiple(row, card) {
+            Some(factor) => write_to(text, format_args!("*{}", short(factor.to_string()))),
+            None => write_rates(text, card),
+        }
+    }
+    let multipliers = [("fast", row.fast_permille), ("us", row.us_permille), ("eu", row.eu_permille)];
+    for (name, permille) in multipliers {
+        if let Some(permille) = permille {
+            let factor = Rate::new(permille.into(), 3).to_string();
+            write_to(text, format_args!(" | {name}*{}", short(factor)));
+        }
+    }
+    if let Some(rules) = row.cache {
+        let family = cache_rules::family_of(&row.provider, &row.model).name;
+        write_to(text, format_args!(" | cache={family}/{}", rules.min_tokens));
+    }
+    text.push('\n');
+}
+
+fn write_rates(text: &mut String, card: &Card) {
+    let sparse = Sparse::of(&card.rates);
+    for (class, letter) in CLASSES.into_iter().zip(LETTERS) {
+        if let Some(rate) = sparse.get(class) {
+            write_to(text, format_args!(" {letter}={}", short(rate.per_million())));
+        }
+    }
+}
+
+/// What the standard card at the same length must be multiplied by to give `card`, if that is short.
+fn multiple(row: &PriceRow, card: &Card) -> Option<Rate> {
+    let standard = standard_at(&row.cards, card)?;
+    let one = Rate::new(1, 0);
+    let factor = one.times_ratio(card.rates.input, standard.get(Class::Uncached)?)?;
+    let exact = standard.times_ratio(factor, one)? == Sparse::of(&card.rates);
+    (exact && factor.to_string().len() < 7).then_some(factor)
+}
+
+fn standard_at(cards: &[Card], card: &Card) -> Option<Sparse> {
+    let same = |other: &&Card| other.tier == Tier::Standard && other.above == card.above;
+    let standard = cards.iter().find(same).filter(|_| card.tier != Tier::Standard)?;
+    Some(Sparse::of(&standard.rates))
+}
+
+/// `.5` for `0.5`.
+fn short(mut decimal: String) -> String {
+    if decimal.starts_with("0.") {
+        decimal.remove(0);
+    }
+    decimal
+}
+
+/// Reads a snapshot.
+pub fn parse(text: &str) -> Result<Catalog, NotASnapshot> {
+    let mut catalog = Catalog::new();
+    let mut provider: Arc<str> = "".into();
+    for (n, line) in text.lines().enumerate() {
+        let fail = |what| NotASnapshot { line: n + 1, what };
+        match line.as_bytes().first() {
+            None | Some(b'#') => (),
+            Some(b'@') => provider = line[1..].into(),
+            _ if provider.is_empty() => match line.strip_prefix("taken ") {
+                Some(day) => catalog.taken = Some(midnight(day).ok_or(fail("no date"))?),
+                None => (),
+            },
+            _ => catalog.add(read_row(&provider, line).map_err(fail)?),
+        }
+    }
+    Ok(catalog)
+}
+
+/// The start of `day` (`2026-11-23`) in UTC.
+pub(super) fn midnight(day: &str) -> Option<Time> {
+    let date: jiff::civil::Date = day.parse().ok()?;
+    let start = date.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Time::from_secs(start.timestamp().as_second()))
+}
+
+fn read_row(provider: &Arc<str>, line: &str) -> Result<PriceRow, &'static str> {
+    let (model, rest) = line.split_once(' ').ok_or("no rates")?;
+    let mut row = PriceRow {
+        provider: provider.clone(),
+        model: model.into(),
+        from: None,
+        until: None,
+        cards: Vec::new(),
+        fast_permille: None,
+        us_permille: None,
+        eu_permille: None,
+        cache: None,
+    };
+    for part in rest.split(" | ") {
+        read_part(&mut row, part)?;
+    }
+    if row.cards.first().is_none_or(|card| card.tier != Tier::Standard || card.above != 0) {
+        return Err("the first card is not the standard one");
+    }
+    Ok(row)
+}
+
+fn read_part(row: &mut PriceRow, part: &str) -> Result<(), &'static str> {
+    if let Some(cache) = part.strip_prefix("cache=") {
+        let (family, min_tokens) = cache.split_once('/').ok_or("no minimum")?;
+        let family = cache_rules::named(family).ok_or("an unknown cache family")?;
+        let rates = &row.cards.first().ok_or("no rates")?.rates;
+        row.cache = Some(family.of(min_tokens.parse().map_err(|_| "no minimum")?, rates));
+        return Ok(());
+    }
+    if let Some((name, factor)) = part.split_once('*') {
+        let permille = || multiplier(factor).map(Some).ok_or("no multiplier");
+        match name {
+            "fast" => row.fast_permille = permille()?,
+            "us" => row.us_permille = permille()?,
+            "eu" => row.eu_permille = permille()?,
+            _ => row.cards.push(read_multiple(&row.cards, name, factor)?),
+        }
+        return Ok(());
+    }
+    let (head, rates) = part.split_at(if row.cards.is_empty() { 0 } else { part.find(' ').ok_or("no rates")? });
+    let (tier, above) = read_head(head)?;
+    row.cards.push(read_card(tier, above, rates)?);
+    Ok(())
+}
+
+fn read_head(head: &str) -> Result<(Tier, u64), &'static str> {
+    let (tier, above) = match head.split_once('>') {
+        None => (head, 0),
+        Some((tier, above)) => {
+            let thousands = above.strip_suffix('k').and_then(|above| above.parse::<u64>().ok());
+            (tier, thousands.and_then(|k| k.checked_mul(1_000)).ok_or("no length")?)
+        }
+    };
+    let (tier, _) = TIERS.iter().find(|(_, name)| *name == tier).ok_or("an unknown tier")?;
+    Ok((*tier, above))
+}
+
+fn read_multiple(cards: &[Card], head: &str, factor: &str) -> Result<Card, &'static str> {
+    let (tier, above) = read_head(head)?;
+    let factor = read_decimal(factor).ok_or("no multiplier")?;
+    let like = |card: &&Card| card.tier == Tier::Standard && card.above == above;
+    let standard = Sparse::of(&cards.iter().find(like).ok_or("a multiple of nothing")?.rates);
+    let scaled = standard.times_ratio(factor, Rate::new(1, 0)).and_then(|card| card.rates());
+    Ok(Card { tier, above, rates: scaled.ok_or("a multiple that does not fit")? })
+}
+
+fn read_card(tier: Tier, above: u64, text: &str) -> Result<Card, &'static str> {
+    let mut card = Sparse::default();
+    for field in text.split(' ').filter(|field| !field.is_empty()) {
+        let (letter, decimal) = field.split_once('=').ok_or("a rate without `=`")?;
+        let known = |l: &char| letter.len() == 1 && letter.starts_with(*l);
+        let position = LETTERS.iter().position(|l| known(&l)).ok_or("an unknown class")?;
+        card.set(CLASSES[position], Some(per_token(decimal).ok_or("a rate that is no number")?));
+    }
+    Ok(Card { tier, above, rates: card.rates().ok_or("no rate for input or output")? })
+}
+
+/// Dollars per token from dollars per million.
+fn per_token(per_million: &str) -> Option<Rate> {
+    let (mantissa, scale) = digits(per_million)?;
+    Some(Rate::new(mantissa, scale + 6))
+}
+
+fn read_decimal(text: &str) -> Option<Rate> {
+    digits(text).map(|(mantissa, scale)| Rate::new(mantissa, scale))
+}
+
+/// A plain decimal's digits and how many of them stand after the point. Without an allocation:
+/// there are twenty thousand of them in a snapshot.
+fn digits(text: &str) -> Option<(u64, u8)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let mut mantissa: u64 = 0;
+    for byte in whole.bytes().chain(fraction.bytes()) {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        mantissa = mantissa.checked_mul(10)?.checked_add(digit)?;
+    }
+    let scale = u8::try_from(fraction.len()).ok().filter(|scale| *scale <= 24)?;
+    Some((mantissa, scale))
+}
