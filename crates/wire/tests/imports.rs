@@ -1,0 +1,172 @@
+//! Every log format against a sample of our own making.
+
+use std::fs;
+use std::path::PathBuf;
+
+use expect_test::{Expect, expect};
+use scrimp_core::{Entry, Time, UsageState};
+use scrimp_wire::import::{self, IMPORTS, Reading, Source};
+
+/// The sample of a format, whatever its extension.
+fn sample(format: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let mut paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let path = paths.find(|path| path.file_stem().is_some_and(|stem| stem == format));
+    fs::read(path.unwrap_or_else(|| panic!("no sample for the format `{format}`"))).unwrap()
+}
+
+fn read(bytes: &[u8]) -> Reading {
+    let source = Source { name: "sample", start: Time::from_secs(1_790_000_000), assumed: None };
+    (import::recognise(bytes).unwrap().read)(bytes, &source)
+}
+
+fn line(entry: &Entry) -> String {
+    let record = &entry.record;
+    let usage = &record.metering.usage;
+    let usage = match record.metering.state {
+        UsageState::Unknown if record.metering.suspect => "suspect".to_owned(),
+        UsageState::Unknown => "unknown".to_owned(),
+        _ => format!(
+            "in {}+{}r+{}s+{}l out {}",
+            usage.uncached,
+            usage.cache_read,
+            usage.cache_write_short,
+            usage.cache_write_long,
+            usage.total_output()
+        ),
+    };
+    let trail = entry.trail.as_ref().map(|trail| {
+        let ends = trail.ends.iter().map(|end| format!("{}@{}", end.tokens, end.symbols));
+        ends.collect::<Vec<_>>().join(" ")
+    });
+    format!(
+        "{} {} {}: {usage}; took {}; trail {}; {:?}\n",
+        record.call.arrived.millis(),
+        record.call.operation,
+        record.call.model,
+        record.timing.ended.map_or("?".to_owned(), |took| took.to_string()),
+        trail.unwrap_or_else(|| "none".to_owned()),
+        record.ending,
+    )
+}
+
+fn check(bytes: &[u8], expected: &Expect) {
+    let reading = read(bytes);
+    let mut text: String = reading.entries.iter().map(line).collect();
+    text.extend(reading.skipped.iter().map(|skipped| format!("skipped {skipped}\n")));
+    expected.assert_eq(&text);
+}
+
+#[test]
+fn every_format_has_a_sample_that_only_it_fits() {
+    for import in IMPORTS {
+        let bytes = sample(import.name);
+        let fitting: Vec<_> = IMPORTS.iter().filter(|other| (other.fits)(&bytes).is_ok()).collect();
+        let names: Vec<_> = fitting.iter().map(|import| import.name).collect();
+        assert_eq!(names, [import.name]);
+        assert!(!read(&bytes).entries.is_empty(), "{}", import.name);
+    }
+}
+
+#[test]
+fn coding_agent_sessions() {
+    check(
+        &sample("agent-session"),
+        &expect![[r#"
+        1790000000000 coding-agent claude-opus-4-5-20251101: in 700+0r+0s+0l out 40; took 4.5s; trail 200@3 330@5 700@10; Answered { status: 200, finish: Some("tool_use") }
+        1790000009000 coding-agent claude-opus-4-5-20251101: in 900+0r+0s+0l out 0; took ?; trail 200@3 330@5 900@14; Truncated { status: 200 }
+        1790000012500 coding-agent claude-opus-4-5-20251101: in 905+0r+0s+0l out 120; took 6.2s; trail 200@3 330@5 905@14; Answered { status: 200, finish: Some("end_turn") }
+        1790000030000 coding-agent/Explore claude-haiku-4-5-20251001: in 260+0r+0s+0l out 30; took 2.0s; trail 70@1 130@2 260@4; Answered { status: 200, finish: Some("tool_use") }
+        1790000035000 coding-agent/Explore claude-haiku-4-5-20251001: in 300+0r+0s+0l out 25; took 2.5s; trail 70@1 130@2 300@4; Answered { status: 200, finish: Some("end_turn") }
+    "#]],
+    );
+}
+
+#[test]
+fn mooncake_traces() {
+    check(
+        &sample("mooncake"),
+        &expect![[r#"
+        1790000000000 mooncake unknown: in 1300+0r+0s+0l out 50; took ?; trail 1024@2 1300@2; Answered { status: 200, finish: None }
+        1790000002500 mooncake unknown: in 1536+0r+0s+0l out 75; took ?; trail 1536@3 1536@3; Answered { status: 200, finish: None }
+        1790000061000 mooncake unknown: in 300+0r+0s+0l out 20; took ?; trail 0@0 300@0; Answered { status: 200, finish: None }
+        skipped line 4: a length is negative, no whole number, or huge
+    "#]],
+    );
+}
+
+#[test]
+fn claude_code_transcripts() {
+    check(
+        &sample("claude-code"),
+        &expect![[r#"
+        1772442000000 claude-code claude-sonnet-4-5-20250929: in 4+0r+15000s+0l out 95; took 6.5s; trail 14993@1 15004@2; Answered { status: 200, finish: Some("tool_use") }
+        1772442007000 claude-code claude-sonnet-4-5-20250929: in 3+15004r+100s+120l out 60; took 5.0s; trail 14993@1 15227@5; Answered { status: 200, finish: Some("end_turn") }
+        1772442600000 claude-code claude-sonnet-4-5-20250929: suspect; took 9.0s; trail none; Answered { status: 200, finish: Some("end_turn") }
+        1772442660000 claude-code/sub-agent claude-sonnet-4-5-20250929: in 900+0r+0s+0l out 12; took 3.0s; trail 896@1 900@2; Answered { status: 200, finish: Some("end_turn") }
+        1772442720000 claude-code claude-sonnet-4-5-20250929: unknown; took 3.0s; trail none; Answered { status: 200, finish: Some("end_turn") }
+        skipped line 7: it breaks off after 55 bytes
+    "#]],
+    );
+}
+
+#[test]
+fn own_records() {
+    check(
+        &sample("scrimp"),
+        &expect![[r#"
+        1772442000000 claude-code claude-sonnet-4-5-20250929: in 4+0r+15000s+0l out 95; took 6.5s; trail none; Answered { status: 200, finish: Some("tool_use") }
+        1772442007000 claude-code claude-sonnet-4-5-20250929: in 3+15004r+100s+120l out 60; took 5.0s; trail none; Answered { status: 200, finish: Some("end_turn") }
+        skipped line 3: a record of version 99; this program knows up to 1
+    "#]],
+    );
+}
+
+#[test]
+fn a_file_that_breaks_off_keeps_what_came_before() {
+    let bytes = sample("agent-session");
+    let whole = read(&bytes);
+    let cut = read(&bytes[..bytes.len() * 3 / 5]);
+    assert_eq!((cut.entries.len(), cut.skipped_lines), (2, 1));
+    assert!(cut.entries.iter().zip(&whole.entries).all(|(a, b)| a.record == b.record));
+}
+
+#[test]
+fn an_unknown_format_is_told_what_was_tried() {
+    let error = import::recognise(b"date,model,tokens\n2026-01-01,x,5\n").unwrap_err();
+    expect![[r#"
+        it is none of the known formats:
+          not agent-session: it does not begin with `{`
+          not mooncake: no line is a JSON object
+          not scrimp: no line is a JSON object
+          not claude-code: no line is a JSON object"#]]
+    .assert_eq(&error.to_string());
+    let error = import::recognise(b"{\"log\":{\"entries\":[]}}").unwrap_err();
+    expect![[r#"
+        it is none of the known formats:
+          not agent-session: its beginning has no "block_size"
+          not mooncake: its one line is no object with `timestamp`, `input_length`, `output_length` and `hash_ids`
+          not scrimp: its one line is no object with `call`, `ending`, `metering` and `timing`
+          not claude-code: its one line is no object with `type` and `message` as Claude Code writes them"#]].assert_eq(&error.to_string());
+    let error = import::named("litellm").unwrap_err();
+    expect![
+        "there is no format `litellm`; there are: agent-session, mooncake, scrimp, claude-code"
+    ]
+    .assert_eq(&error.to_string());
+}
+
+#[test]
+fn garbage_of_every_kind_is_refused_or_skipped_and_never_panics() {
+    for import in IMPORTS {
+        let bytes = sample(import.name);
+        for cut in 0..bytes.len().min(600) {
+            let source = Source { name: "cut", start: Time::EPOCH, assumed: None };
+            (import.read)(&bytes[..cut], &source);
+            (import.read)(&bytes[cut..], &source);
+        }
+    }
+    let deep = "[".repeat(100_000);
+    assert!(import::recognise(deep.as_bytes()).is_err());
+    assert!(import::recognise(&[0xff, 0xfe, 0x00]).is_err());
+    assert!(import::recognise(b"").is_err());
+}
