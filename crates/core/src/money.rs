@@ -114,6 +114,16 @@ impl Rate {
         Rate::new(u64::try_from(mantissa).expect("just made to fit"), scale)
     }
 
+    /// This rate with at most `digits` significant digits, rounded half to even.
+    #[must_use]
+    pub fn rounded_to_digits(self, digits: u32) -> Rate {
+        let surplus = (self.mantissa.checked_ilog10().map_or(1, |log| log + 1)).saturating_sub(digits);
+        let surplus = surplus.min(u32::from(self.scale));
+        let mantissa = div_half_even(i128::from(self.mantissa), 10_i128.pow(surplus));
+        let scale = self.scale - u8::try_from(surplus).expect("at most 19 digits");
+        Rate::new(u64::try_from(mantissa).expect("smaller than it was"), scale)
+    }
+
     /// This rate times `numerator` / `denominator`, where that is a decimal that fits; otherwise
     /// `None`: a rate is never rounded.
     pub fn times_ratio(self, numerator: Rate, denominator: Rate) -> Option<Rate> {
@@ -395,6 +405,16 @@ mod tests {
         assert_eq!(rate("1e-6").times_ratio(rate("1e-6"), rate("3e-6")), None, "a third");
         assert_eq!(rate("1e-6").times_ratio(rate("1e-6"), Rate::ZERO), None);
         assert_eq!(Rate::ZERO.times_ratio(rate("1e-6"), rate("3e-6")), Some(Rate::ZERO));
+    }
+
+    #[test]
+    fn noise_beyond_the_digits_asked_for_goes_and_nothing_else_does() {
+        let rounded = |text: &str| text.parse::<Rate>().unwrap().rounded_to_digits(15).to_string();
+        assert_eq!(rounded("2.9999900000000002e-06"), "0.00000299999");
+        assert_eq!(rounded("1.0000000000000001e-07"), "0.0000001");
+        assert_eq!(rounded("9.99999e-06"), "0.00000999999");
+        assert_eq!(rounded("0"), "0");
+        assert_eq!(rounded("1234567890123456789"), "1234567890123456789", "no places to drop");
     }
 
     #[test]

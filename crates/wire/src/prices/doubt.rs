@@ -27,9 +27,11 @@ pub(super) fn check(entry: &str, cards: &mut Cards, report: &mut Report) -> Opti
         report.hold(entry, None, doubt);
         return None;
     }
+    let standard: Vec<(u64, Sparse)> = standard_of(cards);
     for ((tier, above), card) in cards.iter_mut() {
+        let beside = standard.iter().rfind(|(from, _)| from <= above).map_or(&base, |(_, card)| card);
         for class in CLASSES {
-            if let Err(doubt) = believe_rate(class, *tier, card, &base) {
+            if let Err(doubt) = believe_rate(class, *tier, card, beside) {
                 report.hold(entry, Some(&field(class, *tier, *above)), doubt);
                 card.set(class, None);
             }
@@ -38,6 +40,30 @@ pub(super) fn check(entry: &str, cards: &mut Cards, report: &mut Report) -> Opti
     // A card without input prices nothing; what it says beside is of no use.
     cards.retain(|_, card| card.get(Class::Uncached).is_some());
     Some(())
+}
+
+fn standard_of(cards: &Cards) -> Vec<(u64, Sparse)> {
+    let standard = cards.iter().filter(|((tier, _), _)| *tier == Tier::Standard);
+    standard.map(|((_, above), card)| (*above, *card)).collect()
+}
+
+/// Claude in batches costs half of everything, at Anthropic and at its hosts ("Batch processing" and
+/// "Pricing" there). A card that says otherwise is a copy of another model's, and is replaced.
+pub(super) fn check_half_price(entry: &str, cards: &mut Cards, report: &mut Report) {
+    let half = |rate: Rate| rate.times_permille(500);
+    for (above, standard) in standard_of(cards) {
+        let Some(batch) = cards.get_mut(&(Tier::Batch, above)) else { continue };
+        let odd = [Class::Uncached, Class::Output].into_iter().find(|class| {
+            let (of_batch, of_standard) = (batch.get(*class), standard.get(*class));
+            of_batch.is_some() && of_batch != of_standard.map(half)
+        });
+        if let Some(class) = odd {
+            report.hold(entry, Some(&field(class, Tier::Batch, above)), Doubt::NotHalf);
+            for class in CLASSES {
+                batch.set(class, standard.get(class).map(half));
+            }
+        }
+    }
 }
 
 /// Whether a model's standard card can be true at all.
@@ -75,8 +101,7 @@ fn believe_rate(class: Class, tier: Tier, card: &Sparse, base: &Sparse) -> Resul
         _ => (),
     }
     let standard = base.get(class).unwrap_or(rate);
-    // Beside the long-context rise of two, a discount cannot end above the standard rate.
-    if matches!(tier, Tier::Batch | Tier::Flex) && standard.times_permille(2_000) < rate {
+    if matches!(tier, Tier::Batch | Tier::Flex) && standard < rate {
         return Err(Doubt::DearDiscount);
     }
     Ok(())

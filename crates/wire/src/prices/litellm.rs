@@ -33,6 +33,9 @@ const CLASSES: &[(&str, Class)] = &[
     ("output_cost_per_audio_token", Class::AudioOutput),
 ];
 
+/// An older name for the rate of cached input.
+const OLD_CACHE_READ: &str = "input_cost_per_token_cache_hit";
+
 /// The endings of a tier.
 const TIERS: &[(&str, Tier)] = &[
     ("", Tier::Standard),
@@ -44,6 +47,10 @@ const TIERS: &[(&str, Tier)] = &[
 
 /// Kinds of models that are billed by the token of text.
 const MODES: &[&str] = &["chat", "responses", "completion", "embedding"];
+
+/// Providers whose long-context price begins *at* the length in a field's name instead of above it
+/// (docs.x.ai, "Models and pricing": requests that reach 200k tokens).
+const REACHING_IS_ENOUGH: &[&str] = &["xai"];
 
 type Fields<'j> = BTreeMap<Cow<'j, str>, &'j RawValue>;
 
@@ -120,6 +127,12 @@ fn read_entry(name: &str, entry: &RawValue, report: &mut Report) -> Option<Price
         card.set(Class::Output, card.get(Class::Output).or(Some(Rate::ZERO)));
     }
     doubt::check(name, &mut cards, report)?;
+    if model.contains("claude") {
+        doubt::check_half_price(name, &mut cards, report);
+    }
+    if REACHING_IS_ENOUGH.contains(&provider) {
+        cards = cards.into_iter().map(|((t, above), c)| ((t, above.saturating_sub(1)), c)).collect();
+    }
     let cards = complete(&mut cards, missing(provider, model));
     let cache = cards[0].rates.cache_read.map(|_| {
         let family = cache_rules::family_of(provider, model);
@@ -151,17 +164,16 @@ fn read_cards(name: &str, fields: &Fields<'_>, report: &mut Report) -> Cards {
                 let rate = read_rate(name, field, value, report);
                 cards.entry((tier, above)).or_default().set(class, rate);
             }
-            None if field.contains("cost") => {
+            None if field.contains("cost") && field != OLD_CACHE_READ || field.contains("peak") => {
                 *report.unused.entry(field.to_string()).or_default() += 1;
             }
             None => (),
         }
     }
-    // An older name for the cached rate.
-    if let Some(value) = fields.get("input_cost_per_token_cache_hit") {
+    if let Some(value) = fields.get(OLD_CACHE_READ) {
         let card = cards.entry((Tier::Standard, 0)).or_default();
         if card.get(Class::CacheRead).is_none() {
-            card.set(Class::CacheRead, read_rate(name, "input_cost_per_token_cache_hit", value, report));
+            card.set(Class::CacheRead, read_rate(name, OLD_CACHE_READ, value, report));
         }
     }
     if let Some(ranges) = fields.get("tiered_pricing") {
@@ -192,12 +204,18 @@ fn read_rate(name: &str, field: &str, value: &RawValue, report: &mut Report) -> 
         return None;
     }
     let doubt = match text.parse::<Rate>() {
-        Ok(rate) => return Some(rate),
+        Ok(rate) => return Some(without_noise(rate)),
         Err(_) if text.starts_with('-') => Doubt::Negative(text.to_owned()),
         Err(_) => Doubt::NotANumber(text.to_owned()),
     };
     report.hold(name, Some(field), doubt);
     None
+}
+
+/// The decimal that was published. Some entries went through somebody's binary floats and say
+/// `2.9999900000000002e-06`: with 16 digits and more the last ones are noise.
+fn without_noise(rate: Rate) -> Rate {
+    rate.rounded_to_digits(15)
 }
 
 /// `tiered_pricing`: a list of `{range: [from, to], input_cost_per_token, …}`.

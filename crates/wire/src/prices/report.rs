@@ -61,6 +61,9 @@ pub enum Doubt {
     /// A discount tier dearer than the standard one.
     #[error("a discount tier dearer than the standard tier")]
     DearDiscount,
+    /// Batches of this vendor's models cost half everywhere. Half was taken.
+    #[error("not half of the standard tier, which the vendor's batches cost")]
+    NotHalf,
     /// The list has the model twice, with different prices.
     #[error("another entry prices the same model differently; the one in front of it was taken")]
     Conflict,

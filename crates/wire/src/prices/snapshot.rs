@@ -81,8 +81,10 @@ fn write_row(text: &mut String, row: &PriceRow) {
         if 0 < n {
             let (_, tier) = TIERS.iter().find(|(tier, _)| *tier == card.tier).expect("all tiers");
             write_to(text, format_args!(" | {tier}"));
-            if 0 < card.above {
-                write_to(text, format_args!(">{}k", card.above / 1_000));
+            match card.above {
+                0 => (),
+                above if above % 1_000 == 0 => write_to(text, format_args!(">{}k", above / 1_000)),
+                above => write_to(text, format_args!(">{above}")),
             }
         }
         match multiple(row, card) {
@@ -212,8 +214,9 @@ fn read_head(head: &str) -> Result<(Tier, u64), &'static str> {
     let (tier, above) = match head.split_once('>') {
         None => (head, 0),
         Some((tier, above)) => {
-            let thousands = above.strip_suffix('k').and_then(|above| above.parse::<u64>().ok());
-            (tier, thousands.and_then(|k| k.checked_mul(1_000)).ok_or("no length")?)
+            let (count, unit) = above.strip_suffix('k').map_or((above, 1), |above| (above, 1_000));
+            let above = count.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+            (tier, above.ok_or("no length")?)
         }
     };
     let (tier, _) = TIERS.iter().find(|(_, name)| *name == tier).ok_or("an unknown tier")?;
