@@ -4,4 +4,5 @@
 //! live; what a provider would have answered comes from a [`replay::World`], and each figure says
 //! which of the two it rests on.
 
+mod bound;
 pub mod replay;

@@ -1,13 +1,23 @@
 //! Replay: recorded calls under the same or other policies.
 //!
 //! Decisions are exact, because [`scrimp_core::Flight`] makes them here as it does live. Outcomes
-//! are what a [`World`] says: [`Recorded`] gives back what happened.
+//! are what a [`World`] says: [`Recorded`] gives back what happened; [`whatif`] asks a model of the
+//! providers' prompt caches.
 
 mod calendar;
+mod provider;
 mod recorded;
+mod trace;
+mod variant;
+mod whatif;
 
 pub use calendar::{Arrival, End, Reply, World, drive};
+pub(crate) use provider::Priced;
+pub use provider::Reading;
 pub use recorded::{Recorded, decisions};
+pub use trace::{Gaps, Trace};
+pub use variant::{UnknownVariant, VARIANTS, Variant};
+pub use whatif::{Basis, Row, WhatIf, whatif};
 
 #[cfg(test)]
 mod tests;

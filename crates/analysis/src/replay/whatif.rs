@@ -1,0 +1,245 @@
+//! The same calls under each of several prompt-cache policies, one row each.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use scrimp_core::price::{Class, Rates};
+use scrimp_core::{Catalog, Memory, Policies, Record, Usage, Usd};
+use serde::Serialize;
+
+use super::calendar::{Arrival, drive};
+use super::provider::{Priced, PromptCacheWorld, Reading};
+use super::trace::{Gaps, Trace, Traced};
+use super::variant::Variant;
+use crate::bound;
+
+/// What a sweep found. Its JSON is what scripts rest on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WhatIf {
+    /// How many calls every row is about.
+    pub calls: usize,
+    /// How the vendor's rule about mixed lives was read.
+    pub reading: Reading,
+    /// One row for each policy, in the order asked for.
+    pub rows: Vec<Row>,
+    /// What the records lack and what follows from that, for a person.
+    pub notes: Vec<String>,
+}
+
+/// What the calls would have cost under one policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// The policy's name.
+    pub policy: String,
+    /// What the figures rest on.
+    pub basis: Basis,
+    /// What the input cost; `None`: the records do not say.
+    pub input_usd: Option<Usd>,
+    /// What input and output cost.
+    pub total_usd: Option<Usd>,
+    /// Input cost over that of the same calls without any caching.
+    pub input_ratio: Option<f64>,
+    /// Cache reads' share of the input tokens.
+    pub hit_share: Option<f64>,
+}
+
+/// What a figure rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// It happened.
+    Measured,
+    /// Decisions were made again over recorded facts.
+    Replayed,
+    /// An outcome was estimated.
+    Modelled,
+}
+
+/// Sums of one row.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) input_usd: Usd,
+    pub(crate) total_usd: Usd,
+    pub(crate) input: u64,
+    pub(crate) cache_read: u64,
+}
+
+/// Replays the trace under each variant.
+pub fn whatif(trace: &Trace, variants: &[Variant], catalog: &Catalog, reading: Reading) -> WhatIf {
+    let (calls, unpriced) = priced(trace, catalog);
+    let prices = Arc::new(catalog.clone());
+    let none = sums(calls.iter().map(|call| (call, call.traced.uncached())));
+    let rows = variants.iter().map(|variant| {
+        let (basis, sums) = match variant {
+            Variant::None => (Basis::Replayed, Some(none)),
+            Variant::Client => client(trace, &calls, &prices, reading),
+            Variant::System(_) | Variant::Tail(_) => {
+                (Basis::Replayed, Some(replayed(trace, &calls, *variant, &prices, reading)))
+            }
+            Variant::Bound => (Basis::Modelled, Some(lowest(trace, &calls))),
+        };
+        Row::new(*variant, basis, sums, &none)
+    });
+    let rows = rows.collect();
+    WhatIf { calls: calls.len(), reading, rows, notes: notes(trace, &unpriced, &calls) }
+}
+
+impl Row {
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+    fn new(variant: Variant, basis: Basis, sums: Option<Sums>, none: &Sums) -> Row {
+        let ratio = |part: f64, whole: f64| (0.0 < whole).then(|| part / whole);
+        // The bound is on money; it says nothing about which tokens are read.
+        let read = sums.filter(|_| variant != Variant::Bound);
+        Row {
+            policy: variant.to_string(),
+            basis,
+            input_usd: sums.map(|sums| sums.input_usd),
+            total_usd: sums.map(|sums| sums.total_usd),
+            input_ratio: sums
+                .and_then(|sums| ratio(sums.input_usd.as_f64(), none.input_usd.as_f64())),
+            hit_share: read.and_then(|sums| ratio(sums.cache_read as f64, sums.input as f64)),
+        }
+    }
+}
+
+/// The calls that have prices, and how many calls of which model have none.
+pub(crate) fn priced<'a>(
+    trace: &'a Trace,
+    catalog: &'a Catalog,
+) -> (Vec<Priced<'a>>, BTreeMap<Arc<str>, usize>) {
+    let mut unpriced = BTreeMap::new();
+    let mut calls = Vec::with_capacity(trace.calls.len());
+    for traced in &trace.calls {
+        let Traced { call, answered, .. } = traced;
+        let find = |model: &str| catalog.find(&call.provider, model, call.arrived);
+        let asked = find(&call.model);
+        match (asked, find(answered).or(asked)) {
+            (asked, Some(answered)) => {
+                let asked = asked.unwrap_or(answered);
+                calls.push(Priced { traced, asked, answered });
+            }
+            (_, None) => *unpriced.entry(answered.clone()).or_default() += 1,
+        }
+    }
+    (calls, unpriced)
+}
+
+/// Flies every call under one policy; `settled` gets each call's number and record.
+pub(crate) fn fly(
+    trace: &Trace,
+    calls: &[Priced<'_>],
+    policies: &Policies,
+    reading: Reading,
+    settled: &mut dyn FnMut(usize, Record),
+) {
+    let mut world = PromptCacheWorld::new(&trace.nodes, calls, reading);
+    // Nobody hangs up: an abandoned call used what its record says, under any cache policy.
+    let arrivals =
+        calls.iter().map(|call| Arrival { call: call.traced.call.clone(), hangs_up: None });
+    drive(arrivals, policies, &Memory::default(), &mut world, settled);
+}
+
+fn replayed(
+    trace: &Trace,
+    calls: &[Priced<'_>],
+    variant: Variant,
+    prices: &Arc<Catalog>,
+    reading: Reading,
+) -> Sums {
+    let policies = Policies {
+        prompt_cache: variant.rule().into_iter().collect(),
+        hedge: None,
+        prices: prices.clone(),
+    };
+    let mut sums = Sums::default();
+    let mut settled = |call: usize, record: Record| sums.add(&calls[call], &record.metering.usage);
+    fly(trace, calls, &policies, reading, &mut settled);
+    sums
+}
+
+/// What the client's own marks did: as measured where that is known, else replayed where there are
+/// marks at all.
+fn client(
+    trace: &Trace,
+    calls: &[Priced<'_>],
+    prices: &Arc<Catalog>,
+    reading: Reading,
+) -> (Basis, Option<Sums>) {
+    let has_marks = |call: &Priced<'_>| call.traced.call.prompt.iter().any(|b| b.mark.is_some());
+    if let Some(measured) = measured(calls) {
+        (Basis::Measured, Some(measured))
+    } else if calls.iter().any(has_marks) {
+        (Basis::Replayed, Some(replayed(trace, calls, Variant::Client, prices, reading)))
+    } else {
+        (Basis::Replayed, None)
+    }
+}
+
+/// What was measured, where it was of every call.
+fn measured(calls: &[Priced<'_>]) -> Option<Sums> {
+    let is_known = calls.iter().all(|call| call.traced.is_split_known);
+    is_known.then(|| sums(calls.iter().map(|call| (call, call.traced.metering.usage))))
+}
+
+fn lowest(trace: &Trace, calls: &[Priced<'_>]) -> Sums {
+    let bound = bound::lowest_input_cost(trace, calls);
+    // What was measured may have read what was written before the records began.
+    let measured = measured(calls).map(|sums| sums.input_usd);
+    let input_usd = measured.map_or(bound, |measured| measured.min(bound));
+    let output: Usd = calls
+        .iter()
+        .map(|call| {
+            let usage = call.traced.metering.usage;
+            let rates = call.answered.rates(usage.input(), call.traced.terms);
+            rates.cost(&usage) - input_cost(&rates, &usage)
+        })
+        .sum();
+    Sums { input_usd, total_usd: input_usd + output, ..Sums::default() }
+}
+
+fn sums<'a>(calls: impl Iterator<Item = (&'a Priced<'a>, Usage)>) -> Sums {
+    calls.fold(Sums::default(), |mut sums, (call, usage)| {
+        sums.add(call, &usage);
+        sums
+    })
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, call: &Priced<'_>, usage: &Usage) {
+        let rates = call.answered.rates(usage.input(), call.traced.terms);
+        self.input_usd += input_cost(&rates, usage);
+        self.total_usd += rates.cost(usage);
+        self.input += usage.input();
+        self.cache_read += usage.cache_read;
+    }
+}
+
+fn input_cost(rates: &Rates, usage: &Usage) -> Usd {
+    let is_input = |class| !matches!(class, Class::Output | Class::Reasoning | Class::AudioOutput);
+    rates.lines(usage).iter().filter(|line| is_input(line.class)).map(|line| line.usd).sum()
+}
+
+impl Traced {
+    fn uncached(&self) -> Usage {
+        self.metering.usage.without_caching()
+    }
+}
+
+fn notes(trace: &Trace, unpriced: &BTreeMap<Arc<str>, usize>, calls: &[Priced<'_>]) -> Vec<String> {
+    let Gaps { without_prompt, without_usage, without_blocks, without_input: _ } = trace.gaps();
+    let mut notes = Vec::new();
+    let mut note = |count: usize, what: &str| {
+        if count > 0 {
+            notes.push(format!("{count} {} {what}", if count == 1 { "call" } else { "calls" }));
+        }
+    };
+    note(without_prompt, "without a prompt in the records: in no row");
+    note(without_usage, "with unknown usage: in no row");
+    for (model, count) in unpriced {
+        note(*count, &format!("to {model}, which has no price: in no row"));
+    }
+    note(without_blocks, "with unknown block boundaries: look-back not modelled");
+    let is_uncached = |call: &&Priced<'_>| call.asked.cache.is_none();
+    note(calls.iter().filter(is_uncached).count(), "to models without known cache rules");
+    notes
+}
