@@ -1,0 +1,188 @@
+// Live calls: the newest first, each with its timing on a scale that all rows share.
+
+import type { JSX } from "preact";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { cachedShare, clock, count, exact, inputTokens, ms, outputTokens, percent, usd, words } from "../format";
+import { useLoad } from "../load";
+import { href, replace } from "../route";
+import { follow } from "../sse";
+import { endingOf } from "../ending";
+import { Badge, Unknown } from "../parts/figure";
+import { Await, Welcome } from "../parts/states";
+import { Waterfall, WaterfallLegend } from "../parts/waterfall";
+import type { CallRow } from "../types";
+
+const PAGE = 100;
+const MOST_ROWS = 500;
+/** New rows are shown this often at most, in ms: a busy gateway settles thousands a second. */
+const BEAT = 250;
+
+interface Filter {
+  only: string;
+  model: string;
+  operation: string;
+}
+
+function filterOf(query: URLSearchParams): Filter {
+  const text = (name: string): string => query.get(name) ?? "";
+  return { only: text("only"), model: text("model"), operation: text("operation") };
+}
+
+/** Whether a new row is one of those asked for. The list from the API is filtered there. */
+export function passes(row: CallRow, filter: Filter): boolean {
+  return (filter.only !== "errors" || endingOf(row).is === "bad")
+    && (filter.model === "" || row.model === filter.model)
+    && (filter.operation === "" || row.operation === filter.operation);
+}
+
+/** Newest first, each call once. */
+export function merged(fresh: readonly CallRow[], old: readonly CallRow[]): CallRow[] {
+  const seen = new Set<string>();
+  return [...fresh, ...old].filter((row) => !seen.has(row.id) && seen.add(row.id)).slice(0, MOST_ROWS);
+}
+
+export function CallsScreen({ query }: { query: URLSearchParams }): JSX.Element {
+  const filter = filterOf(query);
+  const { only, model, operation } = filter;
+  const asked = new URLSearchParams(Object.entries({ limit: String(PAGE), ...filter }).filter(([, value]) => value !== ""));
+  const loaded = useLoad<{ calls: CallRow[] }>(`calls?${asked}`, null);
+  const [paused, setPaused] = useState(false);
+  const live = useLive({ only, model, operation }, paused, loaded.again);
+  return (
+    <>
+      <div class="title">
+        <h1>Live calls</h1>
+        <Connection connected={live.connected} paused={paused} waiting={live.waiting} />
+      </div>
+      <Filters filter={filter} paused={paused} pause={() => setPaused(!paused)} />
+      <Await loaded={loaded} what="the calls">
+        {({ calls }) => <List rows={merged(live.rows, calls)} filter={filter} />}
+      </Await>
+    </>
+  );
+}
+
+/** Rows as they come, newest first. While paused they wait. */
+function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: CallRow[]; waiting: number; connected: boolean | null } {
+  const [rows, setRows] = useState<CallRow[]>([]);
+  const [held, setHeld] = useState<CallRow[]>([]);
+  const [connected, setConnected] = useState<boolean | null>(null);
+  const { only, model, operation } = filter;
+  useEffect(() => {
+    const stop = new AbortController();
+    let fresh: CallRow[] = [];
+    let wasBroken = false;
+    setRows([]);
+    setHeld([]);
+    const timer = setInterval(() => {
+      if (fresh.length === 0) return;
+      const batch = fresh;
+      fresh = [];
+      setHeld((old) => merged(batch, old));
+    }, BEAT);
+    void follow("live", stop.signal, ({ event, data }) => {
+      if (event !== "call") return;
+      const row = JSON.parse(data) as CallRow;
+      if (passes(row, { only, model, operation })) fresh = [row, ...fresh].slice(0, MOST_ROWS);
+    }, (yes) => {
+      setConnected(yes);
+      // What was settled while nobody listened is in the list.
+      if (yes && wasBroken) missed();
+      wasBroken = !yes;
+    });
+    return () => {
+      stop.abort();
+      clearInterval(timer);
+    };
+  }, [only, model, operation, missed]);
+  useEffect(() => {
+    if (paused || held.length === 0) return;
+    setRows((old) => merged(held, old));
+    setHeld([]);
+  }, [paused, held]);
+  return { rows, waiting: held.length, connected };
+}
+
+function Connection({ connected, paused, waiting }: { connected: boolean | null; paused: boolean; waiting: number }): JSX.Element {
+  return (
+    <span class="quiet" role="status">
+      {connected === false && <Badge is="warn">connection lost, trying again</Badge>}
+      {connected !== false && paused && <Badge is="plain">paused{0 < waiting && `, ${count(waiting)} new`}</Badge>}
+      {connected === true && !paused && <Badge is="good">live</Badge>}
+    </span>
+  );
+}
+
+function Filters({ filter, paused, pause }: { filter: Filter; paused: boolean; pause: () => void }): JSX.Element {
+  const set = (change: Partial<Filter>): void => replace(href("calls", { ...filter, ...change }));
+  const text = (name: "model" | "operation", label: string): JSX.Element => (
+    <label>
+      {label}
+      <input type="search" value={filter[name]} placeholder="any" onChange={(event) => set({ [name]: event.currentTarget.value.trim() })} />
+    </label>
+  );
+  return (
+    <form class="inline filters" onSubmit={(event) => event.preventDefault()} aria-label="Which calls">
+      {text("operation", "Operation")}
+      {text("model", "Model")}
+      <label class="check">
+        <input type="checkbox" checked={filter.only === "errors"} onChange={(event) => set({ only: event.currentTarget.checked ? "errors" : "" })} />
+        Only errors
+      </label>
+      <button type="button" aria-pressed={paused} onClick={pause}>Pause</button>
+    </form>
+  );
+}
+
+function List({ rows, filter }: { rows: CallRow[]; filter: Filter }): JSX.Element {
+  const scale = useMemo(() => rows.reduce((most, row) => Math.max(most, row.latency_ms ?? 0), 1), [rows]);
+  if (rows.length === 0) {
+    return Object.values(filter).every((value) => value === "") ? <Welcome /> : <p class="notice">No call passes this filter. <a href={href("calls")}>Show all calls</a></p>;
+  }
+  const heads = ["when", "operation and model", "ending", "in", "cached", "out", "cost", "first", "total"];
+  return (
+    <section class="panel" aria-label="Calls">
+      <WaterfallLegend />
+      <table class="calls" role="table">
+        <caption class="unseen">The {count(rows.length)} newest calls, newest first</caption>
+        <thead role="rowgroup">
+          <tr role="row">
+            {heads.map((head) => <th key={head} role="columnheader" scope="col" class={`col-${head.split(" ")[0]}`}>{head}</th>)}
+            <th role="columnheader" scope="col" class="col-timing">timing, 0 to {ms(scale)}</th>
+          </tr>
+        </thead>
+        <tbody role="rowgroup">
+          {rows.map((row) => <Row key={row.id} row={row} scale={scale} />)}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+function Row({ row, scale }: { row: CallRow; scale: number }): JSX.Element {
+  const ending = endingOf(row);
+  const open = (event: MouseEvent): void => {
+    // The whole row is a target for the mouse; the link in it is the one for everything else.
+    if (!(event.target instanceof HTMLAnchorElement) && getSelection()?.isCollapsed !== false) location.hash = href(`calls/${row.id}`);
+  };
+  const estimated = row.usage_state !== "measured";
+  return (
+    <tr role="row" class={ending.is} onClick={open}>
+      <td role="cell" class="col-when">{clock(row.at_ms)}</td>
+      <th role="rowheader" scope="row" class="col-operation">
+        <a class="name" href={href(`calls/${row.id}`)} title={row.operation}>{row.operation || "(no name)"}</a>
+        <span class="sub" title={row.model}>{row.model}</span>
+      </th>
+      <td role="cell" class="col-ending"><Badge is={ending.is} title={ending.why}>{ending.short}</Badge></td>
+      <td role="cell" class="col-in" title={exact(inputTokens(row.tokens))}>{row.usage_state === "unknown" ? <Unknown because="usage not known" /> : count(inputTokens(row.tokens))}</td>
+      <td role="cell" class="col-cached">{row.usage_state === "unknown" ? <Unknown /> : percent(cachedShare(row.tokens), 0)}</td>
+      <td role="cell" class="col-out" title={exact(outputTokens(row.tokens))}>{row.usage_state === "unknown" ? <Unknown /> : count(outputTokens(row.tokens))}</td>
+      <td role="cell" class="col-cost" title={estimated ? `usage ${words(row.usage_state)}` : undefined}>
+        {row.usd === null ? <Unknown because="not priced" /> : `${estimated ? "≈\u2009" : ""}${usd(row.usd)}`}
+      </td>
+      <td role="cell" class="col-first">{ms(row.ttft_ms)}</td>
+      <td role="cell" class="col-total">{ms(row.latency_ms)}</td>
+      <td role="cell" class="col-timing"><Waterfall firstContent={row.ttft_ms} ended={row.latency_ms} scale={scale} /></td>
+    </tr>
+  );
+}

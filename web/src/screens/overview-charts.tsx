@@ -1,0 +1,110 @@
+// The charts: the same buckets, the same crosshair, one unit each.
+
+import type { JSX } from "preact";
+import { useMemo } from "preact/hooks";
+import { count, counted, exact, inputTokens, ms, outputTokens, percent, ratio, toNumber, usd, usdShort } from "../format";
+import { Chart } from "../parts/chart";
+import type { Fill, Line, Plot } from "../parts/plot";
+import type { Bucket, Summary, Tokens } from "../types";
+
+interface Class {
+  key: keyof Tokens;
+  name: string;
+  colour: string;
+  fill: Fill;
+}
+
+/** From the bottom of the stack: input from cheap to dear, then output. */
+export const CLASSES: readonly Class[] = [
+  { key: "cache_read", name: "cache read", colour: "read", fill: "solid" },
+  { key: "uncached", name: "uncached", colour: "uncached", fill: "solid" },
+  { key: "cache_write_short", name: "cache write, short", colour: "write", fill: "hatch" },
+  { key: "cache_write_long", name: "cache write, long", colour: "write", fill: "cross" },
+  { key: "output", name: "output", colour: "output", fill: "solid" },
+  { key: "reasoning", name: "reasoning", colour: "output", fill: "dots" },
+];
+
+export function Charts({ summary, bucket }: { summary: Summary; bucket: (at: number) => string }): JSX.Element {
+  const { series, window } = summary;
+  const plots = useMemo(() => draw(series, window), [series, window]);
+  const name = (index: number): string => bucket(series[index]?.at_ms ?? 0);
+  return (
+    <div class="charts">
+      <Chart title="Spend" summary={spendSummary(summary)} plot={plots.spend} bucket={name} full={usd} />
+      <Chart title="Calls and errors" summary={callsSummary(summary)} plot={plots.calls} bucket={name} full={exact} />
+      <Chart title="Latency" summary={latencySummary(summary, name)} plot={plots.latency} bucket={name} />
+      <Chart title="Time to first token" summary={firstSummary(summary)} plot={plots.first} bucket={name} />
+      <Chart title="Tokens by class" summary={tokenSummary(summary)} plot={plots.tokens} bucket={name} full={exact} />
+    </div>
+  );
+}
+
+function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spend" | "calls" | "latency" | "first" | "tokens", Plot> {
+  const line = (name: string, colour: string, of: (bucket: Bucket) => number | null, more: Partial<Line> = {}): Line =>
+    ({ name, colour, values: series.map(of), ...more });
+  const base = {
+    at: series.map((bucket) => bucket.at_ms + window.width_ms / 2),
+    from: series[0]?.at_ms ?? window.from_ms,
+    to: (series.at(-1)?.at_ms ?? window.to_ms - window.width_ms) + window.width_ms,
+    isLastPartial: series.at(-1)?.partial ?? false,
+  };
+  const percentile = (which: "latency_ms" | "ttft_ms", key: "p50" | "p95" | "p99") =>
+    (bucket: Bucket): number | null => bucket[which]?.[key] ?? null;
+  return {
+    spend: { ...base, kind: "bars", format: usdShort, lines: [line("spend", "money", (b) => toNumber(b.usd))] },
+    calls: {
+      ...base, kind: "bars", format: count,
+      lines: [line("calls", "calls", (b) => b.calls), line("errors", "errors", (b) => b.errors, { fill: "hatch" })],
+    },
+    latency: {
+      ...base, kind: "lines", format: ms,
+      lines: [
+        line("p50", "p50", percentile("latency_ms", "p50"), { width: 2.25 }),
+        line("p95", "p95", percentile("latency_ms", "p95")),
+        line("p99", "p99", percentile("latency_ms", "p99"), { width: 1 }),
+      ],
+    },
+    first: {
+      ...base, kind: "lines", format: ms,
+      lines: [
+        line("p50", "p50", percentile("ttft_ms", "p50"), { width: 2.25 }),
+        line("p95", "p95", percentile("ttft_ms", "p95")),
+      ],
+    },
+    tokens: {
+      ...base, kind: "stack", format: count,
+      lines: CLASSES.map(({ key, name, colour, fill }) => line(name, colour, (b) => b.tokens?.[key] ?? null, { fill })),
+    },
+  };
+}
+
+function spendSummary({ totals }: Summary): string {
+  const each = ratio(toNumber(totals.usd), totals.calls - totals.unpriced_calls);
+  return each === null ? "No priced calls." : `${usd(totals.usd)} in all, ${usd(each)} per priced call.`;
+}
+
+function callsSummary({ totals }: Summary): string {
+  return `${counted(totals.calls, "call")}, ${counted(totals.errors, "error")} (${percent(ratio(totals.errors, totals.calls))}).`;
+}
+
+function latencySummary({ totals, series }: Summary, name: (index: number) => string): string {
+  let [worst, at] = [0, -1];
+  series.forEach((bucket, index) => {
+    const value = bucket.latency_ms?.p95 ?? 0;
+    if (worst < value) [worst, at] = [value, index];
+  });
+  if (at < 0) return "No call has ended in this window.";
+  return `Half of all calls within ${ms(totals.latency_ms?.p50)}. Slowest 5%: ${ms(totals.latency_ms?.p95)} and more; worst ${name(at)} with ${ms(worst)}.`;
+}
+
+function firstSummary({ totals }: Summary): string {
+  if (!totals.ttft_ms) return "No streamed content in this window.";
+  return `Half of the streams speak within ${ms(totals.ttft_ms.p50)}, 95% within ${ms(totals.ttft_ms.p95)}.`;
+}
+
+function tokenSummary({ totals: { tokens } }: Summary): string {
+  const input = inputTokens(tokens);
+  const again = ratio(tokens?.uncached, input);
+  if (input === null || again === null) return "No tokens were counted in this window.";
+  return `${count(input)} in, ${percent(again, 0)} of it at the full price; ${count(outputTokens(tokens))} out.`;
+}

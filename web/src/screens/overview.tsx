@@ -1,0 +1,92 @@
+// Overview: what was spent and how fast it was, what could be saved and what is proved, and whether
+// Scrimp itself is well.
+
+import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { bucketName, clock, counted } from "../format";
+import { useLoad } from "../load";
+import { WINDOWS, type Window, href, windowOf } from "../route";
+import { Await, Welcome } from "../parts/states";
+import type { Summary } from "../types";
+import { Charts } from "./overview-charts";
+import { Headline } from "./overview-figures";
+import { Groups, OwnHealth } from "./overview-tables";
+
+const NAMES: Record<Window, string> = {
+  "1h": "last hour",
+  "24h": "last 24 hours",
+  "7d": "last 7 days",
+  "30d": "last 30 days",
+};
+
+/** How often figures are asked for again, in ms. */
+const EVERY: Record<Window, number> = { "1h": 5_000, "24h": 10_000, "7d": 30_000, "30d": 60_000 };
+
+export function OverviewScreen({ query }: { query: URLSearchParams }): JSX.Element {
+  const window = windowOf(query);
+  const loaded = useLoad<Summary>(`summary?window=${window}`, EVERY[window]);
+  const isNew = loaded.value !== null && loaded.value.totals.calls === 0 && loaded.value.health.settled === 0;
+  const { again } = loaded;
+  useEffect(() => {
+    if (!isNew) return undefined;
+    // Whoever waits for the first call should not wait for the page too.
+    const timer = setInterval(again, 2_000);
+    return () => clearInterval(timer);
+  }, [isNew, again]);
+  return (
+    <>
+      <div class="title">
+        <h1>Overview</h1>
+        <nav class="windows" aria-label="Window of time">
+          {WINDOWS.map((each) => (
+            <a key={each} href={href("overview", { window: each })} aria-current={each === window ? "true" : undefined}>
+              <span class="unseen">{NAMES[each]}</span><span aria-hidden="true">{each}</span>
+            </a>
+          ))}
+        </nav>
+        {loaded.at !== null && <span class="quiet">as of {clock(loaded.at)}</span>}
+      </div>
+      <Await loaded={loaded} what="the summary">
+        {(summary) => <Figures summary={summary} window={window} isNew={isNew} />}
+      </Await>
+    </>
+  );
+}
+
+function Figures({ summary, window, isNew }: { summary: Summary; window: Window; isNew: boolean }): JSX.Element {
+  const { width_ms } = summary.window;
+  if (isNew) {
+    return (
+      <>
+        <Welcome />
+        <OwnHealth health={summary.health} />
+      </>
+    );
+  }
+  return (
+    <>
+      <Warnings summary={summary} />
+      {summary.totals.calls === 0 && <p class="notice">No calls in the {NAMES[window]}. A longer window may have some.</p>}
+      <Headline summary={summary} name={NAMES[window]} />
+      <Charts summary={summary} bucket={(at) => bucketName(at, width_ms)} />
+      <Groups summary={summary} />
+      <OwnHealth health={summary.health} />
+    </>
+  );
+}
+
+/** What makes the figures below less than the whole truth. */
+function Warnings({ summary: { totals, health } }: { summary: Summary }): JSX.Element | null {
+  const said = [
+    0 < totals.unpriced_calls && `${counted(totals.unpriced_calls, "call")} went to models without a known price: spend is a lower bound.`,
+    0 < totals.unknown_usage_calls && `${counted(totals.unknown_usage_calls, "call")} did not say what they used: they are in no sum of tokens.`,
+    0 < health.details_dropped && `Details of ${counted(health.details_dropped, "call")} were dropped under load: totals are complete, the list of calls is not.`,
+    0 < health.corrupt_files.length && `${counted(health.corrupt_files.length, "damaged file")} set aside: see below.`,
+  ].filter((text): text is string => typeof text === "string");
+  if (said.length === 0) return null;
+  return (
+    <ul class="notice warn" aria-label="What limits these figures">
+      {said.map((text) => <li key={text}>{text}</li>)}
+    </ul>
+  );
+}

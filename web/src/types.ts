@@ -1,0 +1,222 @@
+// What the control API says. Money is a decimal string, durations are milliseconds, and what is not
+// known is null and never 0.
+
+export type Money = string;
+
+export interface Tokens {
+  uncached: number;
+  cache_read: number;
+  cache_write_short: number;
+  cache_write_long: number;
+  output: number;
+  reasoning: number;
+}
+
+export interface Percentiles {
+  mean?: number | null;
+  p50?: number | null;
+  p95?: number | null;
+  p99?: number | null;
+}
+
+export interface Bucket {
+  at_ms: number;
+  calls: number;
+  errors: number;
+  usd: Money | null;
+  latency_ms: Percentiles | null;
+  ttft_ms: Percentiles | null;
+  tokens: Tokens | null;
+  partial: boolean;
+}
+
+export interface Group {
+  provider?: string;
+  model?: string;
+  name?: string;
+  calls: number;
+  errors: number;
+  usd: Money | null;
+  priced?: boolean;
+  tokens: Tokens | null;
+  latency_ms: Percentiles | null;
+}
+
+export interface Totals {
+  calls: number;
+  errors: number;
+  abandoned: number;
+  truncated: number;
+  unknown_usage_calls: number;
+  unpriced_calls: number;
+  usd: Money | null;
+  usd_uncached: Money | null;
+  tokens: Tokens | null;
+  latency_ms: Percentiles | null;
+  ttft_ms: Percentiles | null;
+  tpot_ms: Percentiles | null;
+}
+
+export interface Health {
+  version: string;
+  uptime_s: number;
+  observing: boolean;
+  overhead_ms: Percentiles | null;
+  queued: number;
+  details_dropped: number;
+  settled: number;
+  prices_age_days: number | null;
+  prices_taken: string | null;
+  store_bytes: number | null;
+  corrupt_files: unknown[];
+  in_flight: number;
+}
+
+export interface Summary {
+  window: { from_ms: number; to_ms: number; width_ms: number };
+  totals: Totals;
+  forecast: { usd_per_month: Money; low: Money | null; high: Money | null; basis: string; days: number } | null;
+  series: Bucket[];
+  models: Group[];
+  operations: Group[];
+  savings: {
+    proved_usd: Money | null;
+    proved_usd_per_month: Money | null;
+    possible_usd_per_month: Interval | null;
+    basis: string | null;
+  };
+  health: Health;
+}
+
+export interface Interval {
+  low: Money | null;
+  likely: Money | null;
+  high: Money | null;
+}
+
+export interface CallRow {
+  id: string;
+  at_ms: number;
+  operation: string;
+  provider: string;
+  model: string;
+  status: number | null;
+  ending: string | Record<string, unknown>;
+  usd: Money | null;
+  tokens: Tokens | null;
+  usage_state: string;
+  latency_ms: number | null;
+  ttft_ms: number | null;
+  overhead_ms: number | null;
+  arm: string | null;
+  experiment: number | null;
+  finish: string | null;
+  session: string | null;
+}
+
+/** A length of time: milliseconds, or as the core writes a span. */
+export type Span = number | { nanos: number } | null | undefined;
+
+export interface Attempt {
+  provider?: string;
+  model?: string;
+  sent_ms?: Span;
+  ended_ms?: Span;
+  sent?: Span;
+  ended?: Span;
+  status?: number | null;
+  fault?: string | null;
+  cost?: Money | null;
+  usd?: Money | null;
+  priced_as?: string | null;
+}
+
+export interface Block {
+  role: string;
+  content: string;
+  tokens: number | null;
+  characters: number | null;
+  mark: string | null;
+}
+
+export interface BillLine {
+  what: string;
+  tokens: number | null;
+  usd_per_million: Money | null;
+  usd: Money | null;
+}
+
+export interface Placement {
+  experiment?: number;
+  state?: string;
+  arm?: string;
+  edits?: unknown[];
+  stood_down?: string | null;
+}
+
+export interface CallDetail extends CallRow {
+  timing: {
+    head_ms: number | null;
+    first_content_ms: number | null;
+    last_content_ms: number | null;
+    ended_ms: number | null;
+    overhead_ms: number | null;
+  } | null;
+  attempts: Attempt[];
+  placement: Placement | null;
+  blocks: Block[];
+  bill: BillLine[];
+}
+
+export interface Finding {
+  id: string;
+  title: string;
+  basis: string;
+  usd_per_month: Interval | null;
+  latency_ms: Percentiles | null;
+  effort: string | null;
+  risk: string | null;
+  change: unknown;
+  evidence: unknown;
+  /** Whether `apply` can write it; told by the form of `change` where the API does not say. */
+  applicable?: boolean;
+}
+
+export interface Findings {
+  findings: Finding[];
+  calls: number | null;
+  running: boolean;
+}
+
+export interface Proof {
+  number: number;
+  title: string;
+  applied_ms: number | null;
+  undone_ms: number | null;
+  share: number | null;
+  predicted: number | null;
+  realised: number | null;
+  low: number | null;
+  high: number | null;
+  treated_units: number;
+  held_out_units: number;
+  saved_usd: Money | null;
+  per_month_at_100_usd: Money | null;
+  verdict: string;
+}
+
+export interface JournalEntry {
+  number: number;
+  applied?: Span;
+  undone?: Span;
+  undone_because?: string | null;
+  finding?: string;
+  added?: string;
+  replaced?: string;
+  share_millionths?: number;
+}
+
+export interface Policies {
+  prompt_cache: unknown[];
+  journal: JournalEntry[];
+}
