@@ -348,8 +348,8 @@ impl Catalog {
     }
 }
 
-/// `model` without a trailing `-20251101` or `-2024-08-06`.
-fn without_date(model: &str) -> Option<&str> {
+/// `model` without a trailing `-20251101`, `@20251101` (Vertex) or `-2024-08-06`.
+pub fn without_date(model: &str) -> Option<&str> {
     let is_date = |text: &str| {
         let digits = text.bytes().filter(u8::is_ascii_digit).count();
         digits == 8
@@ -358,6 +358,6 @@ fn without_date(model: &str) -> Option<&str> {
     };
     [9, 11].into_iter().find_map(|length| {
         let (stem, date) = model.split_at_checked(model.len().checked_sub(length)?)?;
-        is_date(date.strip_prefix('-')?).then_some(stem)
+        is_date(date.strip_prefix(['-', '@'])?).then_some(stem)
     })
 }

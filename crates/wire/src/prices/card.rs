@@ -180,14 +180,14 @@ fn fill_in_proportion(step: &mut Sparse, base: &Sparse) {
 /// Rule 2.
 fn fill(card: &mut Sparse, standard: &Sparse, missing: Missing) {
     let input = (card.get(Class::Uncached), standard.get(Class::Uncached));
-    let output = (card.get(Class::Output).or(standard.get(Class::Output)), standard.get(Class::Output));
+    let output =
+        (card.get(Class::Output).or(standard.get(Class::Output)), standard.get(Class::Output));
     for class in CLASSES {
         let (of_tier, of_standard) = if is_input(class) { input } else { output };
         let filled = standard.get(class).map(|rate| match missing {
-            Missing::Scaled => scaled(rate, of_tier, of_standard),
             // Never dearer than the input that it is a part of.
             Missing::AsStandard if is_input(class) => of_tier.map_or(rate, |input| rate.min(input)),
-            Missing::AsStandard => scaled(rate, of_tier, of_standard),
+            Missing::Scaled | Missing::AsStandard => scaled(rate, of_tier, of_standard),
         });
         card.set(class, card.get(class).or(filled));
     }

@@ -29,7 +29,8 @@ pub(super) fn check(entry: &str, cards: &mut Cards, report: &mut Report) -> Opti
     }
     let standard: Vec<(u64, Sparse)> = standard_of(cards);
     for ((tier, above), card) in cards.iter_mut() {
-        let beside = standard.iter().rfind(|(from, _)| from <= above).map_or(&base, |(_, card)| card);
+        let beside =
+            standard.iter().rfind(|(from, _)| from <= above).map_or(&base, |(_, card)| card);
         for class in CLASSES {
             if let Err(doubt) = believe_rate(class, *tier, card, beside) {
                 report.hold(entry, Some(&field(class, *tier, *above)), doubt);

@@ -131,7 +131,8 @@ fn read_entry(name: &str, entry: &RawValue, report: &mut Report) -> Option<Price
         doubt::check_half_price(name, &mut cards, report);
     }
     if REACHING_IS_ENOUGH.contains(&provider) {
-        cards = cards.into_iter().map(|((t, above), c)| ((t, above.saturating_sub(1)), c)).collect();
+        cards =
+            cards.into_iter().map(|((t, above), c)| ((t, above.saturating_sub(1)), c)).collect();
     }
     let cards = complete(&mut cards, missing(provider, model));
     let cache = cards[0].rates.cache_read.map(|_| {

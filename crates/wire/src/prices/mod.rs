@@ -11,20 +11,30 @@ mod card;
 mod diff;
 mod doubt;
 mod litellm;
+mod nearest;
+mod overlay;
 mod provider;
+pub mod quote;
 mod report;
 mod snapshot;
 
 pub use diff::{Diff, diff};
 pub use litellm::from_litellm;
+pub use overlay::{NotAnOverlay, overlay};
 pub use report::{Doubt, Held, Report};
 pub use snapshot::{NotASnapshot, parse, snapshot, write};
 
 use scrimp_core::money::Rate;
+use scrimp_core::time::Time;
 
 /// A multiplier such as `1.1` in thousandths.
 fn multiplier(text: &str) -> Option<u32> {
     let thousandths = Rate::new(1_000, 0);
     let scaled = text.parse::<Rate>().ok()?.times_ratio(thousandths, Rate::new(1, 0))?;
     scaled.to_string().parse().ok().filter(|permille| (1..=100_000).contains(permille))
+}
+
+/// The start of `day` (`2026-11-23`) in UTC, as `--at` takes it.
+pub fn day(day: &str) -> Option<Time> {
+    snapshot::midnight(day)
 }

@@ -93,7 +93,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { entries, rows, other_kinds, repeated, held, unused } = self;
         let whole = held.iter().filter(|held| held.field.is_none()).count();
-        writeln!(f, "{entries} entries: {rows} rows, {other_kinds} of other kinds, {repeated} repeated, {whole} held back")?;
+        writeln!(
+            f,
+            "{entries} entries: {rows} rows, {other_kinds} of other kinds, {repeated} repeated, {whole} held back"
+        )?;
         for held in held {
             writeln!(f, "held back  {held}")?;
         }

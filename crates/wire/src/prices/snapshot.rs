@@ -92,7 +92,8 @@ fn write_row(text: &mut String, row: &PriceRow) {
             None => write_rates(text, card),
         }
     }
-    let multipliers = [("fast", row.fast_permille), ("us", row.us_permille), ("eu", row.eu_permille)];
+    let multipliers =
+        [("fast", row.fast_permille), ("us", row.us_permille), ("eu", row.eu_permille)];
     for (name, permille) in multipliers {
         if let Some(permille) = permille {
             let factor = Rate::new(permille.into(), 3).to_string();
@@ -147,10 +148,11 @@ pub fn parse(text: &str) -> Result<Catalog, NotASnapshot> {
         match line.as_bytes().first() {
             None | Some(b'#') => (),
             Some(b'@') => provider = line[1..].into(),
-            _ if provider.is_empty() => match line.strip_prefix("taken ") {
-                Some(day) => catalog.taken = Some(midnight(day).ok_or(fail("no date"))?),
-                None => (),
-            },
+            _ if provider.is_empty() => {
+                if let Some(day) = line.strip_prefix("taken ") {
+                    catalog.taken = Some(midnight(day).ok_or(fail("no date"))?);
+                }
+            }
             _ => catalog.add(read_row(&provider, line).map_err(fail)?),
         }
     }
@@ -204,7 +206,8 @@ fn read_part(row: &mut PriceRow, part: &str) -> Result<(), &'static str> {
         }
         return Ok(());
     }
-    let (head, rates) = part.split_at(if row.cards.is_empty() { 0 } else { part.find(' ').ok_or("no rates")? });
+    let (head, rates) =
+        part.split_at(if row.cards.is_empty() { 0 } else { part.find(' ').ok_or("no rates")? });
     let (tier, above) = read_head(head)?;
     row.cards.push(read_card(tier, above, rates)?);
     Ok(())
@@ -237,7 +240,7 @@ fn read_card(tier: Tier, above: u64, text: &str) -> Result<Card, &'static str> {
     for field in text.split(' ').filter(|field| !field.is_empty()) {
         let (letter, decimal) = field.split_once('=').ok_or("a rate without `=`")?;
         let known = |l: &char| letter.len() == 1 && letter.starts_with(*l);
-        let position = LETTERS.iter().position(|l| known(&l)).ok_or("an unknown class")?;
+        let position = LETTERS.iter().position(known).ok_or("an unknown class")?;
         card.set(CLASSES[position], Some(per_token(decimal).ok_or("a rate that is no number")?));
     }
     Ok(Card { tier, above, rates: card.rates().ok_or("no rate for input or output")? })
