@@ -107,6 +107,19 @@ impl Sparse {
     }
 }
 
+/// Adds a batch card at half of everything, for vendors whose batches always cost that.
+pub(super) fn add_half_price_batch(cards: &mut Cards) {
+    let half = |rate: Rate| rate.times_permille(500);
+    let base = cards[&(Tier::Standard, 0)];
+    cards.entry((Tier::Batch, 0)).or_insert_with(|| {
+        let mut batch = Sparse::default();
+        for class in CLASSES {
+            batch.set(class, base.get(class).map(half));
+        }
+        batch
+    });
+}
+
 /// Fills in what the list left out, by the rules of the vendors, and drops tiers without an input
 /// rate. `cards` must have a standard card from 0 on with input and output.
 ///

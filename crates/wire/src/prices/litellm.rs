@@ -13,7 +13,7 @@ use scrimp_core::price::{Class, PriceRow, Tier};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::card::{Cards, Missing, complete};
+use super::card::{Cards, Missing, add_half_price_batch, complete};
 use super::doubt;
 use super::provider::{model_of, of_litellm};
 use super::report::{Doubt, Held, Report};
@@ -133,6 +133,9 @@ fn read_entry(name: &str, entry: &RawValue, report: &mut Report) -> Option<Price
     if REACHING_IS_ENOUGH.contains(&provider) {
         cards =
             cards.into_iter().map(|((t, above), c)| ((t, above.saturating_sub(1)), c)).collect();
+    }
+    if batches_are_half_price(provider, model) {
+        add_half_price_batch(&mut cards);
     }
     let cards = complete(&mut cards, missing(provider, model));
     let cache = cards[0].rates.cache_read.map(|_| {
@@ -280,6 +283,16 @@ fn multipliers(fields: &Fields<'_>) -> [Option<u32>; 3] {
 fn missing(provider: &str, model: &str) -> Missing {
     let openai = matches!(provider, "openai" | "azure") || model.starts_with("openai.");
     if openai || model.contains("claude") { Missing::Scaled } else { Missing::AsStandard }
+}
+
+/// Whose batches cost half whatever the model. Sources: Anthropic "Batch processing", `OpenAI` "Batch
+/// API", AWS and Google for Claude in batches ("50 % of on-demand").
+fn batches_are_half_price(provider: &str, model: &str) -> bool {
+    match provider {
+        "openai" | "anthropic" => true,
+        "bedrock" | "vertex_ai" => model.contains("claude"),
+        _ => false,
+    }
 }
 
 impl Report {
