@@ -257,6 +257,10 @@ pub fn answer(catalog: &Catalog, line: &str, now: Time) -> String {
     let failed = |model: Option<&str>, error: String| {
         serde_json::json!({ "model": model, "error": error }).to_string()
     };
+    let question: Question = match serde_json::from_str(line) {
+        Ok(question) => question,
+        Err(error) => return failed(None, error.to_string()),
+    };
     let Question { model, provider, usage, tier, fast, region, at } = question;
     let at = match at.as_deref().map(|day| midnight(day).ok_or(day)) {
         None => now,
