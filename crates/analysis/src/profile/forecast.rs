@@ -102,9 +102,10 @@ impl Ledger {
         let index = |at: Time| usize::try_from(at.since(origin).nanos() / width.nanos());
         let count = index(last).unwrap_or(0) + 1;
         let mut blocks = vec![(0.0, width.as_secs_f64() / 86_400.0); count];
-        let ends = origin + Span::from_nanos(width.nanos().saturating_mul(count as i64));
         if let Some(block) = blocks.last_mut() {
-            block.1 -= ends.since(last).as_secs_f64() / 86_400.0;
+            // The last block is over before its time.
+            let lasted = last.since(origin).nanos() % width.nanos();
+            block.1 = Span::from_nanos(lasted).as_secs_f64() / 86_400.0;
         }
         for (at, (_, _, usd)) in &self.hours {
             if let Some(block) = index(*at).ok().and_then(|at| blocks.get_mut(at)) {

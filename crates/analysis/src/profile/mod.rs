@@ -150,9 +150,7 @@ impl Profiler {
         }
         let mut operations: Vec<Operation> = by_operation.into_values().collect();
         let weight = |stats: &Stats| std::cmp::Reverse((stats.usd, stats.calls));
-        operations.sort_by(|a, b| {
-            (weight(&a.stats), &a.name).cmp(&(weight(&b.stats), &b.name))
-        });
+        operations.sort_by(|a, b| (weight(&a.stats), &a.name).cmp(&(weight(&b.stats), &b.name)));
         for operation in &mut operations {
             operation.models.sort_by(|a, b| {
                 let (names_a, names_b) = ((&a.provider, &a.model), (&b.provider, &b.model));

@@ -225,9 +225,10 @@ impl Stats {
             (Class::Reasoning, reasoning),
             (Class::AudioOutput, audio_output),
         ];
-        let known = classes.into_iter().zip(self.by_class).map(|((class, tokens), usd)| {
-            ClassTotal { class: Some(class), tokens, usd }
-        });
+        let known = classes
+            .into_iter()
+            .zip(self.by_class)
+            .map(|((class, tokens), usd)| ClassTotal { class: Some(class), tokens, usd });
         let rest = ClassTotal { class: None, tokens: 0, usd: self.unattributed };
         known.chain([rest]).filter(|total| 0 < total.tokens || total.usd != Usd::ZERO).collect()
     }
