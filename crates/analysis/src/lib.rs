@@ -5,4 +5,5 @@
 //! which of the two it rests on.
 
 mod bound;
+pub mod profile;
 pub mod replay;
