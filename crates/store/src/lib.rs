@@ -1,1 +1,32 @@
-//! To be written.
+//! Records, rollups and state on disk, in one directory.
+//!
+//! - `scrimp.db` (SQLite, write-ahead log): the hot tail of records, the ledger, cells by minute, hour
+//!   and day, units of experiments, the journal, small state.
+//! - `segments/*.parquet`: sealed history, which other tools can read.
+//! - `key`: the digest key, readable by its owner only. `lock`: who has the directory open.
+//!
+//! A call is settled by counting it at once, in memory, and queueing its record; a thread of the
+//! store writes both in one transaction at least every 100 ms. So a killed process loses at most the
+//! last 100 ms, an overloaded or full disk costs details and never the ledger, and what is on disk
+//! always adds up. Screens read cells and the ledger, never raw records.
+
+mod blob;
+mod chains;
+mod commit;
+mod directory;
+mod error;
+mod maintain;
+mod reader;
+mod resolve;
+mod retain;
+mod rollup;
+mod schema;
+mod seal;
+mod store;
+mod tally;
+mod writer;
+
+pub use error::{OpenError, ScanError, StoreError};
+pub use reader::{CallFilter, Only, Reader, Scan};
+pub use rollup::{Cell, LedgerRow, OTHER_KEYS, Width};
+pub use store::{Health, Options, Store};

@@ -1,0 +1,224 @@
+//! A record as bytes: nothing is lost, and a long conversation is stored once.
+//!
+//! Turn *n* of a conversation repeats the blocks of turn *n − 1*. A blob therefore names an earlier
+//! row and how many of its blocks it begins with, and holds only the blocks after these. Cache marks
+//! move from turn to turn and stand apart, so that they do not break the shared beginning.
+//!
+//! The layout is positional (postcard), so any change to the shape of [`Record`] or what it holds
+//! needs a new version and a reader for the old one. Two things remind of that: records and calls
+//! are taken apart here without `..`, and a test compares the bytes of a full record.
+
+use std::sync::Arc;
+
+use postcard::{take_from_bytes, to_extend};
+use scrimp_core::call::{Content, Features};
+use scrimp_core::policy::prompt_cache::Placement;
+use scrimp_core::record::{RECORD_VERSION, Timing};
+use scrimp_core::{
+    Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters,
+    Record, Role, Time, Ttl, Usd, hash,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Where a prompt's beginning is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Base {
+    /// The row: a sequence number in the hot tail, an index within its row group in a segment.
+    pub(crate) row: u64,
+    /// How many of that row's blocks the prompt begins with.
+    pub(crate) shared: usize,
+}
+
+/// Bytes that are no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Torn {
+    #[error("a record's checksum does not match")]
+    Checksum,
+    #[error("a record of version {0} is newer than this program")]
+    Version(u16),
+    #[error("a record breaks off or has the wrong shape")]
+    Shape,
+    #[error("the beginning of a prompt is not stored where it should be")]
+    NoBase,
+}
+
+/// A block without its mark, in the order of the fields on disk.
+type BlockOut<'a> = (Role, Content, Digest, &'a [u64], u32, u32, &'a Option<Box<Features>>, bool);
+type BlockIn = (Role, Content, Digest, Box<[u64]>, u32, u32, Option<Box<Features>>, bool);
+type Marks = Vec<(u32, Ttl)>;
+type CallIn =
+    (CallId, u64, Time, Dialect, Arc<str>, Arc<str>, Arc<str>, Caller, Delivery, Parameters, u64);
+type RestIn = (Option<Placement>, Vec<Attempt>, Ending, Metering, Option<Usd>, Option<Usd>, Timing);
+
+/// The part of a blob that says what its prompt is.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    pub(crate) base: Option<Base>,
+    /// The blocks after the shared ones, without marks.
+    added: Vec<Block>,
+    marks: Marks,
+}
+
+/// Appends `record` to `out`. The first `base.shared` blocks of its prompt are not written.
+pub(crate) fn write(record: &Record, base: Option<Base>, mut out: Vec<u8>) -> Vec<u8> {
+    let start = out.len();
+    let Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing } =
+        record;
+    let Call {
+        id,
+        seed,
+        arrived,
+        dialect,
+        provider,
+        model,
+        operation,
+        caller,
+        delivery,
+        parameters,
+        prompt,
+        body_bytes,
+    } = &**call;
+    let shared = base.map_or(0, |base| base.shared);
+    let added: Vec<BlockOut> = prompt[shared..].iter().map(block_out).collect();
+    let marks: Marks = (0..).zip(prompt).filter_map(|(at, b)| Some((at, b.mark?))).collect();
+    let base = base.map(|base| (base.row, base.shared as u64));
+    out = put(&(RECORD_VERSION, base, added, marks), out);
+    let call = (id, seed, arrived, dialect, provider, model, operation, caller);
+    out = put(&(call, delivery, parameters, body_bytes), out);
+    out = put(&(placement, attempts, ending, metering, cost, cost_uncached, timing), out);
+    let sum = checksum(&out[start..]);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// Reads the part of a blob that says what its prompt is. Verifies the whole blob.
+pub(crate) fn read_prompt(blob: &[u8]) -> Result<Prompt, Torn> {
+    let mut rest = verified(blob)?;
+    prompt_of(&mut rest)
+}
+
+/// Reads a record. `base` gives the whole prompt of the row that this one's begins with.
+pub(crate) fn read(
+    blob: &[u8],
+    base: impl FnOnce(Base) -> Result<Arc<[Block]>, Torn>,
+) -> Result<Record, Torn> {
+    let mut rest = verified(blob)?;
+    let prompt = prompt_of(&mut rest)?;
+    let known = prompt.base.map(base).transpose()?;
+    let blocks = prompt.resolve(known.as_deref())?;
+    record_of(&mut rest, blocks)
+}
+
+impl Prompt {
+    /// The whole prompt, given the blocks of the row that it begins with.
+    pub(crate) fn resolve(self, base: Option<&[Block]>) -> Result<Vec<Block>, Torn> {
+        let shared = self.base.map_or(0, |base| base.shared);
+        let known = base.unwrap_or_default().get(..shared).ok_or(Torn::NoBase)?;
+        let mut blocks = Vec::with_capacity(shared + self.added.len());
+        blocks.extend(known.iter().map(|block| Block { mark: None, ..block.clone() }));
+        blocks.extend(self.added);
+        for (at, ttl) in self.marks {
+            blocks.get_mut(at as usize).ok_or(Torn::Shape)?.mark = Some(ttl);
+        }
+        Ok(blocks)
+    }
+}
+
+/// A hash over everything of a block but its mark: equal hashes mean equal bytes on disk.
+pub(crate) fn block_hash(block: &Block) -> u64 {
+    let Block { role, content, digest, chunks, characters, tokens, features, mark: _, markable } =
+        block;
+    let kind = (*role as u64) << 16 | (*content as u64) << 8 | u64::from(*markable);
+    let [low, high] = [digest.word(), (u128::from_le_bytes(digest.0) >> 64) as u64];
+    let size = u64::from(*characters) << 32 | u64::from(*tokens);
+    let state = hash::chain(hash::chain(hash::mix(kind ^ low), high), size);
+    let state = chunks.iter().fold(state, |state, chunk| hash::chain(state, *chunk));
+    match features {
+        None => state,
+        Some(features) => {
+            let Features { numbers, names, negations, order, bag } = &**features;
+            let state = hash::chain(state, numbers.len() as u64);
+            let words = numbers.iter().chain(names);
+            let state = words.fold(state, |state, word| hash::chain(state, *word));
+            [u64::from(*negations), *order, *bag].into_iter().fold(state, hash::chain)
+        }
+    }
+}
+
+fn block_out(block: &Block) -> BlockOut<'_> {
+    let Block { role, content, digest, chunks, characters, tokens, features, mark: _, markable } =
+        block;
+    (*role, *content, *digest, chunks, *characters, *tokens, features, *markable)
+}
+
+fn block_in(block: BlockIn) -> Block {
+    let (role, content, digest, chunks, characters, tokens, features, markable) = block;
+    Block { role, content, digest, chunks, characters, tokens, features, mark: None, markable }
+}
+
+fn prompt_of(rest: &mut &[u8]) -> Result<Prompt, Torn> {
+    let version: u16 = take(rest)?;
+    if version != RECORD_VERSION {
+        return Err(Torn::Version(version));
+    }
+    let (base, added, marks): (Option<(u64, u64)>, Vec<BlockIn>, Marks) = take(rest)?;
+    let base = match base {
+        None => None,
+        Some((row, shared)) => {
+            Some(Base { row, shared: usize::try_from(shared).map_err(|_| Torn::Shape)? })
+        }
+    };
+    Ok(Prompt { base, added: added.into_iter().map(block_in).collect(), marks })
+}
+
+fn record_of(rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
+    let call: CallIn = take(rest)?;
+    let (id, seed, arrived, dialect, provider, model, operation, caller, delivery, parameters, _) =
+        call;
+    let body_bytes = call.10;
+    let call = Arc::new(Call {
+        id,
+        seed,
+        arrived,
+        dialect,
+        provider,
+        model,
+        operation,
+        caller,
+        delivery,
+        parameters,
+        prompt,
+        body_bytes,
+    });
+    let (placement, attempts, ending, metering, cost, cost_uncached, timing): RestIn = take(rest)?;
+    Ok(Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing })
+}
+
+fn put<T: Serialize>(value: &T, out: Vec<u8>) -> Vec<u8> {
+    to_extend(value, out).expect("a record is plain data and a vector grows")
+}
+
+fn take<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<T, Torn> {
+    let (value, left) = take_from_bytes(rest).map_err(|_| Torn::Shape)?;
+    *rest = left;
+    Ok(value)
+}
+
+fn verified(blob: &[u8]) -> Result<&[u8], Torn> {
+    let (body, sum) = blob.split_last_chunk::<4>().ok_or(Torn::Shape)?;
+    match checksum(body).to_le_bytes() == *sum {
+        true => Ok(body),
+        false => Err(Torn::Checksum),
+    }
+}
+
+/// Finds flipped bits and torn ends. No defence against anybody.
+fn checksum(bytes: &[u8]) -> u32 {
+    let (words, tail) = bytes.as_chunks::<8>();
+    let state = words
+        .iter()
+        .fold(bytes.len() as u64, |state, word| hash::chain(state, u64::from_le_bytes(*word)));
+    let state = tail.iter().fold(state, |state, byte| hash::chain(state, u64::from(*byte)));
+    (state >> 32) as u32
+}

@@ -1,0 +1,148 @@
+//! The directory: its files, its lock, its key.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::{OpenError, open_io};
+
+/// The files of a store.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory {
+    root: PathBuf,
+}
+
+impl Directory {
+    pub(crate) fn new(root: &Path) -> Directory {
+        Directory { root: root.to_owned() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.root.join("scrimp.db")
+    }
+
+    pub(crate) fn segments(&self) -> PathBuf {
+        self.root.join("segments")
+    }
+
+    pub(crate) fn segment(&self, name: &str) -> PathBuf {
+        self.segments().join(name)
+    }
+
+    /// Makes what is missing.
+    pub(crate) fn make(&self) -> Result<(), OpenError> {
+        let segments = self.segments();
+        fs::create_dir_all(&segments).map_err(open_io(&segments))
+    }
+
+    /// Keeps every other process out for as long as the file is open. The operating system lets go
+    /// of the lock when the process ends, however it ends.
+    pub(crate) fn lock(&self) -> Result<File, OpenError> {
+        let path = self.root.join("lock");
+        let opened =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = opened.map_err(open_io(&path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let pid =
+                    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+                return Err(OpenError::Locked { dir: self.root.clone(), pid });
+            }
+            Err(TryLockError::Error(source)) => return Err(OpenError::Io { path, source }),
+        }
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.seek(SeekFrom::Start(0)))
+            .and_then(|_| writeln!(file, "{}", std::process::id()));
+        written.map_err(open_io(&path))?;
+        Ok(file)
+    }
+
+    /// The digest key: drawn once, readable by its owner only, never inside a file that is shared.
+    pub(crate) fn key(&self) -> Result<[u8; 32], OpenError> {
+        self.secret("key")
+    }
+
+    /// Names the store in its segments, so that a segment of another one is not taken for its own.
+    pub(crate) fn name(&self) -> Result<String, OpenError> {
+        let drawn: [u8; 16] = self.secret("id")?;
+        Ok(format!("{:032x}", u128::from_be_bytes(drawn)))
+    }
+
+    fn secret<const N: usize>(&self, name: &str) -> Result<[u8; N], OpenError> {
+        let path = self.root.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| {
+                let why = format!(
+                    "has {} bytes instead of {N}; put the backup back, or remove it to begin \
+                     with new digests that do not compare with the old ones",
+                    bytes.len()
+                );
+                open_io(&path)(io::Error::new(io::ErrorKind::InvalidData, why))
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => draw(&path),
+            Err(error) => Err(open_io(&path)(error)),
+        }
+    }
+}
+
+/// Writes random bytes to `path`; whole or not at all.
+fn draw<const N: usize>(path: &Path) -> Result<[u8; N], OpenError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| open_io(path)(io::Error::other(error.to_string())))?;
+    let unfinished = path.with_extension("new");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let write = || -> io::Result<()> {
+        let mut file = options.open(&unfinished)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, path)?;
+        sync_directory(path)
+    };
+    write().map_err(open_io(path))?;
+    Ok(bytes)
+}
+
+/// Makes a rename in the directory of `path` last.
+pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => Ok(()),
+    }
+}
+
+/// Renames a broken file so that it is out of the way and not lost. Returns its new path.
+pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
+    let free = (1_u32..).map(|n| appended(path, &format!(".corrupt-{n}"))).find(|to| !to.exists());
+    let to = free.expect("some number is free");
+    fs::rename(path, &to)?;
+    Ok(to)
+}
+
+/// `path` with `suffix` after its last character.
+pub(crate) fn appended(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The bytes that the store's files have together. Files that vanish meanwhile count nothing.
+pub(crate) fn bytes_in(dir: &Path) -> u64 {
+    let Ok(entries) = fs::read_dir(dir) else { return 0 };
+    let size = |entry: fs::DirEntry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => bytes_in(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    };
+    entries.flatten().map(size).sum()
+}

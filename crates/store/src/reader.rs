@@ -1,0 +1,230 @@
+//! The read side. Works beside the process that writes, without its lock.
+//!
+//! Every question opens the database anew: that costs a fraction of a millisecond, and a database
+//! that was set aside meanwhile is never read on.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use scrimp_core::policy::Arm;
+use scrimp_core::{CallId, JournalEntry, Record, Time, UnitTotals};
+
+use crate::commit::{as_signed, ledger_of, unit_of};
+use crate::directory::Directory;
+use crate::error::{OpenError, ScanError, StoreError};
+use crate::resolve::{Prompts, Rows};
+use crate::rollup::{Cell, Label, LedgerRow, Width};
+use crate::schema;
+use crate::store::{read_journal, read_labels, sealed_seq};
+
+/// Reads a store.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    directory: Directory,
+}
+
+/// Which calls a list shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallFilter {
+    /// At most this many.
+    pub limit: usize,
+    /// Only calls with a smaller id, that is earlier ones: where the page before ended.
+    pub before: Option<CallId>,
+    /// Which endings.
+    pub only: Only,
+    /// Only calls to this model.
+    pub model: Option<Arc<str>>,
+    /// Only calls of this operation.
+    pub operation: Option<Arc<str>>,
+}
+
+/// Which endings a list shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Only {
+    /// All.
+    All,
+    /// Calls whose client did not get what it asked for.
+    Errors,
+}
+
+/// Records in order of their arrival. See [`Reader::scan`].
+#[derive(Debug)]
+pub struct Scan {
+    hot: std::vec::IntoIter<Result<Record, ScanError>>,
+}
+
+impl Iterator for Scan {
+    type Item = Result<Record, ScanError>;
+    fn next(&mut self) -> Option<Self::Item> {
+        self.hot.next()
+    }
+}
+
+impl CallFilter {
+    /// The latest `limit` calls.
+    pub const fn latest(limit: usize) -> CallFilter {
+        CallFilter { limit, before: None, only: Only::All, model: None, operation: None }
+    }
+}
+
+/// Blobs of the hot tail by sequence number.
+pub(crate) struct HotRows<'a>(pub(crate) &'a Connection);
+
+impl Rows for HotRows<'_> {
+    fn blob(&mut self, row: u64) -> Option<Bytes> {
+        let mut read = self.0.prepare_cached("SELECT body FROM detail WHERE seq = ?1").ok()?;
+        read.query_row([as_signed(row)], |row| row.get::<_, Vec<u8>>(0)).ok().map(Bytes::from)
+    }
+}
+
+impl Reader {
+    /// Opens a store for reading, while another process may be writing it.
+    ///
+    /// # Errors
+    /// If there is no store, if a newer program wrote it, or if the disk refuses.
+    pub fn open(dir: &Path) -> Result<Reader, OpenError> {
+        let directory = Directory::new(dir);
+        schema::open_to_read(&directory)?;
+        Ok(Reader { directory })
+    }
+
+    pub(crate) fn beside(directory: Directory) -> Reader {
+        Reader { directory }
+    }
+
+    /// The latest calls that pass the filter, the latest first. Records that cannot be read are left
+    /// out.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn recent(&self, filter: &CallFilter) -> Result<Vec<Record>, StoreError> {
+        let db = self.database()?;
+        let mut prompts = Prompts::default();
+        let mut rows = HotRows(&db);
+        let seqs = recent_hot(&db, filter)?;
+        let record = |seq: &i64| prompts.record(seq.cast_unsigned(), &mut rows).ok();
+        Ok(seqs.iter().filter_map(record).collect())
+    }
+
+    /// One call; `None` if there is none of this id.
+    ///
+    /// # Errors
+    /// If the disk refuses, or the record cannot be read.
+    pub fn call(&self, id: CallId) -> Result<Option<Record>, StoreError> {
+        let db = self.database()?;
+        let sql = "SELECT seq FROM call WHERE id = ?1";
+        let key = id.0.to_be_bytes();
+        let seq: Option<i64> = db.query_row(sql, [key], |row| row.get(0)).optional()?;
+        let Some(seq) = seq else { return Ok(None) };
+        let record = Prompts::default().record(seq.cast_unsigned(), &mut HotRows(&db));
+        record.map(Some).map_err(|torn| StoreError::Record {
+            what: format!("call {id}"),
+            why: torn.to_string(),
+        })
+    }
+
+    /// Every record that arrived in `from..to`, in order of arrival: sealed files, then the hot tail.
+    /// What cannot be read is an item of its own, and the rest follows.
+    pub fn scan(&self, _from: Time, _to: Time) -> Scan {
+        Scan { hot: Vec::new().into_iter() }
+    }
+
+    /// The cells that begin in `from..to`, in order of time. `from` is rounded down to a cell.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn cells(&self, from: Time, to: Time, width: Width) -> Result<Vec<Cell>, StoreError> {
+        let db = self.database()?;
+        let labels = read_labels(&db)?;
+        let mut read = db.prepare(
+            "SELECT at, label, body FROM cell WHERE width = ?1 AND ?2 <= at AND at < ?3
+             ORDER BY at, label",
+        )?;
+        let from = from.floor(width.span()).secs();
+        let to = to.nanos().div_euclid(1_000_000_000) + i64::from(to.nanos() % 1_000_000_000 != 0);
+        let mut rows = read.query(params![width.code(), from, to])?;
+        let mut cells = Vec::new();
+        while let Some(row) = rows.next()? {
+            let label = label(&labels, row.get(1)?);
+            let at = Time::from_secs(row.get(0)?);
+            let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+            let cell = Cell::new(at, label.provider, label.model, label.operation);
+            cells.extend(cell.with_bytes(body));
+        }
+        Ok(cells)
+    }
+
+    /// The ledger's rows of the days that begin in `from..to`, in order of days. `from` is rounded
+    /// down to midnight UTC.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn ledger(&self, from: Time, to: Time) -> Result<Vec<LedgerRow>, StoreError> {
+        let db = self.database()?;
+        let labels = read_labels(&db)?;
+        let sql = "SELECT * FROM ledger WHERE ?1 <= day AND day < ?2 ORDER BY day, label, key";
+        let mut read = db.prepare(sql)?;
+        let days = params![from.floor(Width::Day.span()).secs(), to.secs()];
+        let rows = read.query_map(days, |row| ledger_of(row, &label(&labels, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Totals of every unit of an experiment.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn units(&self, experiment: u64) -> Result<Vec<UnitTotals>, StoreError> {
+        let db = self.database()?;
+        let mut read = db.prepare(
+            "SELECT unit, arm, calls, left_out, errors, usd, usd_uncached FROM unit
+             WHERE experiment = ?1 ORDER BY unit, arm",
+        )?;
+        let rows = read.query_map([experiment.cast_signed()], |row| {
+            let arm = match row.get::<_, i64>(1)? {
+                0 => Arm::HeldOut,
+                _ => Arm::Treated,
+            };
+            unit_of(row, row.get::<_, i64>(0)?.cast_unsigned(), arm, 2)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Every entry of the journal, in order.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
+        read_journal(&self.database()?)
+    }
+
+    fn database(&self) -> Result<Connection, StoreError> {
+        schema::open_to_read(&self.directory).map_err(|error| StoreError::Record {
+            what: "the store".to_owned(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// Sequence numbers of the latest calls in the hot tail that pass the filter.
+fn recent_hot(db: &Connection, filter: &CallFilter) -> Result<Vec<i64>, StoreError> {
+    let sealed = as_signed(sealed_seq(db)?);
+    let mut read = db.prepare(
+        "SELECT seq FROM call WHERE id < ?1 AND ?2 < seq AND (?3 IS NULL OR model = ?3)
+         AND (?4 IS NULL OR operation = ?4) AND (?5 OR NOT success)
+         ORDER BY id DESC LIMIT ?6",
+    )?;
+    let before = filter.before.map_or(u128::MAX, |id| id.0).to_be_bytes();
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let all = filter.only == Only::All;
+    let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
+    let keys = params![before, sealed, model, operation, all, limit];
+    let seqs = read.query_map(keys, |row| row.get::<_, i64>(0))?;
+    Ok(seqs.collect::<Result<_, _>>()?)
+}
+
+fn label(labels: &BTreeMap<u32, Label>, id: u32) -> Label {
+    labels.get(&id).cloned().unwrap_or_else(Label::other)
+}

@@ -1,0 +1,494 @@
+//! The store as the gateway holds it: settle on one side, one writer thread on the other.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use rustc_hash::FxHashMap;
+use scrimp_core::{Digest, JournalEntry, Record, Span, Time};
+
+use crate::directory::{Directory, bytes_in};
+use crate::error::{OpenError, StoreError, open_db, open_io};
+use crate::maintain;
+use crate::reader::Reader;
+use crate::rollup::{Label, Width};
+use crate::schema;
+use crate::tally::{Limits, Tally};
+use crate::writer;
+
+/// How much is kept, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Records that may wait for the writer; beyond it details are dropped and counted.
+    pub queued_records: usize,
+    /// Blocks of their prompts together that may wait; a bound on memory.
+    pub queued_blocks: usize,
+    /// How long settled calls may wait for the disk. What `kill -9` can lose.
+    pub flush_every: Duration,
+    /// The hot tail is sealed into a Parquet file when it has this many records...
+    pub seal_records: u64,
+    /// ...or when its oldest record is this old.
+    pub seal_after: Span,
+    /// How long sealed records are kept.
+    pub keep_records: Span,
+    /// How long cells of a minute are kept.
+    pub keep_minutes: Span,
+    /// How long cells of an hour are kept. Days and the ledger are kept for ever.
+    pub keep_hours: Span,
+    /// Distinct (provider, model, operation) in one day; the rest is counted as "other".
+    pub labels_per_day: usize,
+    /// Distinct keys in one day; the rest is counted under [`crate::OTHER_KEYS`].
+    pub keys_per_day: usize,
+    /// Units of one experiment; the rest is left out and counted.
+    pub units_per_experiment: u64,
+}
+
+impl Options {
+    /// What a gateway uses that was not told otherwise.
+    pub const STANDARD: Options = Options {
+        queued_records: 16_384,
+        queued_blocks: 2_000_000,
+        flush_every: Duration::from_millis(50),
+        seal_records: 100_000,
+        seal_after: Span::from_hours(1),
+        keep_records: Span::from_hours(30 * 24),
+        keep_minutes: Span::from_hours(2 * 24),
+        keep_hours: Span::from_hours(90 * 24),
+        labels_per_day: 512,
+        keys_per_day: 2_048,
+        units_per_experiment: 200_000,
+    };
+}
+
+/// How the store is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// Calls settled since the start.
+    pub settled: u64,
+    /// Calls that were settled a second time and not counted again.
+    pub settled_twice: u64,
+    /// Records that wait for the writer.
+    pub queued: u64,
+    /// Records that found the queue full. They are in the ledger, not in the history.
+    pub details_dropped: u64,
+    /// Calls counted as "other" because their day had too many labels.
+    pub labels_folded: u64,
+    /// Calls counted under one key because their day had too many.
+    pub keys_folded: u64,
+    /// Unit totals that found no room in their experiment.
+    pub units_left_out: u64,
+    /// Why the last attempt to write failed; `None` when it did not. Settling goes on.
+    pub last_flush_error: Option<String>,
+    /// Why sealing, checkpointing or retention failed last; `None` when it did not.
+    pub last_maintenance_error: Option<String>,
+    /// Files that were broken and set aside, by their new names.
+    pub corrupt_files: Vec<String>,
+    /// Records in the hot tail.
+    pub hot_records: u64,
+    /// Bytes in the directory, as of the last look (every few seconds).
+    pub bytes_on_disk: u64,
+}
+
+/// See the crate. Cheap to call from many threads.
+#[derive(Debug)]
+pub struct Store {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    writer: Thread,
+    key: [u8; 32],
+    /// Held as long as the store is open.
+    _lock: File,
+}
+
+/// What the store, its writer and its maintenance share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) directory: Directory,
+    pub(crate) name: String,
+    pub(crate) options: Options,
+    pub(crate) tally: Mutex<Tally>,
+    /// The only connection that writes.
+    pub(crate) db: Mutex<Connection>,
+    pub(crate) status: Mutex<Status>,
+    pub(crate) changed: Condvar,
+    pub(crate) stop: AtomicBool,
+    /// Rows beyond the last boundary, for the decision to seal.
+    pub(crate) hot_records: AtomicU64,
+}
+
+/// What the threads tell each other and the outside.
+#[derive(Debug, Default)]
+pub(crate) struct Status {
+    /// Flushes asked for and done.
+    pub(crate) flushes_wanted: u64,
+    pub(crate) flushes_done: u64,
+    /// Somebody wants the hot tail sealed up to here and now.
+    pub(crate) seal_wanted: bool,
+    /// Up to which sequence number the tail may be sealed: no later row needs an earlier one.
+    pub(crate) boundary: u64,
+    /// Up to which it has been sealed, or tried.
+    pub(crate) sealed: u64,
+    pub(crate) units_left_out: u64,
+    pub(crate) late_duplicates: u64,
+    pub(crate) late_drops: u64,
+    pub(crate) last_flush_error: Option<String>,
+    pub(crate) last_maintenance_error: Option<String>,
+    pub(crate) corrupt_files: Vec<String>,
+    pub(crate) bytes_on_disk: u64,
+}
+
+impl Store {
+    /// Opens the store in `dir`, making it if there is none.
+    ///
+    /// # Errors
+    /// If another process has it, if a newer program wrote it, or if the disk refuses. A broken
+    /// database or segment is no error: it is set aside, and named by [`Store::health`].
+    pub fn open(dir: &Path, options: Options) -> Result<Store, OpenError> {
+        let directory = Directory::new(dir);
+        directory.make()?;
+        let lock = directory.lock()?;
+        let key = directory.key()?;
+        let name = directory.name()?;
+        let (mut db, aside) = schema::open(&directory)?;
+        let mut corrupt: Vec<PathBuf> = aside.into_iter().collect();
+        let path = directory.database();
+        let adopted = crate::seal::adopt(&directory, &name, &mut db);
+        corrupt.extend(adopted.map_err(|error| open_io(&path)(std::io::Error::other(error)))?);
+        let tally = known_tally(&db, options).map_err(open_db(&path))?;
+        let next_seq = next_seq(&db).map_err(open_db(&path))?;
+        let hot = count_hot(&db).map_err(open_db(&path))?;
+        let status = Status {
+            corrupt_files: corrupt.iter().map(|path| path.display().to_string()).collect(),
+            bytes_on_disk: bytes_in(dir),
+            ..Status::default()
+        };
+        let shared = Arc::new(Shared {
+            directory,
+            name,
+            options,
+            tally: Mutex::new(tally),
+            db: Mutex::new(db),
+            status: Mutex::new(status),
+            changed: Condvar::new(),
+            stop: AtomicBool::new(false),
+            hot_records: AtomicU64::new(hot),
+        });
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(open_io(dir))
+        };
+        let keeper = shared.clone();
+        let keeper = spawn("scrimp-keeper", Box::new(move || maintain::run(&keeper)))?;
+        let ours = shared.clone();
+        let to_wake = keeper.thread().clone();
+        let writer =
+            spawn("scrimp-store", Box::new(move || writer::run(&ours, next_seq, &to_wake)))?;
+        let handle = writer.thread().clone();
+        Ok(Store { shared, threads: vec![writer, keeper], writer: handle, key, _lock: lock })
+    }
+
+    /// Takes the store in `dir` one schema down, for an older program. Returns the schema that it
+    /// has now; the oldest one stays as it is.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn step_down(dir: &Path) -> Result<i64, OpenError> {
+        let directory = Directory::new(dir);
+        let _lock = directory.lock()?;
+        schema::step_down(&directory)
+    }
+
+    /// The digest key.
+    pub fn key(&self) -> [u8; 32] {
+        self.key
+    }
+
+    /// Counts a call for ever and queues its record. Never blocks on the disk and never fails: in
+    /// overload the record is dropped and counted, its ledger entry is not.
+    pub fn settle(&self, record: Arc<Record>) {
+        if self.shared.tally().settle(record) {
+            self.writer.unpark();
+        }
+    }
+
+    /// Waits until everything settled before this call is on disk, or could not be written
+    /// ([`Health::last_flush_error`] says so).
+    pub fn flush(&self) {
+        let mut status = self.shared.status();
+        status.flushes_wanted += 1;
+        let ticket = status.flushes_wanted;
+        self.writer.unpark();
+        while status.flushes_done < ticket && !self.shared.is_stopped() {
+            status = self.shared.changed.wait(status).expect(POISON);
+        }
+    }
+
+    /// Seals the hot tail into a Parquet file now, and waits for it.
+    ///
+    /// # Errors
+    /// If the file could not be written. The records stay where they are.
+    pub fn seal(&self) -> Result<(), StoreError> {
+        self.flush();
+        let mut status = self.shared.status();
+        status.seal_wanted = true;
+        status.flushes_wanted += 1;
+        let ticket = status.flushes_wanted;
+        self.writer.unpark();
+        while status.flushes_done < ticket || status.sealed < status.boundary {
+            status = self.shared.changed.wait(status).expect(POISON);
+        }
+        match &status.last_maintenance_error {
+            None => Ok(()),
+            Some(error) => Err(StoreError::NotFlushed(error.clone())),
+        }
+    }
+
+    /// Drops what is older than the options say, as seen from `now`. The store does this by itself
+    /// every few minutes.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn retain(&self, now: Time) -> Result<(), StoreError> {
+        crate::retain::drop_old(&self.shared, now)
+    }
+
+    /// How the store is.
+    pub fn health(&self) -> Health {
+        let (counters, queued) = {
+            let tally = self.shared.tally();
+            (tally.counters, tally.queued())
+        };
+        let status = self.shared.status();
+        Health {
+            settled: counters.settled,
+            settled_twice: counters.settled_twice + status.late_duplicates,
+            queued: queued as u64,
+            details_dropped: counters.details_dropped + status.late_drops,
+            labels_folded: counters.labels_folded,
+            keys_folded: counters.keys_folded,
+            units_left_out: status.units_left_out,
+            last_flush_error: status.last_flush_error.clone(),
+            last_maintenance_error: status.last_maintenance_error.clone(),
+            corrupt_files: status.corrupt_files.clone(),
+            hot_records: self.shared.hot_records.load(Ordering::Relaxed),
+            bytes_on_disk: status.bytes_on_disk,
+        }
+    }
+
+    /// Writes what waits and closes the files.
+    ///
+    /// # Errors
+    /// If the last calls could not be written.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        self.flush();
+        self.stop();
+        let error = self.shared.status().last_flush_error.clone();
+        error.map_or(Ok(()), |error| Err(StoreError::NotFlushed(error)))
+    }
+
+    /// Reads what is on disk: everything settled until about [`Options::flush_every`] ago.
+    pub fn reader(&self) -> Reader {
+        Reader::beside(self.shared.directory.clone())
+    }
+
+    /// Every entry of the journal, in order.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
+        read_journal(&self.shared.db())
+    }
+
+    /// Writes a new entry; its number is given by the journal and returned.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn add_journal(&self, entry: JournalEntry) -> Result<u64, StoreError> {
+        let mut db = self.shared.db();
+        let step = db.transaction()?;
+        let last: Option<i64> =
+            step.query_row("SELECT max(number) FROM journal", [], |row| row.get(0))?;
+        let number = last.unwrap_or(0).cast_unsigned() + 1;
+        write_entry(&step, &JournalEntry { number, ..entry })?;
+        step.commit()?;
+        durable(&db)?;
+        Ok(number)
+    }
+
+    /// Notes that an entry was taken back. Returns it as it is now.
+    ///
+    /// # Errors
+    /// If there is no such entry, if it was taken back before, or if the disk refuses.
+    pub fn undo_journal(
+        &self,
+        number: u64,
+        at: Time,
+        because: &str,
+    ) -> Result<JournalEntry, StoreError> {
+        let mut db = self.shared.db();
+        let step = db.transaction()?;
+        let mut entry = read_journal(&step)?
+            .into_iter()
+            .find(|entry| entry.number == number)
+            .ok_or(StoreError::NoEntry(number))?;
+        if entry.undone.is_some() {
+            return Err(StoreError::AlreadyUndone(number));
+        }
+        entry.undone = Some(at);
+        entry.undone_because = Some(because.to_owned());
+        write_entry(&step, &entry)?;
+        step.commit()?;
+        durable(&db)?;
+        Ok(entry)
+    }
+
+    /// A small value by name; `None` if there is none or it cannot be read.
+    pub fn state(&self, key: &str) -> Option<String> {
+        let sql = "SELECT value FROM state WHERE key = ?1";
+        self.shared.db().query_row(sql, [key], |row| row.get(0)).optional().ok().flatten()
+    }
+
+    /// Sets a small value.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn set_state(&self, key: &str, value: &str) -> Result<(), StoreError> {
+        let sql = "INSERT OR REPLACE INTO state VALUES (?1, ?2)";
+        self.shared.db().execute(sql, [key, value])?;
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn stop(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        for thread in &self.threads {
+            thread.thread().unpark();
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has said so on stderr already; the other must still be joined.
+            drop(thread.join());
+        }
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+const POISON: &str = "no thread of the store panics while it holds a lock";
+
+impl Shared {
+    pub(crate) fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().expect(POISON)
+    }
+
+    pub(crate) fn db(&self) -> MutexGuard<'_, Connection> {
+        self.db.lock().expect(POISON)
+    }
+
+    pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
+        self.status.lock().expect(POISON)
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+}
+
+/// A tally that knows what the disk knows, so that limits and ids hold across a restart.
+fn known_tally(db: &Connection, options: Options) -> rusqlite::Result<Tally> {
+    let limits = Limits {
+        queued_records: options.queued_records,
+        queued_blocks: options.queued_blocks,
+        labels_per_day: options.labels_per_day,
+        keys_per_day: options.keys_per_day,
+    };
+    let labels: FxHashMap<Label, u32> =
+        read_labels(db)?.into_iter().filter(|(id, _)| *id != 0).map(|(id, l)| (l, id)).collect();
+    let mut tally = Tally::new(limits, labels);
+    let mut days = db.prepare(
+        "SELECT day, label, key FROM ledger
+         WHERE day >= (SELECT max(at) FROM cell WHERE width = 2) - 86400",
+    )?;
+    let mut rows = days.query([])?;
+    while let Some(row) = rows.next()? {
+        let day = Time::from_secs(row.get(0)?).floor(Width::Day.span());
+        tally.know(day, row.get(1)?, Some(Digest(row.get(2)?)));
+    }
+    let mut ids = db.prepare("SELECT id FROM call ORDER BY id DESC LIMIT 32768")?;
+    let mut rows = ids.query([])?;
+    while let Some(row) = rows.next()? {
+        tally.know_id(scrimp_core::CallId(u128::from_be_bytes(row.get(0)?)));
+    }
+    Ok(tally)
+}
+
+/// Every label by its number.
+pub(crate) fn read_labels(db: &Connection) -> rusqlite::Result<BTreeMap<u32, Label>> {
+    let mut labels = db.prepare_cached("SELECT id, provider, model, operation FROM label")?;
+    let text = |row: &rusqlite::Row<'_>, at| row.get::<_, String>(at).map(Into::into);
+    let rows = labels.query_map([], |row| {
+        let label =
+            Label { provider: text(row, 1)?, model: text(row, 2)?, operation: text(row, 3)? };
+        Ok((row.get(0)?, label))
+    })?;
+    rows.collect()
+}
+
+/// Up to which sequence number the tail is sealed. Rows below it wait to be deleted only.
+pub(crate) fn sealed_seq(db: &Connection) -> rusqlite::Result<u64> {
+    let sql = "SELECT CAST(value AS INTEGER) FROM state WHERE key = 'store.sealed'";
+    let sealed: Option<i64> = db.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(sealed.unwrap_or(0).cast_unsigned())
+}
+
+fn next_seq(db: &Connection) -> rusqlite::Result<u64> {
+    let last: Option<i64> = db.query_row("SELECT max(seq) FROM detail", [], |row| row.get(0))?;
+    Ok(last.unwrap_or(0).cast_unsigned().max(sealed_seq(db)?) + 1)
+}
+
+fn count_hot(db: &Connection) -> rusqlite::Result<u64> {
+    let sealed = crate::commit::as_signed(sealed_seq(db)?);
+    let sql = "SELECT count(*) FROM detail WHERE seq > ?1";
+    db.query_row(sql, [sealed], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+}
+
+/// Every entry of the journal, in order.
+pub(crate) fn read_journal(db: &Connection) -> Result<Vec<JournalEntry>, StoreError> {
+    let mut read = db.prepare_cached("SELECT number, entry FROM journal ORDER BY number")?;
+    let mut rows = read.query([])?;
+    let mut entries = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (number, entry): (i64, String) = (row.get(0)?, row.get(1)?);
+        entries.push(serde_json::from_str(&entry).map_err(|error| StoreError::Record {
+            what: format!("journal entry {number}"),
+            why: error.to_string(),
+        })?);
+    }
+    Ok(entries)
+}
+
+fn write_entry(db: &Connection, entry: &JournalEntry) -> Result<(), StoreError> {
+    let text = serde_json::to_string(entry).map_err(|error| StoreError::Record {
+        what: format!("journal entry {}", entry.number),
+        why: error.to_string(),
+    })?;
+    let sql = "INSERT OR REPLACE INTO journal VALUES (?1, ?2)";
+    db.execute(sql, params![entry.number.cast_signed(), text])?;
+    Ok(())
+}
+
+/// What a person decided shall survive a power cut too: brings the log to the disk.
+fn durable(db: &Connection) -> rusqlite::Result<()> {
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
