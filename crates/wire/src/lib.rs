@@ -1,4 +1,17 @@
-//! To be written.
+//! What bytes mean: API dialects, server-sent events, usage, foreign log formats.
+//!
+//! Bytes in, values out. Nothing here opens anything, and nothing here knows a policy: a request
+//! becomes facts, a policy's edit becomes a splice, an answer becomes an outcome.
 
+pub mod dialect;
+mod error;
+mod filter;
 pub mod import;
+mod key;
+pub mod meter;
 pub mod prices;
+mod scan;
+mod sse;
+
+pub use error::{error_body, sse_error};
+pub use key::Key;

@@ -1,0 +1,385 @@
+//! Prompts: tools, system instructions and messages become blocks and the places of their marks.
+//!
+//! Both dialects have the same shape (objects with a type, texts that may be plain strings); where
+//! they differ is a handful of words, which each dialect's file holds.
+
+use scrimp_core::call::Content;
+use scrimp_core::{Block, Role, Ttl};
+
+use super::block::{Said, block, with_extras};
+use super::layout::{Object, Place, Slot};
+use super::{Malformed, openai};
+use crate::Key;
+use crate::scan::{Kind, Member, Piece, QUOTE, Scanner};
+
+/// The words of a dialect.
+pub(super) struct Words {
+    /// The member of a block that marks it.
+    pub(super) mark: &'static [u8],
+    /// The member of the request with its cache options.
+    pub(super) options: &'static [u8],
+    /// How the long life is spelled.
+    pub(super) long: &'static [u8],
+    /// Whether a tool's definition takes a mark.
+    pub(super) are_tools_markable: bool,
+    /// Who speaks in a block of a message of this role.
+    pub(super) role: fn(&[u8], Content) -> Role,
+    /// What a block of this type holds.
+    pub(super) content: fn(&[u8]) -> Content,
+    /// Whether such a block of a message takes a mark.
+    pub(super) is_markable: fn(Role, Content) -> bool,
+}
+
+/// A block, and what is only needed until the whole request has been read.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) block: Block,
+    pub(super) place: Place,
+    /// Where its text lies, if it is one string.
+    pub(super) text: Option<Piece>,
+    /// Its mark names no life and has that of the request's options.
+    pub(super) inherits: bool,
+}
+
+/// Whose block is read.
+#[derive(Clone, Copy)]
+enum Speaker<'n> {
+    Tool,
+    System,
+    /// A message of this role.
+    Message(&'n [u8]),
+}
+
+/// Reads prompts.
+pub(super) struct Reader<'k> {
+    pub(super) words: &'static Words,
+    pub(super) key: &'k Key,
+    /// Decoded text of the block at hand, reused from block to block.
+    pub(super) scratch: Vec<u8>,
+}
+
+/// An object that is being read as a block.
+#[derive(Default)]
+struct Part {
+    object: Object,
+    content: Option<Content>,
+    /// Its text: where in the scratch, and where in the body.
+    text: Option<(std::ops::Range<usize>, Piece)>,
+    mark: Option<Slot>,
+    is_marked: bool,
+    life: Option<Ttl>,
+    /// Members beside its type and text.
+    others: u32,
+    opaque: usize,
+    is_deferred: bool,
+}
+
+type Read<T> = Result<T, Malformed>;
+
+impl Reader<'_> {
+    /// Reads an array of tools.
+    pub(super) fn tools(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
+        self.content(scanner, Speaker::Tool, out)
+    }
+
+    /// Reads system instructions: a string or an array of blocks.
+    pub(super) fn system(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
+        self.content(scanner, Speaker::System, out)
+    }
+
+    /// Reads an array of messages.
+    pub(super) fn messages(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
+        if scanner.kind()? != Kind::Array {
+            return self.anything(scanner, Role::User, Content::Other).map(|draft| out.push(draft));
+        }
+        let mut elements = scanner.enter_array()?;
+        while scanner.element(&mut elements)? {
+            match scanner.kind()? {
+                Kind::Object => self.message(scanner, out)?,
+                _ => out.push(self.anything(scanner, Role::User, Content::Other)?),
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
+        let first = out.len();
+        let mut role = None;
+        let mut content_at = None;
+        let mut is_content_read = false;
+        let mut extras = Vec::new();
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            let name = member.key.decoded();
+            let is_null = scanner.kind()? == Kind::Null;
+            match &*name {
+                b"role" => {
+                    refuse_second(role.is_some(), "role", &member)?;
+                    role = Some(role_name(scanner)?);
+                }
+                b"content" => {
+                    refuse_second(is_content_read || content_at.is_some(), "content", &member)?;
+                    match &role {
+                        Some(role) => {
+                            self.content(scanner, Speaker::Message(role), out)?;
+                            is_content_read = true;
+                        }
+                        // Who speaks is part of what a block is: come back when it is known.
+                        None => {
+                            content_at = Some(scanner.at());
+                            scanner.skip()?;
+                        }
+                    }
+                }
+                _ if is_null => drop(scanner.skip()?),
+                b"tool_calls" => self.said_beside(scanner, Content::Tool, out)?,
+                b"function_call" => {
+                    out.push(self.anything(scanner, Role::Assistant, Content::Tool)?)
+                }
+                b"reasoning" | b"reasoning_content" | b"reasoning_details" => {
+                    out.push(self.anything(scanner, Role::Assistant, Content::Reasoning)?);
+                }
+                b"refusal" => out.push(self.anything(scanner, Role::Assistant, Content::Text)?),
+                other => extras.push(extra(other, scanner)?),
+            }
+        }
+        if let Some(at) = content_at {
+            let mut again = scanner.again_from(at);
+            self.content(&mut again, Speaker::Message(role.as_deref().unwrap_or(b"")), out)?;
+        }
+        if let (Some(draft), false) = (out.get_mut(first), extras.is_empty()) {
+            extras.sort_unstable();
+            with_extras(self.key, &mut draft.block, &extras.concat());
+        }
+        Ok(())
+    }
+
+    /// Reads calls to tools, which stand beside an assistant's content.
+    fn said_beside(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        content: Content,
+        out: &mut Vec<Draft>,
+    ) -> Read<()> {
+        if scanner.kind()? != Kind::Array {
+            return self.anything(scanner, Role::Assistant, content).map(|draft| out.push(draft));
+        }
+        let mut elements = scanner.enter_array()?;
+        while scanner.element(&mut elements)? {
+            out.push(self.anything(scanner, Role::Assistant, content)?);
+        }
+        Ok(())
+    }
+
+    fn content(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        speaker: Speaker<'_>,
+        out: &mut Vec<Draft>,
+    ) -> Read<()> {
+        match scanner.kind()? {
+            Kind::Null => drop(scanner.skip()?),
+            Kind::String => out.push(self.text(scanner, speaker)?),
+            Kind::Array => {
+                let mut elements = scanner.enter_array()?;
+                while scanner.element(&mut elements)? {
+                    match scanner.kind()? {
+                        Kind::Object => out.push(self.part(scanner, speaker)?),
+                        _ => {
+                            let role = self.role(speaker, Content::Other);
+                            out.push(self.anything(scanner, role, Content::Other)?);
+                        }
+                    }
+                }
+            }
+            _ => {
+                let role = self.role(speaker, Content::Other);
+                out.push(self.anything(scanner, role, Content::Other)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// A plain string in place of an array of blocks.
+    fn text(&mut self, scanner: &mut Scanner<'_>, speaker: Speaker<'_>) -> Read<Draft> {
+        let start = scanner.at();
+        self.scratch.clear();
+        scanner.string_into(&mut self.scratch)?;
+        let piece = Piece::new(start, scanner.at());
+        let role = self.role(speaker, Content::Text);
+        let content = content_of(role, Content::Text);
+        let mut block = block(self.key, Said { role, content, bytes: &self.scratch, opaque: 0 });
+        block.markable = block.characters != 0 && self.is_markable(speaker, role, content);
+        let place = if block.markable { Place::Text(piece) } else { Place::Fixed };
+        Ok(Draft { block, place, text: Some(piece), inherits: false })
+    }
+
+    /// A value that is kept as it is and takes no mark.
+    fn anything(&mut self, scanner: &mut Scanner<'_>, role: Role, content: Content) -> Read<Draft> {
+        self.scratch.clear();
+        match scanner.kind()? {
+            Kind::String => scanner.string_into(&mut self.scratch)?,
+            _ => scanner.canonical(&mut self.scratch)?,
+        }
+        let block = block(self.key, Said { role, content, bytes: &self.scratch, opaque: 0 });
+        Ok(Draft { block, place: Place::Fixed, text: None, inherits: false })
+    }
+
+    /// An object that is a block.
+    fn part(&mut self, scanner: &mut Scanner<'_>, speaker: Speaker<'_>) -> Read<Draft> {
+        self.scratch.clear();
+        let mut part = Part::default();
+        let mut members = scanner.enter_object()?;
+        part.object.end = Piece::new(0, scanner.at()).end;
+        while let Some(member) = scanner.member(&mut members)? {
+            self.part_member(scanner, &member, &mut part)?;
+            part.object.end = Piece::new(0, scanner.at()).end;
+            part.object.members += 1;
+        }
+        Ok(self.draft(part, speaker))
+    }
+
+    fn part_member(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        member: &Member<'_>,
+        part: &mut Part,
+    ) -> Read<()> {
+        let name = member.key.decoded();
+        let kind = scanner.kind()?;
+        if *name == *self.words.mark {
+            refuse_second(part.mark.is_some(), "cache mark", member)?;
+            let value = scanner.at();
+            part.is_marked = kind != Kind::Null;
+            part.life = life(scanner)?;
+            let value = Piece::new(value, scanner.at());
+            part.mark = Some(Slot { cut: scanner.cut(member.start, member.is_first)?, value });
+            return Ok(());
+        }
+        if kind == Kind::Null {
+            scanner.skip()?;
+            return Ok(());
+        }
+        self.scratch.push(QUOTE);
+        self.scratch.extend_from_slice(&name);
+        self.scratch.push(QUOTE);
+        let (value_at, start) = (scanner.at(), self.scratch.len());
+        match (&*name, kind) {
+            (b"type", Kind::String) => {
+                refuse_second(part.content.is_some(), "type", member)?;
+                scanner.string_into(&mut self.scratch)?;
+                part.content = Some((self.words.content)(&self.scratch[start..]));
+                return Ok(());
+            }
+            (b"text" | b"refusal", Kind::String) => {
+                refuse_second(part.text.is_some(), "text", member)?;
+                scanner.string_into(&mut self.scratch)?;
+                let piece = Piece::new(value_at, scanner.at());
+                part.text = Some((start..self.scratch.len(), piece));
+                return Ok(());
+            }
+            (b"defer_loading", Kind::Bool) => {
+                part.is_deferred = scanner.clone().scalar()? == b"true"
+            }
+            _ => {}
+        }
+        scanner.canonical(&mut self.scratch)?;
+        part.others += 1;
+        if matches!(&*name, b"signature" | b"encrypted_content" | b"data") {
+            part.opaque += self.scratch.len() - start;
+        }
+        Ok(())
+    }
+
+    fn draft(&self, part: Part, speaker: Speaker<'_>) -> Draft {
+        let Part { object, content, text, mark, is_marked, life, others, opaque, is_deferred } =
+            part;
+        let content = match speaker {
+            Speaker::Tool => Content::Tool,
+            _ => content.unwrap_or(Content::Other),
+        };
+        let role = self.role(speaker, content);
+        let content = content_of(role, content);
+        // A text with nothing beside it is the same whether it comes as a string or as an object.
+        let bytes = match &text {
+            Some((range, _)) if others == 0 => &self.scratch[range.clone()],
+            _ => self.scratch.as_slice(),
+        };
+        let mut block = block(self.key, Said { role, content, bytes, opaque });
+        let is_empty_text = text.as_ref().is_some_and(|(range, _)| range.is_empty());
+        block.markable = !is_empty_text && !is_deferred && self.is_markable(speaker, role, content);
+        block.mark = is_marked.then_some(life.unwrap_or(Ttl::Short));
+        Draft {
+            block,
+            place: Place::Object { object, mark },
+            text: text.map(|(_, piece)| piece).filter(|_| others == 0),
+            inherits: is_marked && life.is_none(),
+        }
+    }
+
+    fn role(&self, speaker: Speaker<'_>, content: Content) -> Role {
+        match speaker {
+            Speaker::Tool => Role::Tool,
+            Speaker::System => Role::System,
+            Speaker::Message(name) => (self.words.role)(name, content),
+        }
+    }
+
+    fn is_markable(&self, speaker: Speaker<'_>, role: Role, content: Content) -> bool {
+        match speaker {
+            Speaker::Tool => self.words.are_tools_markable,
+            _ => (self.words.is_markable)(role, content),
+        }
+    }
+}
+
+/// What a tool returned is a tool's content, also where it is plain text.
+fn content_of(role: Role, content: Content) -> Content {
+    match (role, content) {
+        (Role::ToolResult, Content::Text) => Content::Tool,
+        _ => content,
+    }
+}
+
+pub(super) fn refuse_second(is_second: bool, field: &'static str, member: &Member<'_>) -> Read<()> {
+    match is_second {
+        true => Err(Malformed::Duplicate { field, at: member.start }),
+        false => Ok(()),
+    }
+}
+
+fn role_name(scanner: &mut Scanner<'_>) -> Read<Vec<u8>> {
+    match scanner.kind()? {
+        Kind::String => Ok(scanner.string()?.decoded().into_owned()),
+        _ => {
+            scanner.skip()?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// A member in a form that can be compared.
+fn extra(name: &[u8], scanner: &mut Scanner<'_>) -> Read<Vec<u8>> {
+    let mut out = name.to_vec();
+    out.push(QUOTE);
+    scanner.canonical(&mut out)?;
+    out.push(QUOTE);
+    Ok(out)
+}
+
+/// The life that a mark asks for, if it says so.
+fn life(scanner: &mut Scanner<'_>) -> Read<Option<Ttl>> {
+    let mut life = None;
+    if scanner.kind()? != Kind::Object {
+        scanner.skip()?;
+        return Ok(None);
+    }
+    let mut members = scanner.enter_object()?;
+    while let Some(member) = scanner.member(&mut members)? {
+        match member.key.is(b"ttl") && scanner.kind()? == Kind::String {
+            true => life = openai::life(&scanner.string()?.decoded()),
+            false => drop(scanner.skip()?),
+        }
+    }
+    Ok(life)
+}

@@ -1,0 +1,138 @@
+//! Errors in the caller's dialect, so that its SDK raises what its code expects.
+//!
+//! Both vendors' SDKs choose the exception by the status and read message, type and code from the
+//! body; inside a stream the status has been sent, and the event alone has to say it.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use scrimp_core::call::Dialect;
+
+/// The body of an error answer and its content type. `code` is a stable word for programs
+/// (`no_route`), `message` is for people and says the way out.
+pub fn error_body(
+    dialect: Dialect,
+    status: u16,
+    code: &str,
+    message: &str,
+) -> (Bytes, &'static str) {
+    (json(dialect, status, code, message).into(), "application/json")
+}
+
+/// An event that ends a stream with an error. `status` is the one that the error would have had as
+/// an answer.
+pub fn sse_error(dialect: Dialect, status: u16, code: &str, message: &str) -> Bytes {
+    let json = json(dialect, status, code, message);
+    match dialect {
+        // Unnamed events are skipped by these SDKs.
+        Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => {
+            format!("event: error\ndata: {json}\n\n").into()
+        }
+        Dialect::OpenaiChat | Dialect::Other => format!("data: {json}\n\n").into(),
+    }
+}
+
+fn json(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
+    let (code, message) = (json_string(code), json_string(message));
+    match dialect {
+        Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => {
+            let kind = anthropic_type(status);
+            format!(
+                r#"{{"type":"error","error":{{"type":"{kind}","message":{message},"code":{code}}}}}"#
+            )
+        }
+        Dialect::OpenaiChat | Dialect::Other => {
+            let kind = openai_type(status);
+            format!(
+                r#"{{"error":{{"message":{message},"type":"{kind}","param":null,"code":{code}}}}}"#
+            )
+        }
+    }
+}
+
+fn openai_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        429 => "rate_limit_error",
+        500.. => "server_error",
+        _ => "invalid_request_error",
+    }
+}
+
+fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        503 | 529 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// `text` as a JSON string, quotes included.
+pub(crate) fn json_string(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            c if u32::from(c) < 0x20 => {
+                write!(out, "\\u{:04x}", u32::from(c)).expect("strings take everything");
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use expect_test::{Expect, expect};
+
+    fn check(dialect: Dialect, status: u16, expected: &Expect) {
+        let (body, kind) = error_body(dialect, status, "no_key", "say \"please\"\n\u{1}");
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap();
+        let event = sse_error(dialect, status, "no_key", "x");
+        let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+        expected.assert_eq(&format!("{kind}\n{}\n{}", text(&body), text(&event)));
+    }
+
+    #[test]
+    fn openai_errors_have_message_type_param_and_code() {
+        check(
+            Dialect::OpenaiChat,
+            401,
+            &expect![[r#"
+                application/json
+                {"error":{"message":"say \"please\"\n\u0001","type":"authentication_error","param":null,"code":"no_key"}}
+                data: {"error":{"message":"x","type":"authentication_error","param":null,"code":"no_key"}}
+
+            "#]],
+        );
+    }
+
+    #[test]
+    fn anthropic_errors_are_named_events() {
+        check(
+            Dialect::AnthropicMessages,
+            529,
+            &expect![[r#"
+                application/json
+                {"type":"error","error":{"type":"overloaded_error","message":"say \"please\"\n\u0001","code":"no_key"}}
+                event: error
+                data: {"type":"error","error":{"type":"overloaded_error","message":"x","code":"no_key"}}
+
+            "#]],
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! The key under which content is digested.
+//!
+//! A record holds digests, never text. They are keyed so that nobody without the key in the data
+//! directory can test a guess of a text against them.
+
+use scrimp_core::Digest;
+
+/// Digests content under one secret.
+#[derive(Clone)]
+pub struct Key {
+    root: [u8; 32],
+    /// For the chunks of long blocks.
+    chunks: [u8; 32],
+    /// For single words.
+    words: [u64; 2],
+}
+
+impl Key {
+    /// From 32 secret bytes.
+    pub fn new(bytes: [u8; 32]) -> Key {
+        let part = |purpose: &[u8]| *blake3::keyed_hash(&bytes, purpose).as_bytes();
+        let words = part(b"scrimp words");
+        let word = |at: usize| {
+            let bytes = words[at..at + 8].try_into().expect("eight bytes of thirty-two");
+            u64::from_le_bytes(bytes)
+        };
+        Key { root: part(b"scrimp"), chunks: part(b"scrimp chunks"), words: [word(0), word(8)] }
+    }
+
+    /// Digests `bytes`. Digests of different domains never mean the same.
+    pub fn digest(&self, domain: &str, bytes: &[u8]) -> Digest {
+        self.digest_parts(domain, &[bytes])
+    }
+
+    /// Digests the parts as one, behind the domain's length, so that no domain runs into a part.
+    pub(crate) fn digest_parts(&self, domain: &str, parts: &[&[u8]]) -> Digest {
+        let mut hasher = blake3::Hasher::new_keyed(&self.root);
+        hasher.update(&(domain.len() as u64).to_le_bytes());
+        hasher.update(domain.as_bytes());
+        for part in parts {
+            hasher.update(part);
+        }
+        short(hasher.finalize().as_bytes())
+    }
+
+    /// Digests one chunk of a long block.
+    pub(crate) fn chunk(&self, bytes: &[u8]) -> [u8; 32] {
+        *blake3::keyed_hash(&self.chunks, bytes).as_bytes()
+    }
+
+    /// Hashes a word. `SipHash-1-3` (Aumasson, Bernstein 2012): keyed as well, and some thirty times
+    /// faster than a digest for the few bytes of a word.
+    pub(crate) fn word(&self, word: &[u8]) -> u64 {
+        let [k0, k1] = self.words;
+        let mut state = Sip([
+            k0 ^ 0x736f_6d65_7073_6575,
+            k1 ^ 0x646f_7261_6e64_6f6d,
+            k0 ^ 0x6c79_6765_6e65_7261,
+            k1 ^ 0x7465_6462_7974_6573,
+        ]);
+        let (words, rest) = word.as_chunks::<8>();
+        for bytes in words {
+            state.absorb(u64::from_le_bytes(*bytes));
+        }
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        state.absorb(u64::from_le_bytes(last) | (word.len() as u64) << 56);
+        state.finish()
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+struct Sip([u64; 4]);
+
+impl Sip {
+    fn absorb(&mut self, word: u64) {
+        self.0[3] ^= word;
+        self.round();
+        self.0[0] ^= word;
+    }
+
+    fn finish(mut self) -> u64 {
+        self.0[2] ^= 0xff;
+        for _ in 0..3 {
+            self.round();
+        }
+        let [a, b, c, d] = self.0;
+        a ^ b ^ c ^ d
+    }
+
+    fn round(&mut self) {
+        let [mut a, mut b, mut c, mut d] = self.0;
+        a = a.wrapping_add(b);
+        b = b.rotate_left(13) ^ a;
+        a = a.rotate_left(32);
+        c = c.wrapping_add(d);
+        d = d.rotate_left(16) ^ c;
+        a = a.wrapping_add(d);
+        d = d.rotate_left(21) ^ a;
+        c = c.wrapping_add(b);
+        b = b.rotate_left(17) ^ c;
+        c = c.rotate_left(32);
+        self.0 = [a, b, c, d];
+    }
+}
+
+fn short(hash: &[u8; 32]) -> Digest {
+    let (digest, _) = hash.split_first_chunk().expect("sixteen bytes of thirty-two");
+    Digest(*digest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_depend_on_key_domain_and_bytes() {
+        let (one, other) = (Key::new([1; 32]), Key::new([2; 32]));
+        assert_eq!(one.digest("a", b"x"), one.digest("a", b"x"));
+        assert_ne!(one.digest("a", b"x"), other.digest("a", b"x"));
+        assert_ne!(one.digest("a", b"x"), one.digest("b", b"x"));
+        assert_ne!(one.digest("a", b"\0x"), one.digest("a\0", b"x"));
+        assert_ne!(one.word(b"seven"), other.word(b"seven"));
+        assert_ne!(one.word(b""), one.word(b"\0"));
+    }
+
+    #[test]
+    fn a_key_does_not_show_itself() {
+        assert_eq!(format!("{:?}", Key::new([7; 32])), "Key(…)");
+    }
+}

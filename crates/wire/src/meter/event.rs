@@ -1,0 +1,226 @@
+//! What one event of a stream, or one whole answer, says.
+//!
+//! The keys of the dialects do not collide, so one reader serves all of them: `choices` with deltas
+//! or messages, Anthropic's `delta`, `message` and `content`, `response` of the responses API.
+
+use std::sync::Arc;
+
+use scrimp_core::Tier;
+
+use super::usage::{Report, tier, word};
+use crate::scan::{Kind, Scanner, Wrong};
+
+/// Keys of texts that a model writes.
+const WRITTEN: &[&[u8]] = &[
+    b"content",
+    b"text",
+    b"thinking",
+    b"partial_json",
+    b"arguments",
+    b"name",
+    b"input",
+    b"reasoning_content",
+    b"reasoning",
+    b"refusal",
+    b"transcript",
+];
+
+/// What was found. Whole only if the JSON was.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Characters that the model wrote.
+    pub(super) characters: u64,
+    /// Something of the answer itself came: text, thinking, a call to a tool, sound.
+    pub(super) has_content: bool,
+    pub(super) report: Option<Report>,
+    pub(super) model: Option<Arc<str>>,
+    pub(super) tier: Option<Tier>,
+    pub(super) finish: Option<Arc<str>>,
+    /// The event that ends an Anthropic stream.
+    pub(super) is_last: bool,
+    /// The first part of an Anthropic stream: its usage is not the final one.
+    pub(super) is_start: bool,
+    pub(super) error: Option<Arc<str>>,
+}
+
+/// Reads one JSON text. `known` is the model that has been seen already, so that it is not copied
+/// out of every event.
+pub(super) fn read(json: &[u8], known: Option<&str>) -> Result<Found, Wrong> {
+    let mut found = Found::default();
+    let mut scanner = Scanner::new(json);
+    found.object(&mut scanner, known, 0)?;
+    scanner.finish()?;
+    Ok(found)
+}
+
+impl Found {
+    fn object(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        known: Option<&str>,
+        level: u32,
+    ) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            let key = member.key.decoded();
+            match (&*key, scanner.kind()?) {
+                (_, Kind::Null) => drop(scanner.skip()?),
+                (b"choices", Kind::Array) => self.choices(scanner)?,
+                (b"usage", Kind::Object) => self.report = Some(Report::read(scanner)?),
+                (b"model", Kind::String) => self.model(scanner, known)?,
+                (b"service_tier", Kind::String) => {
+                    self.tier = word(scanner)?.as_deref().map(tier);
+                }
+                (b"error", kind) => self.error(scanner, kind)?,
+                (b"type", Kind::String) => {
+                    let kind = scanner.string()?;
+                    self.is_last |= kind.is(b"message_stop");
+                    self.is_start |= kind.is(b"message_start");
+                }
+                (b"message" | b"response", Kind::Object) if level == 0 => {
+                    self.object(scanner, known, 1)?;
+                }
+                (b"delta", Kind::Object) => self.delta(scanner)?,
+                (b"content_block", Kind::Object) => self.block_start(scanner)?,
+                (b"content", Kind::Array) => self.written(scanner)?,
+                (b"stop_reason", Kind::String) => self.finish = name(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    fn model(&mut self, scanner: &mut Scanner<'_>, known: Option<&str>) -> Result<(), Wrong> {
+        let model = scanner.string()?;
+        if !model.raw().is_empty() && known.map(str::as_bytes) != Some(model.raw()) {
+            self.model = Some(model.lossy().into());
+        }
+        Ok(())
+    }
+
+    fn choices(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut elements = scanner.enter_array()?;
+        while scanner.element(&mut elements)? {
+            if scanner.kind()? != Kind::Object {
+                scanner.skip()?;
+                continue;
+            }
+            let mut members = scanner.enter_object()?;
+            while let Some(member) = scanner.member(&mut members)? {
+                match (&*member.key.decoded(), scanner.kind()?) {
+                    (b"delta" | b"message", Kind::Object) => self.said(scanner)?,
+                    (b"finish_reason", Kind::String) => self.finish = name(scanner)?,
+                    (b"text", Kind::String) => self.written(scanner)?,
+                    _ => drop(scanner.skip()?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a message or a piece of it says. A role alone is no content.
+    fn said(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match &*member.key.decoded() {
+                b"content" | b"reasoning_content" | b"reasoning" | b"refusal" | b"tool_calls"
+                | b"function_call" => self.written(scanner)?,
+                b"audio" => {
+                    self.has_content |= scanner.kind()? == Kind::Object;
+                    self.written(scanner)?;
+                }
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// A piece of an Anthropic block, or the end of its message.
+    fn delta(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match (&*member.key.decoded(), scanner.kind()?) {
+                (b"text" | b"thinking" | b"partial_json", _) => self.written(scanner)?,
+                (b"stop_reason", Kind::String) => self.finish = name(scanner)?,
+                (b"citation", Kind::Object) => {
+                    self.has_content = true;
+                    scanner.skip()?;
+                }
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// The start of an Anthropic block. Text and thinking start empty; the name of a tool, its
+    /// result, or redacted thinking are content.
+    fn block_start(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match (&*member.key.decoded(), scanner.kind()?) {
+                (b"type", Kind::String) => {
+                    let kind = scanner.string()?;
+                    self.has_content |= !kind.is(b"text") && !kind.is(b"thinking");
+                }
+                (b"text" | b"thinking" | b"name", _) => self.written(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what was written in a value: a text, or the texts under known keys inside.
+    fn written(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        match scanner.kind()? {
+            Kind::String => {
+                let characters = characters(&scanner.string()?.decoded());
+                self.characters += characters;
+                self.has_content |= characters != 0;
+            }
+            Kind::Array => {
+                let mut elements = scanner.enter_array()?;
+                while scanner.element(&mut elements)? {
+                    self.written(scanner)?;
+                }
+            }
+            Kind::Object => {
+                let mut members = scanner.enter_object()?;
+                while let Some(member) = scanner.member(&mut members)? {
+                    let key = member.key.decoded();
+                    match key.as_ref() == b"function" || WRITTEN.contains(&&*key) {
+                        true => self.written(scanner)?,
+                        false => drop(scanner.skip()?),
+                    }
+                }
+            }
+            _ => drop(scanner.skip()?),
+        }
+        Ok(())
+    }
+
+    fn error(&mut self, scanner: &mut Scanner<'_>, kind: Kind) -> Result<(), Wrong> {
+        let mut what: Option<Arc<str>> = None;
+        match kind {
+            Kind::Object => {
+                let mut members = scanner.enter_object()?;
+                while let Some(member) = scanner.member(&mut members)? {
+                    match (&*member.key.decoded(), scanner.kind()?) {
+                        (b"type", Kind::String) => what = name(scanner)?,
+                        _ => drop(scanner.skip()?),
+                    }
+                }
+            }
+            _ => drop(scanner.skip()?),
+        }
+        self.error = Some(what.unwrap_or_else(|| "error".into()));
+        Ok(())
+    }
+}
+
+fn name(scanner: &mut Scanner<'_>) -> Result<Option<Arc<str>>, Wrong> {
+    Ok(Some(scanner.string()?.lossy().into()))
+}
+
+fn characters(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte & 0xc0 != 0x80).count() as u64
+}

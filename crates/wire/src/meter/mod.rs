@@ -1,0 +1,241 @@
+//! Measures an answer while its bytes pass by: usage, finish, content times, truncation.
+//!
+//! Nothing is held back or changed. A stream ends when its terminal event has come (`message_stop`,
+//! `[DONE]`); a connection that merely closes cleanly proves nothing, and the vendors' SDKs do not
+//! notice the difference.
+
+mod event;
+mod usage;
+
+use std::sync::Arc;
+
+use scrimp_core::call::Dialect;
+use scrimp_core::flight::Outcome;
+use scrimp_core::price::Terms;
+use scrimp_core::{Delivery, Metering, Span, Tier, Time, Usage, UsageState};
+
+pub use crate::filter::UsageChunkFilter;
+use crate::sse::{Events, MOST_BYTES};
+use event::Found;
+use usage::Report;
+
+/// How an answer's bytes ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// As HTTP says it should.
+    Complete,
+    /// The connection broke, or the answer was cancelled.
+    Broken,
+}
+
+/// Measures one answer.
+#[derive(Debug)]
+pub struct Meter {
+    dialect: Dialect,
+    delivery: Delivery,
+    status: u16,
+    events: Events,
+    /// The body of a whole answer.
+    whole: Vec<u8>,
+    is_too_long: bool,
+    seen: Seen,
+}
+
+/// What has been seen so far.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    report: Option<Report>,
+    /// The report is the provider's last word.
+    is_final: bool,
+    model: Option<Arc<str>>,
+    tier: Option<Tier>,
+    finish: Option<Arc<str>>,
+    error: Option<Arc<str>>,
+    is_done: bool,
+    characters: u64,
+    first_content: Option<Time>,
+    last_content: Option<Time>,
+    /// Events, or a whole answer, that were no JSON.
+    malformed: u64,
+}
+
+impl Meter {
+    /// For an answer with this status. `delivery` is what the answer's content type says
+    /// (`text/event-stream` or not), whatever the request asked for.
+    pub fn new(dialect: Dialect, delivery: Delivery, status: u16) -> Meter {
+        Meter {
+            dialect,
+            delivery,
+            status,
+            events: Events::default(),
+            whole: Vec::new(),
+            is_too_long: false,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Sees the next bytes, which came at `now`. Where they were cut does not matter.
+    pub fn see(&mut self, bytes: &[u8], now: Time) {
+        match self.delivery {
+            Delivery::Stream => {
+                let Meter { events, seen, .. } = self;
+                events.feed(bytes, |data| seen.event(data, now));
+            }
+            Delivery::Whole if self.whole.len() + bytes.len() <= MOST_BYTES => {
+                self.whole.extend_from_slice(bytes);
+            }
+            Delivery::Whole => {
+                self.is_too_long = true;
+                self.whole = Vec::new();
+            }
+        }
+    }
+
+    /// Unicode characters that the model has written so far, for [`estimate`]. Of a whole answer
+    /// they are known at its end.
+    pub fn characters(&self) -> u64 {
+        match self.delivery {
+            Delivery::Stream => self.seen.characters,
+            Delivery::Whole => self.whole_seen().characters,
+        }
+    }
+
+    /// The type of the error that the answer carries, in a stream or as a whole.
+    pub fn error(&self) -> Option<Arc<str>> {
+        match self.delivery {
+            Delivery::Stream => self.seen.error.clone(),
+            Delivery::Whole => self.whole_seen().error,
+        }
+    }
+
+    /// What was seen, now that the answer is over. `waited` is the caller's to fill in.
+    ///
+    /// Content times are of streams only: of a whole answer nobody knows when its content began.
+    pub fn outcome(&self, end: End) -> Outcome {
+        let seen = match self.delivery {
+            Delivery::Stream => self.seen.clone(),
+            Delivery::Whole => self.whole_seen(),
+        };
+        let report = seen.report.unwrap_or_default();
+        Outcome {
+            metering: self.metering(&seen),
+            terms: Terms {
+                tier: seen.tier.or(report.tier).unwrap_or_default(),
+                fast: report.is_fast.unwrap_or_default(),
+                region: report.region.unwrap_or_default(),
+            },
+            truncated: end == End::Complete && self.is_success() && !self.is_over(&seen),
+            model: seen.model,
+            finish: seen.finish,
+            first_content: seen.first_content,
+            last_content: seen.last_content,
+            waited: Span::ZERO,
+        }
+    }
+
+    fn metering(&self, seen: &Seen) -> Metering {
+        // Counting tokens is free.
+        if self.dialect == Dialect::AnthropicCountTokens && self.is_success() {
+            return Metering::measured(Usage::ZERO);
+        }
+        let Some(report) = seen.report else { return Metering::UNKNOWN };
+        let mut metering = report.metering();
+        if metering.state == UsageState::Measured && !seen.is_final && !self.is_over(seen) {
+            // The input was reported, the output is still growing: what was written counts.
+            metering.state = UsageState::Partial;
+            let hidden = metering.usage.reasoning + metering.usage.audio_output;
+            let written = output_tokens(seen.characters).saturating_sub(hidden);
+            metering.usage.output = metering.usage.output.max(written);
+        }
+        metering
+    }
+
+    /// Whether the answer's own terminal event came.
+    ///
+    /// For `OpenAI` that is `[DONE]`; some that imitate it never send it, so a finish reason together
+    /// with usage, after which nothing else can come, will do.
+    fn is_over(&self, seen: &Seen) -> bool {
+        if self.delivery == Delivery::Whole {
+            return seen.is_done || self.is_too_long || self.dialect == Dialect::Other;
+        }
+        match self.dialect {
+            Dialect::OpenaiChat => {
+                let is_done = seen.is_done || self.events.unfinished().trim_ascii() == b"[DONE]";
+                is_done || (seen.finish.is_some() && seen.report.is_some())
+            }
+            Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => seen.is_done,
+            Dialect::Other => true,
+        }
+    }
+
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    fn whole_seen(&self) -> Seen {
+        let mut seen = Seen::default();
+        match event::read(&self.whole, None) {
+            Ok(found) => seen.take(found),
+            Err(_) => return Seen { malformed: 1, ..seen },
+        }
+        Seen { is_done: true, is_final: true, ..seen }
+    }
+}
+
+impl Seen {
+    fn event(&mut self, data: &[u8], now: Time) {
+        if data.trim_ascii_end() == b"[DONE]" {
+            self.is_done = true;
+            return;
+        }
+        let Ok(found) = event::read(data, self.model.as_deref()) else {
+            self.malformed += 1;
+            return;
+        };
+        if found.has_content {
+            self.first_content.get_or_insert(now);
+            self.last_content = Some(now);
+        }
+        self.is_done |= found.is_last;
+        self.take(found);
+    }
+
+    fn take(&mut self, found: Found) {
+        let Found { characters, report, model, tier, finish, error, is_start, .. } = found;
+        self.characters += characters;
+        if let Some(report) = report {
+            self.report = Some(self.report.unwrap_or_default().then(report));
+            // A running total is final once the model has stopped.
+            self.is_final = !is_start && (finish.is_some() || self.finish.is_some());
+        }
+        self.model = model.or(self.model.take());
+        self.tier = tier.or(self.tier);
+        self.finish = finish.or(self.finish.take());
+        self.error = error.or(self.error.take());
+    }
+}
+
+/// Fills in what the provider did not report: `found` as it is if it holds anything, else an
+/// estimate from the request's estimated tokens and the characters that came back.
+pub fn estimate(found: Metering, request_tokens: u64, characters: u64) -> Metering {
+    match found.state {
+        UsageState::Measured | UsageState::Partial | UsageState::Estimated => found,
+        UsageState::Unknown => Metering {
+            usage: Usage {
+                uncached: request_tokens,
+                output: output_tokens(characters),
+                ..Usage::ZERO
+            },
+            state: UsageState::Estimated,
+            suspect: found.suspect,
+        },
+    }
+}
+
+/// About four characters to a token.
+fn output_tokens(characters: u64) -> u64 {
+    characters.div_ceil(4)
+}
+
+#[cfg(test)]
+mod tests;

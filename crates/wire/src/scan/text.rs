@@ -1,0 +1,189 @@
+//! Strings and their escapes.
+
+use std::borrow::Cow;
+
+use super::{Scanner, Wrong};
+
+/// A string as it stands in the body, between its quotes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<'a> {
+    raw: &'a [u8],
+    is_escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// The text with its escapes resolved. Lone surrogates keep three bytes of their own, as in
+    /// WTF-8, so that different texts never become equal.
+    pub(crate) fn decoded(self) -> Cow<'a, [u8]> {
+        if !self.is_escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut out = Vec::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some(at) = memchr::memchr(b'\\', rest) {
+            out.extend_from_slice(&rest[..at]);
+            let (_, used) = unescape(&rest[at..], &mut out).expect("validated when it was read");
+            rest = &rest[at + used..];
+        }
+        out.extend_from_slice(rest);
+        Cow::Owned(out)
+    }
+
+    /// The text for people and names; what is no Unicode becomes a replacement character.
+    pub(crate) fn lossy(self) -> String {
+        String::from_utf8_lossy(&self.decoded()).into_owned()
+    }
+
+    pub(crate) fn raw(self) -> &'a [u8] {
+        self.raw
+    }
+
+    pub(crate) fn is(self, wanted: &[u8]) -> bool {
+        match self.is_escaped {
+            false => self.raw == wanted,
+            true => self.decoded().as_ref() == wanted,
+        }
+    }
+}
+
+impl<'a> Scanner<'a> {
+    /// Reads a string.
+    pub(crate) fn string(&mut self) -> Result<Text<'a>, Wrong> {
+        self.expect_byte(b'"')?;
+        let start = self.at + 1;
+        let mut is_escaped = false;
+        self.at = start;
+        loop {
+            self.at += plain_run(&self.bytes[self.at..]);
+            match self.bytes.get(self.at) {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    is_escaped = true;
+                    self.at += self.escape_length()?;
+                }
+                Some(_) => return Err(Wrong::Syntax { at: self.at }),
+                None => return Err(Wrong::Truncated { at: self.at }),
+            }
+        }
+        let raw = &self.bytes[start..self.at];
+        self.at += 1;
+        Ok(Text { raw, is_escaped })
+    }
+
+    /// Reads a string and appends it to `out`, escapes resolved: one pass for what is digested.
+    pub(crate) fn string_into(&mut self, out: &mut Vec<u8>) -> Result<(), Wrong> {
+        self.expect_byte(b'"')?;
+        self.at += 1;
+        loop {
+            let run = plain_run(&self.bytes[self.at..]);
+            out.extend_from_slice(&self.bytes[self.at..self.at + run]);
+            self.at += run;
+            match self.bytes.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    let rest = &self.bytes[self.at..];
+                    self.at += match unescape(rest, out) {
+                        Some((_, used)) => used,
+                        None => return Err(self.bad_escape()),
+                    };
+                }
+                Some(_) => return Err(Wrong::Syntax { at: self.at }),
+                None => return Err(Wrong::Truncated { at: self.at }),
+            }
+        }
+    }
+
+    fn escape_length(&self) -> Result<usize, Wrong> {
+        let rest = &self.bytes[self.at..];
+        match rest.get(1) {
+            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
+            Some(b'u') if hex4(rest.get(2..6)).is_some() => Ok(6),
+            _ => Err(self.bad_escape()),
+        }
+    }
+
+    /// Broken off if the body ends inside the escape, wrong otherwise.
+    fn bad_escape(&self) -> Wrong {
+        let rest = &self.bytes[self.at + 1..];
+        let is_short = match rest.first() {
+            None => true,
+            Some(b'u') => rest.len() < 5 && rest[1..].iter().all(u8::is_ascii_hexdigit),
+            Some(_) => false,
+        };
+        match is_short {
+            true => Wrong::Truncated { at: self.bytes.len() },
+            false => Wrong::Syntax { at: self.at },
+        }
+    }
+}
+
+/// How many leading bytes are neither a quote, nor a backslash, nor a control character.
+///
+/// Eight bytes at a time: in a zero-byte test by subtraction the lowest hit is exact, and the lowest
+/// is the only one that is looked at.
+fn plain_run(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGH: u64 = ONES * 0x80;
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (at, chunk) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*chunk);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let special =
+            zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
+        let hits = control | special;
+        if hits != 0 {
+            return at * 8 + hits.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &&u8| 0x20 <= **byte && **byte != b'"' && **byte != b'\\';
+    words.len() * 8 + rest.iter().take_while(is_plain).count()
+}
+
+/// Resolves the escape that `bytes` begins with. Returns the character and how many bytes it took.
+fn unescape(bytes: &[u8], out: &mut Vec<u8>) -> Option<(u32, usize)> {
+    let plain = match bytes.get(1)? {
+        b'n' => b'\n',
+        b't' => b'\t',
+        b'r' => b'\r',
+        b'b' => 8,
+        b'f' => 12,
+        b'u' => return unescape_unicode(bytes, out),
+        other @ (b'"' | b'\\' | b'/') => *other,
+        _ => return None,
+    };
+    out.push(plain);
+    Some((u32::from(plain), 2))
+}
+
+fn unescape_unicode(bytes: &[u8], out: &mut Vec<u8>) -> Option<(u32, usize)> {
+    let first = hex4(bytes.get(2..6))?;
+    if (0xd800..0xdc00).contains(&first) && bytes.get(6..8) == Some(b"\\u") {
+        let second = hex4(bytes.get(8..12))?;
+        if (0xdc00..0xe000).contains(&second) {
+            let code = 0x1_0000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+            push_code(code, out);
+            return Some((code, 12));
+        }
+    }
+    push_code(first, out);
+    Some((first, 6))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "six bits at a time")]
+fn push_code(code: u32, out: &mut Vec<u8>) {
+    let tail = |shift: u32| 0x80 | ((code >> shift) & 0x3f) as u8;
+    match code {
+        0..0x80 => out.push(code as u8),
+        0x80..0x800 => out.extend([0xc0 | (code >> 6) as u8, tail(0)]),
+        0x800..0x1_0000 => out.extend([0xe0 | (code >> 12) as u8, tail(6), tail(0)]),
+        _ => out.extend([0xf0 | (code >> 18) as u8, tail(12), tail(6), tail(0)]),
+    }
+}
+
+fn hex4(digits: Option<&[u8]>) -> Option<u32> {
+    digits?.iter().try_fold(0, |code, digit| Some(code * 16 + char::from(*digit).to_digit(16)?))
+}

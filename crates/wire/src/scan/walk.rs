@@ -1,0 +1,152 @@
+//! Values that are passed over, or written down in one canonical form.
+
+use super::{Kind, Piece, Scanner, Wrong};
+
+/// Stands for a string's quotes in canonical form. No UTF-8 text contains it, so no text can pass
+/// for structure.
+pub(crate) const QUOTE: u8 = 0xff;
+
+/// What becomes of a value that is walked over.
+trait Sink {
+    fn mark(&mut self, byte: u8);
+    fn plain(&mut self, bytes: &[u8]);
+    fn string(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong>;
+}
+
+/// Nothing.
+struct Nowhere;
+
+impl Sink for Nowhere {
+    fn mark(&mut self, _: u8) {}
+    fn plain(&mut self, _: &[u8]) {}
+    fn string(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        scanner.string().map(|_| ())
+    }
+}
+
+impl Sink for &mut Vec<u8> {
+    fn mark(&mut self, byte: u8) {
+        self.push(byte);
+    }
+    fn plain(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+    fn string(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        self.push(QUOTE);
+        scanner.string_into(self)?;
+        self.push(QUOTE);
+        Ok(())
+    }
+}
+
+impl Scanner<'_> {
+    /// Passes over a value and says where it was.
+    pub(crate) fn skip(&mut self) -> Result<Piece, Wrong> {
+        self.peek()?;
+        let start = self.at;
+        self.walk(&mut Nowhere)?;
+        Ok(Piece::new(start, self.at))
+    }
+
+    /// Appends a value in canonical form: without white space between its parts, and with the
+    /// escapes of its strings resolved. What a provider sees is the same however it was spelled.
+    pub(crate) fn canonical(&mut self, mut out: &mut Vec<u8>) -> Result<(), Wrong> {
+        self.walk(&mut out)
+    }
+
+    /// Reads a number or one of the three words and returns its spelling.
+    pub(crate) fn scalar(&mut self) -> Result<&[u8], Wrong> {
+        let start = match self.kind()? {
+            Kind::Null => return self.word(b"null"),
+            Kind::Bool if self.peek()? == b't' => return self.word(b"true"),
+            Kind::Bool => return self.word(b"false"),
+            Kind::Number => self.at,
+            _ => return Err(Wrong::Syntax { at: self.at }),
+        };
+        self.number()?;
+        Ok(&self.bytes[start..self.at])
+    }
+
+    fn walk(&mut self, sink: &mut impl Sink) -> Result<(), Wrong> {
+        match self.kind()? {
+            Kind::String => sink.string(self),
+            Kind::Object => {
+                let mut members = self.enter_object()?;
+                sink.mark(b'{');
+                while !self.closes(&mut members, b'}')? {
+                    self.expect_byte(b'"')?;
+                    sink.string(self)?;
+                    self.expect_byte(b':')?;
+                    self.at += 1;
+                    self.walk(sink)?;
+                }
+                sink.mark(b'}');
+                Ok(())
+            }
+            Kind::Array => {
+                let mut elements = self.enter_array()?;
+                sink.mark(b'[');
+                while !self.closes(&mut elements, b']')? {
+                    self.walk(sink)?;
+                    sink.mark(b',');
+                }
+                sink.mark(b']');
+                Ok(())
+            }
+            Kind::Number | Kind::Bool | Kind::Null => {
+                sink.plain(self.scalar()?);
+                Ok(())
+            }
+        }
+    }
+
+    fn word(&mut self, word: &'static [u8]) -> Result<&[u8], Wrong> {
+        let rest = &self.bytes[self.at..];
+        if rest.starts_with(word) {
+            self.at += word.len();
+            return Ok(word);
+        }
+        match word.starts_with(rest) {
+            true => Err(Wrong::Truncated { at: self.bytes.len() }),
+            false => Err(Wrong::Syntax { at: self.at }),
+        }
+    }
+
+    fn number(&mut self) -> Result<(), Wrong> {
+        if self.next_is(b'-') {
+            self.at += 1;
+        }
+        match self.next_is(b'0') {
+            true => self.at += 1,
+            false => self.digits()?,
+        }
+        if self.next_is(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if self.next_is(b'e') || self.next_is(b'E') {
+            self.at += 1;
+            if self.next_is(b'+') || self.next_is(b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn next_is(&self, byte: u8) -> bool {
+        self.bytes.get(self.at) == Some(&byte)
+    }
+
+    fn digits(&mut self) -> Result<(), Wrong> {
+        let rest = &self.bytes[self.at..];
+        match rest.iter().take_while(|byte| byte.is_ascii_digit()).count() {
+            0 if rest.is_empty() => Err(Wrong::Truncated { at: self.at }),
+            0 => Err(Wrong::Syntax { at: self.at }),
+            count => {
+                self.at += count;
+                Ok(())
+            }
+        }
+    }
+}
