@@ -35,6 +35,9 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     }
     let text = prices::write(&rows, &taken, &source);
     let new = prices::parse(&text)?;
+    if new.rows().count() != rows.len() {
+        bail!("the snapshot does not hold what was written to it: a name is no single word");
+    }
     let old = fs::read_to_string(SNAPSHOT).unwrap_or_default();
     let old = prices::parse(&old).unwrap_or_default();
     eprint!("{report}");

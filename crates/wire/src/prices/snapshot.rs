@@ -1,7 +1,7 @@
 //! The shipped price list: one line per model, in a text that diffs well and loads in milliseconds.
 //!
 //! ```text
-//! @anthropic
+//! [anthropic]
 //! claude-opus-5 i=5 o=25 r=.5 w=6.25 l=10 | batch*.5 | us*1.1 | cache=claude/512
 //! ```
 //!
@@ -64,7 +64,7 @@ pub fn write(rows: &[PriceRow], taken: &str, source: &str) -> String {
     for row in rows {
         if row.provider.as_ref() != provider {
             provider = &row.provider;
-            write_to(&mut text, format_args!("@{provider}\n"));
+            write_to(&mut text, format_args!("[{provider}]\n"));
         }
         write_row(&mut text, row);
     }
@@ -147,7 +147,7 @@ pub fn parse(text: &str) -> Result<Catalog, NotASnapshot> {
         let fail = |what| NotASnapshot { line: n + 1, what };
         match line.as_bytes().first() {
             None | Some(b'#') => (),
-            Some(b'@') => provider = line[1..].into(),
+            Some(b'[') => provider = line[1..].strip_suffix(']').ok_or(fail("no `]`"))?.into(),
             _ if provider.is_empty() => {
                 if let Some(day) = line.strip_prefix("taken ") {
                     catalog.taken = Some(midnight(day).ok_or(fail("no date"))?);
