@@ -121,13 +121,6 @@ impl Forecast {
     pub fn scale(&self, usd: Usd) -> Usd {
         Usd::from_f64_estimate(usd.as_f64() / self.days * DAYS_PER_MONTH)
     }
-
-    /// `usd` of the period as a range a month, as uncertain as the money itself.
-    pub fn scale_range(&self, usd: Usd, total: Usd) -> (Usd, Usd) {
-        let share = usd.as_f64() / total.as_f64().max(f64::MIN_POSITIVE);
-        let of = |end: Usd| Usd::from_f64_estimate(end.as_f64() * share);
-        (of(self.low), of(self.high))
-    }
 }
 
 /// The 5th and 95th percentile of dollars a day over redrawn blocks.

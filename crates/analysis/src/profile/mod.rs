@@ -16,6 +16,7 @@ use serde::Serialize;
 pub use forecast::{Forecast, LEAST_DAYS};
 pub use stats::{ClassTotal, Durations, Stats, Summary};
 
+use crate::findings::Range;
 use forecast::Ledger;
 
 /// What the times of the records are counted from.
@@ -191,10 +192,11 @@ impl Profile {
         self.forecast.as_ref().map(|forecast| forecast.scale(usd))
     }
 
-    /// What of `usd` more or less certainly comes back each month: low and high end for an amount
-    /// that is a fixed share of the cost.
-    pub fn per_month_range(&self, usd: Usd) -> Option<(Usd, Usd)> {
-        self.forecast.as_ref().map(|forecast| forecast.scale_range(usd, self.totals.known_usd()))
+    /// A range of the whole period as a range a month; `None` where nothing is extrapolated.
+    pub fn per_month_of(&self, usd: Range) -> Option<Range> {
+        let Range { low, likely, high } = usd;
+        let of = |usd| self.per_month(usd);
+        Some(Range { low: of(low)?, likely: of(likely)?, high: of(high)? })
     }
 }
 

@@ -247,7 +247,7 @@ impl Durations {
         self.longest = self.longest.max(length);
     }
 
-    fn merge(&mut self, other: &Durations) {
+    pub(crate) fn merge(&mut self, other: &Durations) {
         self.histogram.merge(&other.histogram);
         self.longest = self.longest.max(other.longest);
     }

@@ -1,0 +1,28 @@
+//! Calls whose tokens nobody reported. They are in no sum of tokens or money.
+
+use super::{Finding, Rule, Study};
+
+pub(super) const RULE: Rule = Rule {
+    name: "unknown-usage",
+    why: "Calls without usage are in no sum; a report of usage that cannot be believed is one too.",
+    find,
+};
+
+fn find(study: &Study<'_>) -> Vec<Finding> {
+    let operations = study.profile.operations.iter();
+    let unknown = operations.filter(|operation| 0 < operation.stats.unknown_usage);
+    let finding = |operation: &crate::profile::Operation| {
+        let (unknown, calls) = (operation.stats.unknown_usage, operation.stats.calls);
+        let title = format!("{}: usage unknown of {unknown} of {calls} calls", operation.name);
+        let mut facts =
+            vec![format!("{unknown} of {calls} calls are in no sum of tokens or money")];
+        if 0 < operation.stats.suspect {
+            facts.push(format!(
+                "{} of them reported negative, huge or contradictory counts, which were left out",
+                operation.stats.suspect
+            ));
+        }
+        Finding::noticed(RULE.name, title, unknown, facts)
+    };
+    unknown.map(finding).collect()
+}

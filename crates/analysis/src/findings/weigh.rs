@@ -1,0 +1,235 @@
+//! The scales: what the calls of a study cost under some rules, by replay.
+//!
+//! All arithmetic about money that findings need is here, once. A saving is always the difference
+//! between two bills of the same calls, never a rate times a guess.
+//!
+//! What the calls cost *now* is, call by call: replayed under no rule at all where the prompt's own
+//! blocks are known (then both bills come from the same model of the provider, and its optimism
+//! cancels out); else as measured, where the provider said what it read from its cache; else without
+//! any caching, which is said.
+
+use rustc_hash::FxHashMap;
+use scrimp_core::policy::prompt_cache::PromptCache;
+use scrimp_core::{Policies, Span, Usage, UsageState, Usd, hash};
+
+use super::{Example, HitShare, Range, Study};
+use crate::replay::{Priced, fly, priced};
+
+/// Redraws of the calls for the range of a saving.
+const DRAWS: u64 = 500;
+/// Fewer independent units than this say nothing about a range.
+const LEAST_UNITS: usize = 20;
+/// More clusters than this are put together: the range does not change, the time does.
+const MOST_CLUSTERS: u64 = 1_000;
+
+/// A study's calls, what they cost now, and the means to ask what they would cost.
+pub(super) struct Scales<'a> {
+    study: &'a Study<'a>,
+    calls: Vec<Priced<'a>>,
+    now: Bill,
+    pub(super) now_is: NowIs,
+}
+
+/// What "now" rests on, in calls.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NowIs {
+    pub(super) replayed: u64,
+    pub(super) measured: u64,
+    pub(super) assumed_uncached: u64,
+}
+
+/// What each call costs and reads from the cache, in the order of the calls.
+pub(super) struct Bill {
+    cost: Vec<Usd>,
+    read: Vec<u64>,
+}
+
+/// The calls that a finding is about, by number.
+pub(super) type Members = Vec<usize>;
+
+impl<'a> Scales<'a> {
+    /// `None` without a call that has a price.
+    pub(super) fn new(study: &'a Study<'a>) -> Option<Scales<'a>> {
+        let (calls, _) = priced(study.trace, study.prices);
+        let now = Bill { cost: Vec::new(), read: Vec::new() };
+        let mut scales = Scales { study, calls, now, now_is: NowIs::default() };
+        if scales.calls.is_empty() {
+            return None;
+        }
+        scales.now = scales.bill_now();
+        Some(scales)
+    }
+
+    fn bill_now(&mut self) -> Bill {
+        let any_blocks = self.calls.iter().any(|call| call.traced.are_blocks_known);
+        let mut bill = match any_blocks {
+            true => self.bill(Vec::new()),
+            false => Bill::of(self.calls.len()),
+        };
+        let mut now_is = NowIs::default();
+        for (at, call) in self.calls.iter().enumerate() {
+            let traced = call.traced;
+            let usage = match (traced.are_blocks_known, traced.is_split_known) {
+                (true, _) => {
+                    now_is.replayed += 1;
+                    continue;
+                }
+                (false, true) => {
+                    now_is.measured += 1;
+                    traced.metering.usage
+                }
+                (false, false) => {
+                    now_is.assumed_uncached += 1;
+                    traced.metering.usage.without_caching()
+                }
+            };
+            bill.set(at, call, &usage);
+        }
+        self.now_is = now_is;
+        bill
+    }
+
+    /// What every call costs under `rules`.
+    pub(super) fn bill(&self, rules: Vec<PromptCache>) -> Bill {
+        let policies =
+            Policies { prompt_cache: rules, hedge: None, prices: self.study.prices.clone() };
+        let mut bill = Bill::of(self.calls.len());
+        let mut settled = |at: usize, record: scrimp_core::Record| {
+            bill.set(at, &self.calls[at], &record.metering.usage);
+        };
+        fly(self.study.trace, &self.calls, &policies, self.study.reading, &mut settled);
+        bill
+    }
+
+    /// The calls of one operation; of all without a name.
+    pub(super) fn members(&self, operation: Option<&str>) -> Members {
+        let is_in = |at: &usize| {
+            operation.is_none_or(|name| self.calls[*at].traced.call.operation.as_ref() == name)
+        };
+        (0..self.calls.len()).filter(is_in).collect()
+    }
+
+    /// What `members` cost now.
+    pub(super) fn cost_now(&self, members: &Members) -> Usd {
+        members.iter().map(|at| self.now.cost[*at]).sum()
+    }
+
+    /// What `members` would save.
+    pub(super) fn saving(&self, bill: &Bill, members: &Members) -> Usd {
+        members.iter().map(|at| self.now.cost[*at] - bill.cost[*at]).sum()
+    }
+
+    /// What `members` would save, with the range over redrawn units: sessions, or slices of time
+    /// where there are too few sessions. Its high end never passes what no policy can pass.
+    pub(super) fn saving_range(&self, bill: &Bill, members: &Members) -> Range {
+        let likely = self.saving(bill, members);
+        let savings = self.clusters(members, |at| self.now.cost[at] - bill.cost[at]);
+        let total: Usd = savings.iter().copied().sum();
+        debug_assert_eq!(total, likely);
+        let mut draws: Vec<Usd> = (0..DRAWS).map(|round| redraw(&savings, round)).collect();
+        draws.sort_unstable();
+        let at = |percent: usize| draws.get(draws.len() * percent / 100).copied();
+        let (low, high) = (at(5).unwrap_or(likely), at(95).unwrap_or(likely));
+        Range { low: low.min(likely), likely, high: high.min(self.most()).max(likely) }
+    }
+
+    /// What the best of all policies could save on all calls.
+    fn most(&self) -> Usd {
+        let output = |call: &Priced<'_>| {
+            let usage = &call.traced.metering.usage;
+            let rates = call.answered.rates(usage.input(), call.traced.terms);
+            rates.cost(usage)
+                - rates.cost(&Usage { output: 0, reasoning: 0, audio_output: 0, ..*usage })
+        };
+        let outputs: Usd = self.calls.iter().map(output).map(|usd| -usd).sum();
+        let now: Usd = self.now.cost.iter().copied().sum();
+        now + outputs - crate::bound::lowest_input_cost(self.study.trace, &self.calls)
+    }
+
+    /// Sums of `part` over clusters of calls that depend on each other.
+    fn clusters(&self, members: &Members, part: impl Fn(usize) -> Usd) -> Vec<Usd> {
+        let by = |name: &dyn Fn(usize) -> u64| {
+            let mut clusters: FxHashMap<u64, Usd> = FxHashMap::default();
+            for at in members {
+                *clusters.entry(name(*at)).or_default() += part(*at);
+            }
+            // In the order of their names, so that the same calls give the same range.
+            let mut clusters: Vec<_> = clusters.into_iter().collect();
+            clusters.sort_unstable();
+            clusters.into_iter().map(|(_, usd)| usd).collect::<Vec<_>>()
+        };
+        let unit = |at: usize| hash::mix(self.calls[at].traced.call.unit()) % MOST_CLUSTERS;
+        let units = by(&unit);
+        if LEAST_UNITS <= units.len() {
+            return units;
+        }
+        let width = (self.study.profile.covers().nanos() / 40).max(1);
+        let slice = |at: usize| {
+            let arrived = self.calls[at].traced.call.arrived.floor(Span::from_nanos(width));
+            hash::mix(arrived.nanos().unsigned_abs())
+        };
+        by(&slice)
+    }
+
+    /// Cache reads' share of the input of `members`, now and under `bill`.
+    pub(super) fn hit_share(&self, bill: &Bill, members: &Members) -> HitShare {
+        let known = members.iter().all(|at| {
+            let traced = self.calls[*at].traced;
+            traced.is_split_known && traced.metering.state == UsageState::Measured
+        });
+        let input: u64 = members.iter().map(|at| self.calls[*at].traced.input).sum();
+        let read = |of: &dyn Fn(usize) -> u64| members.iter().map(|at| of(*at)).sum::<u64>();
+        let measured = read(&|at| self.calls[at].traced.metering.usage.cache_read);
+        HitShare {
+            before: known.then(|| share(measured, input)),
+            after: share(read(&|at| bill.read[at]), input),
+        }
+    }
+
+    /// The call that would save most.
+    pub(super) fn example(&self, bill: &Bill, members: &Members) -> Option<Example> {
+        let at = *members.iter().max_by_key(|at| self.now.cost[**at] - bill.cost[**at])?;
+        Some(Example {
+            id: self.calls[at].traced.call.id.to_string(),
+            input_tokens: self.calls[at].traced.input,
+            usd_before: self.now.cost[at],
+            usd_after: bill.cost[at],
+        })
+    }
+
+    /// Whether the client of any of `members` places marks, as far as the records tell: they show
+    /// the marks themselves, or that something was written to a cache that only marks fill.
+    pub(super) fn has_client_marks(&self, members: &Members) -> bool {
+        members.iter().any(|at| {
+            let traced = self.calls[*at].traced;
+            let Usage { cache_write_short, cache_write_long, .. } = traced.metering.usage;
+            let is_marked = traced.call.prompt.iter().any(|block| block.mark.is_some());
+            is_marked || (!traced.are_blocks_known && 0 < cache_write_short + cache_write_long)
+        })
+    }
+}
+
+impl Bill {
+    fn of(calls: usize) -> Bill {
+        Bill { cost: vec![Usd::ZERO; calls], read: vec![0; calls] }
+    }
+
+    fn set(&mut self, at: usize, call: &Priced<'_>, usage: &Usage) {
+        self.cost[at] = call.answered.cost(usage, call.traced.terms);
+        self.read[at] = usage.cache_read;
+    }
+}
+
+fn redraw(savings: &[Usd], round: u64) -> Usd {
+    let count = savings.len() as u64;
+    let pick = |place: u64| {
+        let number = hash::chain(hash::chain(hash::text("saving"), round), place);
+        savings[usize::try_from(number % count).expect("below a length")]
+    };
+    (0..count).map(pick).sum()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
