@@ -17,7 +17,8 @@ pub use provider::Reading;
 pub use recorded::{Recorded, decisions};
 pub use trace::{Gaps, Trace};
 pub use variant::{UnknownVariant, VARIANTS, Variant};
-pub use whatif::{Basis, Row, WhatIf, whatif};
+pub use whatif::{Basis, Row, WhatIf, under, whatif};
+pub(crate) use whatif::{fly, priced};
 
 #[cfg(test)]
 mod tests;

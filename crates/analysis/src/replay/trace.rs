@@ -54,7 +54,6 @@ pub(crate) struct Traced {
     pub(crate) terms: Terms,
     /// The model that answered.
     pub(crate) answered: Arc<str>,
-    pub(crate) cost: Option<Usd>,
     /// When the answer began: from then on others can read what the call wrote.
     pub(crate) began: Time,
     pub(crate) ended: Time,
@@ -140,8 +139,8 @@ struct Growing {
     calls: Vec<(Traced, Claim)>,
     gaps: Gaps,
     blocks: u64,
-    /// Whether any call with a trail says something about caching: only then the others' silence
-    /// means that nothing was cached.
+    /// Whether any call with a trail was seen to use a cache: only then the others' silence means
+    /// that they did not.
     do_trails_know_caching: bool,
 }
 
@@ -164,8 +163,7 @@ impl Growing {
         };
         self.gaps.without_blocks += usize::from(!trail.blocks_known);
         self.blocks += trail.symbols.len() as u64;
-        let says = usage.uncached < input || record.call.prompt.iter().any(|b| b.mark.is_some());
-        self.do_trails_know_caching |= has_trail && says;
+        self.do_trails_know_caching |= has_trail && usage.uncached < input;
         let ends = self.insert(&record.call, &trail);
         let is_measured = record.metering.state == UsageState::Measured;
         let traced = Traced {
@@ -227,7 +225,6 @@ fn traced(record: &Record, ends: Box<[NodeId]>, input: u64) -> Traced {
         is_split_known: false,
         terms: attempt.map_or_else(Terms::default, |attempt| attempt.terms),
         answered: attempt.map_or_else(|| record.call.model.clone(), |a| a.model.clone()),
-        cost: record.cost,
         began,
         ended: ended.map_or(began, |after| arrived + after),
     }

@@ -64,6 +64,17 @@ pub(crate) struct Sums {
     pub(crate) cache_read: u64,
 }
 
+/// Flies every call of the trace that has a price under `policies`, from an empty memory and cold
+/// caches, and returns the records in the order of arrival. Decisions are those that the gateway
+/// would make; usage and cost are the model's.
+pub fn under(trace: &Trace, policies: &Policies, reading: Reading) -> Vec<Record> {
+    let (calls, _) = priced(trace, &policies.prices);
+    let mut records: Vec<Option<Record>> = vec![None; calls.len()];
+    let mut settled = |call: usize, record| records[call] = Some(record);
+    fly(trace, &calls, policies, reading, &mut settled);
+    records.into_iter().flatten().collect()
+}
+
 /// Replays the trace under each variant.
 pub fn whatif(trace: &Trace, variants: &[Variant], catalog: &Catalog, reading: Reading) -> WhatIf {
     let (calls, unpriced) = priced(trace, catalog);
