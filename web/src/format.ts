@@ -29,16 +29,17 @@ export function usd(value: Money | number | null | undefined): string {
   const size = Math.abs(amount);
   const sign = amount < 0 ? "−" : "";
   if (size === 0) return "$0";
-  if (999.5 <= size) return `${sign}$${fixed(size, 0)}`;
+  if (999.995 <= size) return `${sign}$${fixed(size, 0)}`;
   if (0.0995 <= size) return `${sign}$${fixed(size, 2)}`;
   if (size < 0.0000005) return `${sign}<$0.000001`;
-  return `${sign}$${significant(size, 2)}`;
+  return `${sign}$${size.toPrecision(2)}`;
 }
 
-/** Dollars where room is short: `$38.9k`. */
+/** Dollars where room is short or cents mean nothing: `$640`, `$38.9k`. */
 export function usdShort(value: Money | number | null | undefined): string {
   const amount = toNumber(value);
-  if (amount === null || Math.abs(amount) < 9_999.5) return usd(amount);
+  if (amount === null || Math.abs(amount) < 99.995) return usd(amount);
+  if (Math.abs(amount) < 9_999.5) return `${amount < 0 ? "−" : ""}$${fixed(Math.abs(amount), 0)}`;
   return `${amount < 0 ? "−" : ""}$${short(Math.abs(amount))}`;
 }
 
@@ -98,8 +99,8 @@ export function spanMs(span: Span): number | null {
 export function percent(fraction: number | null | undefined, digits = 1): string {
   const value = toNumber(fraction);
   if (value === null) return UNKNOWN;
-  if (0 < value && value < 0.0005) return `<0.1${THIN}%`;
-  return `${value < 0 ? "−" : ""}${fixed(Math.abs(value) * 100, value === 0 ? 0 : digits)}${THIN}%`;
+  if (0 < value && value < 0.0005) return "<0.1%";
+  return `${value < 0 ? "−" : ""}${fixed(Math.abs(value) * 100, value === 0 ? 0 : digits)}%`;
 }
 
 /** The same with its sign, for changes. */

@@ -5,17 +5,21 @@ export type Theme = "auto" | "light" | "dark";
 
 const KEY = "scrimp-theme";
 const CHANGED = "scrimp-theme-changed";
-const root = document.documentElement;
-const system = matchMedia("(prefers-color-scheme: dark)");
 
 export function chosenTheme(): Theme {
   const chosen = localStorage.getItem(KEY);
   return chosen === "light" || chosen === "dark" ? chosen : "auto";
 }
 
+/** What the system asks for. */
+function system(): MediaQueryList {
+  return matchMedia("(prefers-color-scheme: dark)");
+}
+
 function show(): void {
   const chosen = chosenTheme();
-  root.dataset["theme"] = chosen === "auto" ? (system.matches ? "dark" : "light") : chosen;
+  const outcome = chosen === "auto" ? (system().matches ? "dark" : "light") : chosen;
+  document.documentElement.dataset["theme"] = outcome;
   dispatchEvent(new Event(CHANGED));
 }
 
@@ -28,7 +32,7 @@ export function chooseTheme(theme: Theme): void {
 /** Shows the theme now and whenever the system changes its own. */
 export function followSystem(): void {
   show();
-  system.addEventListener("change", show);
+  system().addEventListener("change", show);
 }
 
 /** Calls `changed` after every change of colours, until the returned function is called. */
@@ -39,5 +43,5 @@ export function watchTheme(changed: () => void): () => void {
 
 /** A colour of the style sheet, by its custom property. */
 export function colour(name: string): string {
-  return getComputedStyle(root).getPropertyValue(`--${name}`).trim();
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }

@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { watchTheme } from "../theme-choice";
-import { type Line, type Plot, columns, options } from "./plot";
+import { CROSSHAIR, type Line, type Plot, columns, options } from "./plot";
 import { type Column, Table } from "./table";
 
 interface Props {
@@ -27,7 +27,7 @@ export function Chart({ title, summary, plot, bucket, full }: Props): JSX.Elemen
   return (
     <section class="panel chart" aria-labelledby={id}>
       <header>
-        <h3 id={id}>{title}</h3>
+        <h2 id={id}>{title}</h2>
         <button type="button" class="small" aria-pressed={asTable} onClick={() => setAsTable(!asTable)}>
           View as {asTable ? "chart" : "table"}<span class="unseen">: {title}</span>
         </button>
@@ -78,7 +78,9 @@ function Canvas({ title, summary, plot, moved }: {
     const next = u && indexAfter(event.key, u.cursor.idx ?? null, plot.at.length);
     if (!u || next === null || next === undefined) return;
     event.preventDefault();
-    u.setCursor({ left: u.valToPos((plot.at[next] ?? 0) / 1000, "x"), top: 10 });
+    for (const each of uPlot.sync(CROSSHAIR).plots) {
+      each.setCursor({ left: each.valToPos((plot.at[next] ?? 0) / 1000, "x"), top: 10 });
+    }
   };
   return (
     <div
@@ -117,14 +119,14 @@ function Legend({ plot, cursor, bucket }: {
   const at = cursor !== null && cursor < plot.at.length ? cursor : null;
   const isPartial = at === plot.at.length - 1 && plot.isLastPartial;
   return (
-    <p class="legend" aria-live="polite">
-      <span class="when">{at === null ? "" : bucket(at)}{isPartial && " (not over)"}</span>
+    <p class={`legend ${plot.kind}`} aria-live="polite">
       {plot.lines.map((line) => (
         <span key={line.name}>
           <i class={`swatch ${plot.kind} fill-${line.fill ?? "solid"} c-${line.colour}`} aria-hidden="true" />
           {line.name}{at !== null && <b> {plot.format(line.values[at] ?? null)}</b>}
         </span>
       ))}
+      <span class="when">{at === null ? "" : bucket(at)}{isPartial && " (not over)"}</span>
     </p>
   );
 }

@@ -13,10 +13,12 @@ interface Props {
   to: number;
   /** Another value to compare with, drawn as a hollow mark. */
   beside?: number | null;
+  /** Whether the whole interval is a gain, a loss, or it is open. */
+  is: "good" | "bad" | "open";
   label: string;
 }
 
-export function IntervalBar({ low, high, at, from, to, beside, label }: Props): JSX.Element {
+export function IntervalBar({ low, high, at, from, to, beside, is, label }: Props): JSX.Element {
   const place = (value: number): string => {
     const share = to === from ? 0 : (value - from) / (to - from);
     return `${(Math.min(1, Math.max(0, share)) * 100).toFixed(2)}%`;
@@ -25,7 +27,7 @@ export function IntervalBar({ low, high, at, from, to, beside, label }: Props): 
   return (
     <div class="interval" role="img" aria-label={label}>
       {from < 0 && 0 <= to && <i class="zero" style={{ left: place(0) }} />}
-      <i class="extent" style={{ left: place(low), width }} />
+      <i class={`extent ${is}`} style={{ left: place(low), width }} />
       {at !== null && <i class="likely" style={{ left: place(at) }} />}
       {beside !== null && beside !== undefined && <i class="beside" style={{ left: place(beside) }} />}
     </div>

@@ -56,6 +56,9 @@ export function isolated(values: readonly (number | null | undefined)[]): number
   return values.flatMap((_, i) => (known(i) && !known(i - 1) && !known(i + 1) ? [i] : []));
 }
 
+/** All charts of a page share one. */
+export const CROSSHAIR = "scrimp";
+
 const FONT = '11px system-ui, "Segoe UI", Roboto, "Liberation Sans", sans-serif';
 const SECOND = 1000;
 
@@ -175,6 +178,7 @@ function nameLines(u: uPlot, plot: Plot): void {
   pen.save();
   pen.font = FONT.replace("11px", `${11 * uPlot.pxRatio}px`);
   pen.textBaseline = "middle";
+  pen.textAlign = "left";
   let lowest = -Infinity;
   for (const { line, y } of ends) {
     lowest = Math.max(y, lowest + step);
@@ -190,6 +194,11 @@ function timeName(seconds: number, span: number): string {
   return span <= 26 * 3600 && clock !== "00:00" ? clock : day(seconds * SECOND);
 }
 
+/** `$20.00` → `$20`: on an axis every digit is round anyway. */
+export function withoutZeros(text: string): string {
+  return text.replace(/\.0+(?!\d)/, "");
+}
+
 /** Everything that uPlot wants to know. */
 export function options(plot: Plot, width: number, height: number, moved: (index: number | null) => void): uPlot.Options {
   const axis = { stroke: colour("ink-3"), font: FONT, ticks: { show: false } };
@@ -199,11 +208,11 @@ export function options(plot: Plot, width: number, height: number, moved: (index
     width,
     height,
     legend: { show: false },
-    padding: [8, plot.kind === "lines" ? 30 : 4, 0, 0],
+    padding: [8, plot.kind === "lines" ? 32 : 14, 0, 0],
     cursor: {
       y: false,
       drag: { x: false, y: false },
-      sync: { key: "scrimp" },
+      sync: { key: CROSSHAIR },
       points: { show: plot.kind === "lines", size: 6 },
     },
     scales: {
@@ -212,7 +221,7 @@ export function options(plot: Plot, width: number, height: number, moved: (index
     },
     axes: [
       { ...axis, grid: { show: false }, space: 64, size: 26, values: (_u, splits) => splits.map((at) => timeName(at, span)) },
-      { ...axis, grid, size: 58, space: 34, values: (_u, splits) => splits.map((value) => plot.format(value)) },
+      { ...axis, grid, size: 58, space: 34, values: (_u, splits) => splits.map((value) => withoutZeros(plot.format(value))) },
     ],
     series: [{}, ...series(plot)],
     hooks: {

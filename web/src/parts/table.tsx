@@ -8,7 +8,7 @@ export interface Column<R> {
   title?: string;
   cell: (row: R) => ComponentChildren;
   /** Figures stand right-aligned; words do not. */
-  is?: "figure" | "words";
+  is?: "number" | "words";
 }
 
 interface Props<R> {
@@ -19,7 +19,7 @@ interface Props<R> {
   rowKey: (row: R) => string | number;
   /** Said when there are no rows. */
   empty?: string;
-  /** Whether the caption is seen, or only read out. */
+  /** The caption is only read out: it is seen elsewhere already. */
   quiet?: true;
 }
 
@@ -27,29 +27,32 @@ export function Table<R>({ caption, columns, rows, rowKey, empty, quiet }: Props
   if (rows.length === 0) return <p class="quiet">{empty ?? "Nothing here yet."}</p>;
   const [first, ...rest] = columns;
   return (
-    <div class="scroll" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <caption class={quiet ? "unseen" : ""}>{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((column) => (
-              <th key={column.head} scope="col" class={column.is ?? "figure"} title={column.title}>
-                {column.head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={rowKey(row)}>
-              {first && <th scope="row" class={first.is ?? "words"}>{first.cell(row)}</th>}
-              {rest.map((column) => (
-                <td key={column.head} class={column.is ?? "figure"}>{column.cell(row)}</td>
+    <>
+      {!quiet && <h2>{caption}</h2>}
+      <div class="scroll" role="group" aria-label={`${caption}: table`} tabIndex={0}>
+        <table>
+          <caption class="unseen">{caption}</caption>
+          <thead>
+            <tr>
+              {columns.map((column) => (
+                <th key={column.head} scope="col" class={column.is ?? "number"} title={column.title}>
+                  {column.head}
+                </th>
               ))}
             </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={rowKey(row)}>
+                {first && <th scope="row" class={first.is ?? "words"}>{first.cell(row)}</th>}
+                {rest.map((column) => (
+                  <td key={column.head} class={column.is ?? "number"}>{column.cell(row)}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </>
   );
 }

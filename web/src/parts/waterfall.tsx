@@ -14,9 +14,9 @@ const width = (span: number, scale: number): string => `${Math.min(100, (span / 
 
 /** In words, for those who do not see the bar. */
 export function timingInWords({ firstContent, ended }: Omit<Props, "scale">): string {
-  if (ended === null) return "time not known";
-  if (firstContent === null) return `${ms(ended)} in all, first content not known`;
-  return `first content after ${ms(firstContent)}, then ${ms(ended - firstContent)} of streaming`;
+  if (ended === null) return "Time not known";
+  if (firstContent === null) return `${ms(ended)} in all, no first content seen`;
+  return `First content after ${ms(firstContent)}, then ${ms(ended - firstContent)} of streaming`;
 }
 
 export function Waterfall({ firstContent, ended, scale }: Props): JSX.Element {
@@ -24,8 +24,8 @@ export function Waterfall({ firstContent, ended, scale }: Props): JSX.Element {
   const streamed = Math.max(0, (ended ?? waited) - waited);
   return (
     <span class="waterfall" role="img" aria-label={timingInWords({ firstContent, ended })}>
-      <i class={firstContent === null ? "whole" : "waiting"} style={{ width: width(waited, scale) }} />
-      {firstContent !== null && <i class="streaming" style={{ width: width(streamed, scale) }} />}
+      {ended !== null && <i class={firstContent === null ? "whole" : "waiting"} style={{ width: width(waited, scale) }} />}
+      {ended !== null && firstContent !== null && <i class="streaming" style={{ width: width(streamed, scale) }} />}
     </span>
   );
 }

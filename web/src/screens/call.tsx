@@ -46,7 +46,7 @@ function Detail({ call }: { call: CallDetail }): JSX.Element {
 function Headline({ call }: { call: CallDetail }): JSX.Element {
   const known = call.usage_state !== "unknown";
   return (
-    <dl class="figures">
+    <dl class="figures one">
       <Figure name="Cost" below={call.usd === null ? "no price or usage known" : <><Basis is={call.usage_state} /> usage</>}>
         {call.usd === null ? <Unknown /> : <span title={`$${call.usd}`}>{usd(call.usd)}</span>}
       </Figure>
@@ -88,7 +88,7 @@ function Timeline({ call }: { call: CallDetail }): JSX.Element {
   ];
   return (
     <section class="panel" aria-labelledby="timing">
-      <h3 id="timing">Timing</h3>
+      <h2 id="timing">Timing</h2>
       <p class="summary">{timingInWords({ firstContent: first, ended })}.</p>
       <ul class="lanes">
         {lanes.map((lane) => <LaneRow key={lane.name} lane={lane} scale={scale} />)}
@@ -164,7 +164,7 @@ function Placed({ placement, call }: { placement: Placement | null; call: CallDe
   const acted = placement?.state === "on" && placement.arm === "treated";
   return (
     <section class="panel" aria-labelledby="placement">
-      <h3 id="placement">Prompt-cache decision</h3>
+      <h2 id="placement">Prompt-cache decision</h2>
       {placement === null
         ? <p class="quiet">No rule covered this call: it went on byte for byte.</p>
         : (

@@ -50,7 +50,9 @@ function Card({ finding, most }: { finding: Finding; most: number }): JSX.Elemen
       <header>
         <h2 id={id} class="long"><span class="id">{finding.id}</span> {finding.title}</h2>
         <p class="saving">
-          {saved === null ? <Unknown because="saving not known" /> : <b>{usdShort(saved.likely)}</b>}<span class="per">/month</span>
+          {saved === null || saved.likely === null
+            ? <Unknown because="saving not known" />
+            : <><b>{usdShort(saved.likely)}</b><span class="per">/month</span></>}
           <span class="sub">{range(saved) && `${range(saved)}, `}<Basis is={finding.basis} /></span>
         </p>
       </header>
@@ -60,8 +62,10 @@ function Card({ finding, most }: { finding: Finding; most: number }): JSX.Elemen
         <Fact name="effort">{finding.effort ? words(finding.effort) : <Unknown />}</Fact>
         <Fact name="risk">{finding.risk ? words(finding.risk) : <Unknown />}</Fact>
       </dl>
-      <Material name="Evidence" value={finding.evidence} />
-      <Material name="Change" value={finding.change} />
+      <div class="materials">
+        <Material name="Evidence" value={finding.evidence} />
+        <Material name="Change" value={finding.change} />
+      </div>
       {canApply(finding) ? <Apply finding={finding} /> : <p class="quiet">This one is yours to make: it changes your own code or prompts.</p>}
     </li>
   );
@@ -70,7 +74,7 @@ function Card({ finding, most }: { finding: Finding; most: number }): JSX.Elemen
 function SavingBar({ saved, most }: { saved: Finding["usd_per_month"]; most: number }): JSX.Element | null {
   const [low, likely, high] = [toNumber(saved?.low), toNumber(saved?.likely), toNumber(saved?.high)];
   if (low === null || high === null) return null;
-  return <IntervalBar low={low} high={high} at={likely} from={Math.min(0, low)} to={most} label={`${usd(low)} to ${usd(high)} per month, likely ${usd(likely)}`} />;
+  return <IntervalBar low={low} high={high} at={likely} from={Math.min(0, low)} to={most} is={0 <= low ? "good" : "open"} label={`${usd(low)} to ${usd(high)} per month, likely ${usd(likely)}`} />;
 }
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }): JSX.Element {

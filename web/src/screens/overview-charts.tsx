@@ -31,7 +31,8 @@ export function Charts({ summary, bucket }: { summary: Summary; bucket: (at: num
   return (
     <div class="charts">
       <Chart title="Spend" summary={spendSummary(summary)} plot={plots.spend} bucket={name} full={usd} />
-      <Chart title="Calls and errors" summary={callsSummary(summary)} plot={plots.calls} bucket={name} full={exact} />
+      <Chart title="Calls" summary={callsSummary(summary)} plot={plots.calls} bucket={name} full={exact} />
+      <Chart title="Errors" summary={errorsSummary(summary, name)} plot={plots.errors} bucket={name} full={exact} />
       <Chart title="Latency" summary={latencySummary(summary, name)} plot={plots.latency} bucket={name} />
       <Chart title="Time to first token" summary={firstSummary(summary)} plot={plots.first} bucket={name} />
       <Chart title="Tokens by class" summary={tokenSummary(summary)} plot={plots.tokens} bucket={name} full={exact} />
@@ -39,7 +40,7 @@ export function Charts({ summary, bucket }: { summary: Summary; bucket: (at: num
   );
 }
 
-function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spend" | "calls" | "latency" | "first" | "tokens", Plot> {
+function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spend" | "calls" | "errors" | "latency" | "first" | "tokens", Plot> {
   const line = (name: string, colour: string, of: (bucket: Bucket) => number | null, more: Partial<Line> = {}): Line =>
     ({ name, colour, values: series.map(of), ...more });
   const base = {
@@ -52,10 +53,8 @@ function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spe
     (bucket: Bucket): number | null => bucket[which]?.[key] ?? null;
   return {
     spend: { ...base, kind: "bars", format: usdShort, lines: [line("spend", "money", (b) => toNumber(b.usd))] },
-    calls: {
-      ...base, kind: "bars", format: count,
-      lines: [line("calls", "calls", (b) => b.calls), line("errors", "errors", (b) => b.errors, { fill: "hatch" })],
-    },
+    calls: { ...base, kind: "bars", format: count, lines: [line("calls", "calls", (b) => b.calls)] },
+    errors: { ...base, kind: "bars", format: count, lines: [line("errors", "errors", (b) => b.errors, { fill: "hatch" })] },
     latency: {
       ...base, kind: "lines", format: ms,
       lines: [
@@ -83,18 +82,31 @@ function spendSummary({ totals }: Summary): string {
   return each === null ? "No priced calls." : `${usd(totals.usd)} in all, ${usd(each)} per priced call.`;
 }
 
-function callsSummary({ totals }: Summary): string {
-  return `${counted(totals.calls, "call")}, ${counted(totals.errors, "error")} (${percent(ratio(totals.errors, totals.calls))}).`;
+function callsSummary({ totals, series }: Summary): string {
+  const most = highest(series, (bucket) => bucket.calls);
+  return most ? `${counted(totals.calls, "call")}, ${count(most.value)} in the busiest bucket.` : "No calls.";
+}
+
+function errorsSummary({ totals, series }: Summary, name: (index: number) => string): string {
+  const all = `${counted(totals.errors, "error")}, ${percent(ratio(totals.errors, totals.calls))} of all calls`;
+  const worst = highest(series, (bucket) => ratio(bucket.errors, bucket.calls));
+  return worst ? `${all}; worst ${name(worst.at)} with ${percent(worst.value)}.` : `${all}.`;
+}
+
+/** The bucket with the highest value above zero. */
+function highest(series: readonly Bucket[], of: (bucket: Bucket) => number | null): { value: number; at: number } | null {
+  let best: { value: number; at: number } | null = null;
+  series.forEach((bucket, at) => {
+    const value = of(bucket) ?? 0;
+    if ((best?.value ?? 0) < value) best = { value, at };
+  });
+  return best;
 }
 
 function latencySummary({ totals, series }: Summary, name: (index: number) => string): string {
-  let [worst, at] = [0, -1];
-  series.forEach((bucket, index) => {
-    const value = bucket.latency_ms?.p95 ?? 0;
-    if (worst < value) [worst, at] = [value, index];
-  });
-  if (at < 0) return "No call has ended in this window.";
-  return `Half of all calls within ${ms(totals.latency_ms?.p50)}. Slowest 5%: ${ms(totals.latency_ms?.p95)} and more; worst ${name(at)} with ${ms(worst)}.`;
+  const worst = highest(series, (bucket) => bucket.latency_ms?.p95 ?? null);
+  if (!worst) return "No call has ended in this window.";
+  return `Half of all calls within ${ms(totals.latency_ms?.p50)}, 95% within ${ms(totals.latency_ms?.p95)}; worst p95 ${name(worst.at)} with ${ms(worst.value)}.`;
 }
 
 function firstSummary({ totals }: Summary): string {

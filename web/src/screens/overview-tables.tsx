@@ -1,7 +1,7 @@
 // Where the money goes, by operation and by model, and how Scrimp itself is.
 
 import type { JSX } from "preact";
-import { age, bytes, cachedShare, count, counted, inputTokens, ms, percent, ratio, toNumber, usd } from "../format";
+import { age, bytes, cachedShare, count, counted, ms, percent, ratio, toNumber, usd } from "../format";
 import { href } from "../route";
 import { Badge, Unknown } from "../parts/figure";
 import { type Column, Table } from "../parts/table";
@@ -44,7 +44,6 @@ function Ranking({ title, groups, total, name, filter }: {
     { head: "errors", cell: (group) => <ErrorShare group={group} /> },
     { head: "p50", cell: (group) => ms(group.latency_ms?.p50) },
     { head: "p95", cell: (group) => ms(group.latency_ms?.p95) },
-    { head: "input", cell: (group) => count(inputTokens(group.tokens)) },
     { head: "cached", title: "Share of input tokens read from the provider's cache", cell: (group) => percent(cachedShare(group.tokens), 0) },
   ];
   return (
@@ -95,7 +94,7 @@ export function OwnHealth({ health }: { health: Health }): JSX.Element {
   ];
   return (
     <section class="panel health" aria-labelledby="health">
-      <h3 id="health">Scrimp itself</h3>
+      <h2 id="health">Scrimp itself</h2>
       <dl>
         {rows.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}
       </dl>

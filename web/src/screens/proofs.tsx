@@ -104,7 +104,13 @@ function Realised({ proof: { low, high, realised, predicted }, from, to }: { pro
   return (
     <>
       <IntervalBar
-        low={low} high={high} at={realised} beside={predicted} from={from} to={to}
+        low={low}
+        high={high}
+        at={realised}
+        beside={predicted}
+        from={from}
+        to={to}
+        is={high < 0 ? "good" : 0 < low ? "bad" : "open"}
         label={`Realised ${change(realised)}, between ${change(low)} and ${change(high)}; predicted ${change(predicted)}`}
       />
       <p class="legend" aria-hidden="true">
