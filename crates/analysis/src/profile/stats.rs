@@ -150,7 +150,7 @@ impl Stats {
     }
 
     /// Adds another group's calls.
-    pub(super) fn merge(&mut self, other: &Stats) {
+    pub(crate) fn merge(&mut self, other: &Stats) {
         let Stats {
             calls,
             errors,

@@ -1,0 +1,334 @@
+//! The report for a terminal: what matters first, never wider than it.
+
+use std::fmt::Write as _;
+
+use super::format::{count, days, fit, money, one_line, percent, span};
+use super::{Analysis, Input};
+use crate::findings::{Finding, Range};
+use crate::profile::{Operation, Profile, Stats};
+
+/// Whether the terminal takes colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// Bold and dim.
+    Colour,
+    /// Nothing but characters.
+    Plain,
+}
+
+/// The most operations and models that are listed.
+const MOST_ROWS: usize = 12;
+/// The most skipped lines that are shown with their reasons.
+const MOST_SKIPPED: usize = 5;
+const NARROWEST: usize = 40;
+const WIDEST: usize = 100;
+
+/// The report, for a terminal of `width` columns.
+pub fn text(analysis: &Analysis, width: usize, paint: Paint) -> String {
+    let mut page = Page { out: String::new(), width: width.clamp(NARROWEST, WIDEST), paint };
+    page.head(analysis);
+    page.warnings(analysis);
+    if 0 < analysis.profile.totals.calls {
+        page.operations(&analysis.profile);
+        page.models(&analysis.profile);
+        page.worth_doing(analysis);
+        page.noticed(analysis);
+    }
+    page.out
+}
+
+struct Page {
+    out: String,
+    width: usize,
+    paint: Paint,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) {
+        let text = fit(text, self.width);
+        self.out.push_str(text.trim_end());
+        self.out.push('\n');
+    }
+
+    fn styled(&mut self, code: &str, text: &str) {
+        let text = fit(text, self.width);
+        match self.paint {
+            Paint::Plain => writeln!(self.out, "{}", text.trim_end()),
+            Paint::Colour => writeln!(self.out, "\u{1b}[{code}m{}\u{1b}[0m", text.trim_end()),
+        }
+        .expect("a string takes everything");
+    }
+
+    /// A sentence, broken between words.
+    fn wrapped(&mut self, first: &str, rest: &str, text: &str) {
+        let mut line = first.to_owned();
+        let mut is_empty = true;
+        for word in one_line(text).split_whitespace() {
+            let needed = line.chars().count() + 1 + word.chars().count();
+            if !is_empty && self.width < needed {
+                self.line(&line);
+                rest.clone_into(&mut line);
+                is_empty = true;
+            }
+            if !is_empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            is_empty = false;
+        }
+        self.line(&line);
+    }
+
+    fn head(&mut self, analysis: &Analysis) {
+        let Analysis { inputs, profile, .. } = analysis;
+        let totals = &profile.totals;
+        let read = inputs.iter().filter(|input| input.error.is_none()).count();
+        let mut facts = vec![plural(read as u64, "file"), plural(totals.calls, "call")];
+        let covered = profile.covers().as_secs_f64() / 86_400.0;
+        facts.push(match profile.forecast {
+            Some(forecast) => days(forecast.days),
+            None if covered < 1.0 => span(profile.covers()),
+            None => format!("{} (relative times)", days(covered)),
+        });
+        self.line(&facts.join(", "));
+        if totals.calls == 0 {
+            return;
+        }
+        let money = match (totals.usd, profile.forecast) {
+            (None, _) => "cost unknown".to_owned(),
+            (Some(usd), None) => format!("${}", money(usd)),
+            (Some(usd), Some(month)) => format!(
+                "${} = ${}/month ({}\u{2013}{})",
+                money(usd),
+                money(month.usd_per_month),
+                money(month.low),
+                money(month.high)
+            ),
+        };
+        let unpriced = format!("unpriced {}", count(totals.unpriced));
+        let unknown = format!("unknown usage {}", count(totals.unknown_usage));
+        let errors = format!("errors {}", percent(share(totals.errors, totals.calls)));
+        self.styled("1", &[money, unpriced, unknown, errors].join("   "));
+        self.styled("2", &rests_on(totals));
+    }
+
+    fn warnings(&mut self, analysis: &Analysis) {
+        for note in &analysis.notes {
+            self.wrapped("! ", "  ", note);
+        }
+        for input in analysis.inputs.iter().filter(|input| input.error.is_some()) {
+            let Input { path, error, .. } = input;
+            for (at, part) in error.as_deref().unwrap_or_default().lines().enumerate() {
+                match at {
+                    0 => self.wrapped("! ", "  ", &format!("{path}: {part}")),
+                    _ => self.wrapped("    ", "      ", part),
+                }
+            }
+        }
+        let skipped: u64 = analysis.inputs.iter().map(|input| input.skipped_lines).sum();
+        if skipped == 0 {
+            return;
+        }
+        self.line(&format!("! {} skipped:", plural(skipped, "line")));
+        let lines = analysis.inputs.iter().flat_map(|input| {
+            let line = |skipped: &super::SkippedLine| {
+                format!("{}:{}: {}", input.path, skipped.line, skipped.why)
+            };
+            input.skipped.iter().map(line)
+        });
+        for line in lines.take(MOST_SKIPPED) {
+            self.wrapped("    ", "      ", &line);
+        }
+        let more = skipped.saturating_sub(MOST_SKIPPED as u64);
+        if 0 < more {
+            self.line(&format!("    and {} more (--json has them)", count(more)));
+        }
+    }
+
+    fn operations(&mut self, profile: &Profile) {
+        let rows = profile
+            .operations
+            .iter()
+            .map(|Operation { name, stats, .. }| (name.to_string(), stats));
+        self.table("operation", rows.collect(), profile);
+    }
+
+    fn models(&mut self, profile: &Profile) {
+        let mut models: Vec<(String, Stats)> = Vec::new();
+        for model in profile.operations.iter().flat_map(|operation| &operation.models) {
+            let name = model.model.to_string();
+            match models.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, stats)) => stats.merge(&model.stats),
+                None => models.push((name, model.stats.clone())),
+            }
+        }
+        models.sort_by_key(|(_, stats)| std::cmp::Reverse((stats.usd, stats.calls)));
+        let rows: Vec<_> = models.iter().map(|(name, stats)| (name.clone(), stats)).collect();
+        self.table("model", rows, profile);
+    }
+
+    fn table(&mut self, first: &str, rows: Vec<(String, &Stats)>, profile: &Profile) {
+        let money_title = if profile.forecast.is_some() { "$/month" } else { "$" };
+        let mut titles = vec!["calls", "p50", "p95", money_title, "cached"];
+        let cells = |stats: &Stats| {
+            let usd = stats.usd.map(|usd| money(profile.per_month(usd).unwrap_or(usd)));
+            let at = |q| stats.latency.quantile(q).map_or("?".to_owned(), span);
+            vec![
+                count(stats.calls),
+                at(0.5),
+                at(0.95),
+                usd.unwrap_or_else(|| "?".to_owned()),
+                stats.cached_share().map_or("?".to_owned(), percent),
+            ]
+        };
+        let hidden = rows.len().saturating_sub(MOST_ROWS);
+        let mut rows: Vec<(String, Vec<String>)> =
+            rows.into_iter().take(MOST_ROWS).map(|(name, stats)| (name, cells(stats))).collect();
+        // A narrow terminal loses the columns that are missed least.
+        for dropped in [4, 1] {
+            if self.width < 58 {
+                titles.remove(dropped);
+                for (_, cells) in &mut rows {
+                    cells.remove(dropped);
+                }
+            }
+        }
+        let columns = widths(&titles, &rows);
+        let used: usize = columns.iter().map(|column| column + 2).sum();
+        let longest = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        let name_width = longest.max(first.len()).min(self.width.saturating_sub(used)).max(8);
+        let line = |name: &str, cells: &[String]| {
+            let mut line = format!("{:<name_width$}", fit(name, name_width));
+            for (cell, column) in cells.iter().zip(&columns) {
+                write!(line, "  {cell:>column$}").expect("a string takes everything");
+            }
+            line
+        };
+        self.line("");
+        let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
+        self.styled("2", &line(first, &titles));
+        for (name, cells) in &rows {
+            self.line(&line(name, cells));
+        }
+        if 0 < hidden {
+            self.styled("2", &format!("and {hidden} more (--json has them)"));
+        }
+    }
+
+    fn worth_doing(&mut self, analysis: &Analysis) {
+        let findings = &analysis.findings;
+        let applicable: Vec<&Finding> =
+            findings.iter().filter(|finding| finding.change.is_some()).collect();
+        self.line("");
+        if applicable.is_empty() {
+            self.line("worth doing: nothing found that the replay confirms");
+            return;
+        }
+        let is_monthly = analysis.profile.forecast.is_some();
+        let unit = if is_monthly { "$/month" } else { "$ on these calls" };
+        self.styled("2", &format!("worth doing: {unit} (90% range), basis"));
+        for finding in &applicable {
+            let amount = if is_monthly { finding.usd_per_month } else { finding.usd };
+            let amount = amount.map_or("?".to_owned(), range);
+            let indent = if finding.part_of.is_some() { "  " } else { "" };
+            let tail = format!("  {amount}  {}", basis(finding));
+            let head = format!("{indent}{:<3} {}", finding.id, finding.title);
+            let room = self.width.saturating_sub(tail.chars().count());
+            if head.chars().count() <= room {
+                self.line(&format!("{head:<room$}{tail}"));
+                continue;
+            }
+            self.line(&head);
+            self.line(&format!("{:>width$}", tail.trim_start(), width = self.width));
+        }
+        self.together(analysis);
+        self.details(applicable[0]);
+    }
+
+    fn together(&mut self, analysis: &Analysis) {
+        let Some(together) = analysis.together().filter(|_| 1 < analysis.applicable()) else {
+            return;
+        };
+        let amount = range(together.usd_per_month.unwrap_or(together.usd));
+        let share = together.share.map_or(String::new(), |share| format!(" ({})", percent(share)));
+        self.line(&format!("together {amount}{share}, overlap removed"));
+    }
+
+    /// What the first finding rests on; the others' details are in `--json` and `--html`.
+    fn details(&mut self, finding: &Finding) {
+        let evidence = &finding.evidence;
+        let mut facts = vec![format!("over {}", plural(evidence.calls, "call"))];
+        if let Some(hits) = evidence.hit_share {
+            let before = hits.before.map_or("unknown".to_owned(), percent);
+            facts.push(format!("read from cache: {before} now, {} then", percent(hits.after)));
+        }
+        self.wrapped(&format!("{} ", finding.id), "   ", &facts.join("; "));
+        for fact in &evidence.facts {
+            self.wrapped("   ", "   ", fact);
+        }
+        for line in finding.change.as_deref().unwrap_or_default().lines() {
+            self.line(&format!("   + {line}"));
+        }
+    }
+
+    fn noticed(&mut self, analysis: &Analysis) {
+        let noticed: Vec<_> = analysis.findings.iter().filter(|f| f.change.is_none()).collect();
+        if noticed.is_empty() {
+            return;
+        }
+        self.line("");
+        self.styled("2", "noticed: measured");
+        for finding in noticed {
+            self.wrapped(&format!("{:<3} ", finding.id), "    ", &finding.title);
+            for fact in &finding.evidence.facts {
+                self.wrapped("    ", "    ", fact);
+            }
+        }
+    }
+}
+
+fn widths(titles: &[&str], rows: &[(String, Vec<String>)]) -> Vec<usize> {
+    let longest = |at: usize| rows.iter().map(move |(_, cells)| cells[at].chars().count()).max();
+    titles.iter().enumerate().map(|(at, title)| longest(at).unwrap_or(0).max(title.len())).collect()
+}
+
+fn rests_on(totals: &Stats) -> String {
+    let tokens = &totals.usage;
+    let mut text = format!(
+        "measured: cost of {} calls, latency of {}; {} tokens in, {} out",
+        count(totals.priced()),
+        count(totals.latency.calls()),
+        count(tokens.input()),
+        count(tokens.total_output()),
+    );
+    if 0 < totals.estimated_usage {
+        let calls = count(totals.estimated_usage);
+        write!(text, "; usage estimated in part of {calls}").expect("a string takes everything");
+    }
+    text
+}
+
+pub(super) fn range(range: Range) -> String {
+    let Range { low, likely, high } = range;
+    format!("{} ({}\u{2013}{})", money(likely), money(low), money(high))
+}
+
+pub(super) fn basis(finding: &Finding) -> &'static str {
+    match finding.basis {
+        crate::replay::Basis::Measured => "measured",
+        crate::replay::Basis::Replayed => "replayed",
+        crate::replay::Basis::Modelled => "modelled",
+    }
+}
+
+pub(super) fn plural(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", count(number)),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a percentage for people")]
+pub(super) fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
