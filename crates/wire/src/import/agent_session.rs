@@ -25,13 +25,13 @@ use scrimp_core::{
 
 use super::count::Count;
 use super::logged::{Logged, block, call_id, digest, serves};
-use super::{Clock, Import, Reading, Source, lines};
+use super::{Clock, Import, Reading, Repeats, Source, lines};
 
 pub(super) const FORMAT: Import = Import {
     name: "agent-session",
     what: "coding-agent sessions with block ids (kv-cache-tester): one JSON file each",
     clock: Clock::Relative,
-    repeats: false,
+    repeats: Repeats::Never,
     lacks: &["agent-session: what was read from a cache is not recorded: \
          costs are those without prompt caching"],
     fits,

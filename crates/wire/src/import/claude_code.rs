@@ -23,13 +23,13 @@ use scrimp_core::{Delivery, Ending, Entry, Metering, Role, Span, Tier, Time, Usa
 use super::chain::Chain;
 use super::count::Count;
 use super::logged::{Logged, block, call_id, digest, serves};
-use super::{Clock, Import, Reading, Source, lines};
+use super::{Clock, Import, Reading, Repeats, Source, lines};
 
 pub(super) const FORMAT: Import = Import {
     name: "claude-code",
     what: "Claude Code's transcripts (~/.claude/projects)",
     clock: Clock::Calendar,
-    repeats: true,
+    repeats: Repeats::Growing,
     lacks: &["claude-code: latency is the time between the lines of the transcript"],
     fits,
     read,

@@ -32,13 +32,24 @@ pub struct Import {
     /// What its times are counted from.
     pub clock: Clock,
     /// Whether the same call may stand in several files.
-    pub repeats: bool,
+    pub repeats: Repeats,
     /// What such logs do not say, and what that means for the figures made from them.
     pub lacks: &'static [&'static str],
     /// Whether bytes that begin like this are of this format; the error says why not.
     pub fits: fn(bytes: &[u8]) -> Result<(), String>,
     /// Reads a whole file.
     pub read: fn(bytes: &[u8], source: &Source<'_>) -> Reading,
+}
+
+/// Whether the same call may stand in several files of a format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeats {
+    /// Each call stands in one place.
+    Never,
+    /// Copies are equal: any of them will do.
+    Copies,
+    /// Some copies were written before the call was over: the one that saw most counts.
+    Growing,
 }
 
 /// What the times of a log are counted from.

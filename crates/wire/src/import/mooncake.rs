@@ -15,14 +15,14 @@ use scrimp_core::{Delivery, Ending, Entry, Metering, Role, Span, Trail, Usage, U
 
 use super::count::Count;
 use super::logged::{Logged, block, call_id};
-use super::{Assumed, Clock, Import, Reading, Source, lines};
+use super::{Assumed, Clock, Import, Reading, Repeats, Source, lines};
 use scrimp_core::record::TrailEnd;
 
 pub(super) const FORMAT: Import = Import {
     name: "mooncake",
     what: "Mooncake traces: timestamp, input_length, output_length, hash_ids of 512 tokens",
     clock: Clock::Relative,
-    repeats: false,
+    repeats: Repeats::Never,
     lacks: &[
         "mooncake: no model is named: nothing is priced unless one is given",
         "mooncake: no latencies, no errors; what was read from a cache is not recorded, \

@@ -6,13 +6,13 @@ use serde::de::IgnoredAny;
 use scrimp_core::record::RECORD_VERSION;
 use scrimp_core::{Entry, Record};
 
-use super::{Clock, Import, Reading, Source, lines};
+use super::{Clock, Import, Reading, Repeats, Source, lines};
 
 pub(super) const FORMAT: Import = Import {
     name: "scrimp",
     what: "Scrimp's own records, one JSON object a line",
     clock: Clock::Calendar,
-    repeats: true,
+    repeats: Repeats::Copies,
     lacks: &[],
     fits,
     read,
