@@ -326,6 +326,8 @@ class GenaiPrices:
         if anthropic:
             asked["cache_write_1h_tokens"] = usage["cache_write_long"]
         asked = {k: v for k, v in asked.items() if v}
+        if usage["audio_input"]:
+            asked["cache_audio_read_tokens"] = asked["cache_audio_write_tokens"] = 0
         return self.calc(case, asked, self.context(case)).total_price if asked else 0
 
 
@@ -363,21 +365,24 @@ def multiplier(case):
 
 def explain(calculator, case, what, ours, theirs):
     """The rule by which the two rates differ, or None. `ours` and `theirs` are free of multipliers."""
-    model, tier = case["model"], case["tier"]
+    model, tier, asked = case["model"], case["tier"], what
     above = model.above(sum(case["usage"][c] for c in INPUTS))
     pub = model.published
     whole = "uncached" if what in INPUTS else "output"
+    if what in ("reasoning", "audio_output", "audio_input", "image_input") and not any(
+            pub(what, t, a) for t in TIERS for a in (0, above)):
+        what = whole  # no rate of its own: both sides bill it as what it is a part of
     std0, std = pub(what, "standard", 0), pub(what, "standard", above)
     own0, own = pub(what, tier, 0), pub(what, tier, above)
     base = [n for n in (own, own0 if not above else None, std, std0 if not above else None,
                         pub("output", tier, above) if what in OUTPUTS else None,
-                        pub("uncached", tier, above) if what in INPUTS else None) if n is not None]
+                        pub("uncached", tier, above) if what in INPUTS else None) if n]
     listed = base[0] if base else None
     if calculator.name == "genai-prices":
         if (tier != "standard" or case["fast"]) and not calculator.variant(case):
             plain = rates(calculator, {**case, "tier": "standard", "fast": False})
-            return "no variant" if close(theirs, plain[what]) else None
-        if what == "reasoning" and not close(std0, pub("output", "standard", 0)):
+            return "no variant" if close(theirs, plain[asked]) else None
+        if asked == "reasoning" and not close(pub(asked, "standard", 0), pub("output", "standard", 0)):
             return "reasoning"
         if what == "cache_write_long" and FIELDS[what][0] in model.entry:
             return "long life"
@@ -469,8 +474,11 @@ def compare(calculator, cases, answers, repeated):
                     found.add(rule)
                     seen.add((rule, model.provider, model.model, case["tier"], line["what"],
                               float(mine * 10**6), round(float(other * 10**6), 9)))
-            if repeated[model.provider, model.model] > 1 and None in found | ({None} if not found else set()):
-                found = {"repeated"}
+            if None in found or not found:
+                others = [m for m in repeated[model.provider, model.model] if m is not model]
+                same = (abs(Fraction(calculator.cost({**case, "model": m}, case["usage"])) - ours)
+                        <= slack + ours * Fraction(1, 10**12) for m in others)
+                found = {"repeated"} if any(same) else found
         for rule in found or {None}:
             counts[rule or "UNEXPLAINED"] += 1
             examples.setdefault(rule, model.key)
@@ -496,7 +504,9 @@ def main():
               if entry.get("mode") in MODES and key != "sample_spec" and entry.get("litellm_provider")
               and ("input_cost_per_token" in entry or "tiered_pricing" in entry)
               and ("output_cost_per_token" in entry or "tiered_pricing" in entry)]
-    repeated = collections.Counter((m.provider, m.model) for m in models)
+    repeated = collections.defaultdict(list)
+    for model in models:
+        repeated[model.provider, model.model].append(model)
     favoured = [m for m in models if m.provider in GENAI or m.provider == "vertex_ai"]
     rng = random.Random(options.seed)
     cases = [draw(rng, models, favoured) for _ in range(options.calls)]
@@ -507,7 +517,7 @@ def main():
         print(f"\n{calculator.name}: {sum(counts[c] for c in ('equal',))} of {len(cases)} equal")
         for rule, count in counts.most_common():
             print(f"{count:7}  {rule:20}  {examples.get(rule, '')}")
-        for row in sorted(row for row in seen if row[0] == options.show):
+        for row in sorted(row for row in seen if options.show and row[0] == options.show):
             print(*row)
         for line in unexplained[:10]:
             print("UNEXPLAINED", line)

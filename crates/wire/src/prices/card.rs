@@ -163,6 +163,10 @@ fn complete_tier(cards: &mut Cards, tier: Tier, steps: &[u64], missing: Missing)
     }
     let base = cards[&(Tier::Standard, 0)];
     let mut tier_base = cards[&(tier, 0)];
+    if (tier, missing, tier_base.get(Class::Output)) == (Tier::Batch, Missing::Scaled, None) {
+        let half = base.get(Class::Output).map(|rate| rate.times_permille(500));
+        tier_base.set(Class::Output, half);
+    }
     fill(&mut tier_base, &base, missing);
     cards.insert((tier, 0), tier_base);
     for above in steps {

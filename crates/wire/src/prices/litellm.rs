@@ -96,9 +96,14 @@ fn add(
             if kept.cards[0].rates != row.cards[0].rates {
                 report.hold(name, None, Doubt::Conflict);
             }
+            let mut row = row;
             if kept.cards.len() < row.cards.len() {
-                *kept = row;
+                std::mem::swap(kept, &mut row);
             }
+            // Either may lack the multipliers of regions.
+            kept.fast_permille = kept.fast_permille.or(row.fast_permille);
+            kept.us_permille = kept.us_permille.or(row.us_permille);
+            kept.eu_permille = kept.eu_permille.or(row.eu_permille);
         }
     }
 }
