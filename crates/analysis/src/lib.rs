@@ -5,5 +5,8 @@
 //! which of the two it rests on.
 
 mod bound;
+pub mod findings;
 pub mod profile;
+pub mod proof;
 pub mod replay;
+pub mod report;

@@ -5,6 +5,7 @@
 //! providers' prompt caches.
 
 mod calendar;
+mod predict;
 mod provider;
 mod recorded;
 mod trace;
@@ -12,6 +13,7 @@ mod variant;
 mod whatif;
 
 pub use calendar::{Arrival, End, Reply, World, drive};
+pub use predict::{Prediction, predict};
 pub(crate) use provider::Priced;
 pub use provider::Reading;
 pub use recorded::{Recorded, decisions};

@@ -149,7 +149,7 @@ impl<'a> PromptCacheWorld<'a> {
         let prompt = &traced.call.prompt;
         let is_removed = |at: usize| {
             let at = u32::try_from(at).unwrap_or(u32::MAX);
-            edits.iter().any(|edit| *edit == Edit::RemoveMark { block: at })
+            edits.contains(&Edit::RemoveMark { block: at })
         };
         for (at, block) in prompt.iter().enumerate() {
             if let Some(ttl) = block.mark.filter(|_| !is_removed(at)) {

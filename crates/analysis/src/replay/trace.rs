@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::price::Terms;
 use scrimp_core::record::{Timing, Trail, TrailEnd};
 use scrimp_core::{
-    Block, Call, Entry, Metering, NodeId, PrefixTree, Record, Time, UsageState, Usd, hash,
+    Block, Call, Entry, Metering, NodeId, PrefixTree, Record, Time, UsageState, hash,
 };
 
 /// Recorded calls whose prompts are known, and how many others there were.
