@@ -1,1 +1,34 @@
-//! To be written.
+//! Sockets: drives calls through the policies, and serves the gateway, its API and the dashboard.
+//!
+//! [`Gateway::serve`] takes a connection of any kind, and [`Connector`] and [`Clock`] decide what
+//! providers and time are made of, so that a whole day runs in memory and virtual time as it does
+//! on sockets. [`serve`] is the program around it: threads, signals, the configuration's file.
+//!
+//! Decisions are [`scrimp_core::Flight`]'s. What bytes mean is in `scrimp-wire`.
+
+mod api;
+mod clock;
+pub mod config;
+mod counts;
+mod door;
+mod encoding;
+mod flight;
+mod gateway;
+mod ids;
+pub mod journal;
+mod log;
+mod page;
+mod reply;
+mod running;
+mod upstream;
+
+#[cfg(test)]
+mod tests;
+
+pub use clock::Clock;
+pub use config::{Config, ConfigError};
+pub use counts::Counted;
+pub use gateway::{Gateway, Phase, Setup};
+pub use log::Log;
+pub use running::Running;
+pub use upstream::{Connector, Dial};

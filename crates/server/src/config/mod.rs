@@ -1,0 +1,331 @@
+//! The configuration: one TOML file, refused as a whole if any of it is wrong.
+//!
+//! A wrong file is told with line, column and what was probably meant; it never replaces a running
+//! configuration. Rules that `apply` wrote where there is no file lie in a second file in the data
+//! directory, layered on top.
+
+mod file;
+mod problem;
+mod provider;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrimp_core::policy::Scope;
+use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
+use scrimp_core::{Share, State, Ttl};
+use toml::Spanned;
+
+use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RuleTable};
+pub use file::Speaks;
+use problem::{Source, nearest};
+pub use problem::ConfigError;
+pub use provider::{Metering, Origin, Provider, Secret};
+pub use values::Lookup;
+
+/// A configuration that can be used.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where and for whom the gateway listens.
+    pub listen: Listen,
+    /// Limits of size and time.
+    pub limits: Limits,
+    /// The providers by name, the public ones included.
+    pub providers: BTreeMap<Arc<str>, Arc<Provider>>,
+    /// What names of models stand for.
+    pub models: BTreeMap<Arc<str>, Target>,
+    /// Where to place prompt-cache marks, in order of precedence.
+    pub prompt_cache: Vec<PromptCache>,
+    /// A file with prices of the user's own.
+    pub prices: Option<PathBuf>,
+    /// How long single calls are kept.
+    pub retention: Option<Duration>,
+    /// How long hourly and daily sums are kept.
+    pub rollup_retention: Option<Duration>,
+}
+
+/// Where and for whom the gateway listens.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// The address.
+    pub address: SocketAddr,
+    /// Names by which clients may call it, beside `localhost` and IP addresses.
+    pub hosts: Vec<String>,
+    /// What control routes ask for where the address is not loopback.
+    pub control_token: Option<Secret>,
+    /// How many threads serve; `None`: one for each core.
+    pub workers: Option<usize>,
+}
+
+/// Limits of size and time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest head of a request or an answer, in bytes. At least 8 KiB.
+    pub header_bytes: usize,
+    /// The largest body of a request, in bytes.
+    pub body_bytes: u64,
+    /// How long a head may take. Also how long an idle connection of a client is kept.
+    pub header_timeout: Duration,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// How long a connection to a provider may take to be made, TLS included.
+    pub connect_timeout: Duration,
+    /// How long a provider may take to begin its answer.
+    pub first_token_timeout: Duration,
+    /// How long a provider may be silent between two pieces of its answer.
+    pub chunk_timeout: Duration,
+    /// How long open calls are waited for when the gateway stops.
+    pub drain_timeout: Duration,
+    /// How many calls may be open at the same time.
+    pub calls: usize,
+}
+
+/// What an alias stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The provider's name.
+    pub provider: Arc<str>,
+    /// The model, as the provider names it.
+    pub model: Arc<str>,
+}
+
+impl Limits {
+    /// What holds where the file says nothing.
+    pub const USUAL: Limits = Limits {
+        header_bytes: 64 << 10,
+        body_bytes: 50_000_000,
+        header_timeout: Duration::from_secs(60),
+        body_timeout: Duration::from_secs(120),
+        connect_timeout: Duration::from_secs(5),
+        first_token_timeout: Duration::from_secs(600),
+        chunk_timeout: Duration::from_secs(300),
+        drain_timeout: Duration::from_secs(30),
+        calls: 16_384,
+    };
+}
+
+impl Config {
+    /// What holds without a file: the public providers with the caller's own key, observing.
+    pub fn usual() -> Config {
+        Config::parse("built-in", "", None, &|_| None).expect("the empty configuration is valid")
+    }
+
+    /// Reads a file's text, and above it the text of the rules that `apply` wrote elsewhere.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        applied: Option<(&str, &str)>,
+        environment: Lookup<'_>,
+    ) -> Result<Config, ConfigError> {
+        let source = Source { file: name, text };
+        let file: File = toml::from_str(text).map_err(|error| source.misread(&error))?;
+        let File { listen, providers, models, prompt_cache, http, store, prices } = file;
+        let providers = provider::all(&source, providers, environment)?;
+        let mut rules = Rules::default();
+        rules.add(&source, &prompt_cache)?;
+        if let Some((file, text)) = applied {
+            let source = Source { file, text };
+            let File { prompt_cache, .. } =
+                toml::from_str(text).map_err(|error| source.misread(&error))?;
+            rules.add(&source, &prompt_cache)?;
+        }
+        let config = Config {
+            listen: listen_at(&source, listen, environment)?,
+            limits: limits(&source, http)?,
+            models: aliases(&source, models, &providers)?,
+            prompt_cache: rules.in_order(),
+            prices: prices.file,
+            retention: store.retention.map(|length| length.0),
+            rollup_retention: store.rollup_retention.map(|length| length.0),
+            providers,
+        };
+        config.refuse_open_keys(&source)?;
+        Ok(config)
+    }
+
+    /// Whether only this machine can reach the gateway.
+    pub fn is_loopback(&self) -> bool {
+        self.listen.address.ip().is_loopback()
+    }
+
+    /// Whoever reaches the gateway could spend a stored key, and would see everybody's calls.
+    fn refuse_open_keys(&self, source: &Source<'_>) -> Result<(), ConfigError> {
+        if self.is_loopback() {
+            return Ok(());
+        }
+        let address = self.listen.address;
+        if self.listen.control_token.is_none() {
+            let message = format!(
+                "listening on {address}, which is not loopback, needs `control_token` in [listen]"
+            );
+            return Err(source.wrong(None, message));
+        }
+        let keyed = self.providers.values().find(|provider| provider.api_key.is_some());
+        keyed.map_or(Ok(()), |provider| {
+            let message = format!(
+                "provider `{}` has an api_key, and on {address} anybody who reaches the gateway \
+                 could spend it: listen on 127.0.0.1, or leave the key to the callers",
+                provider.name
+            );
+            Err(source.wrong(None, message))
+        })
+    }
+}
+
+fn listen_at(
+    source: &Source<'_>,
+    table: ListenTable,
+    environment: Lookup<'_>,
+) -> Result<Listen, ConfigError> {
+    let ListenTable { address, hosts, control_token, workers } = table;
+    let address = match address {
+        None => SocketAddr::from(([127, 0, 0, 1], 4100)),
+        Some(written) => {
+            let text = provider::resolved(source, &written, environment)?;
+            parse_address(&text).ok_or_else(|| {
+                let message = format!("`{text}` is no address such as 127.0.0.1:4100");
+                source.wrong(Some(written.span()), message)
+            })?
+        }
+    };
+    let token = control_token.map(|written| provider::secret(source, &written, environment));
+    let hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+    Ok(Listen { address, hosts, control_token: token.transpose()?, workers })
+}
+
+/// An address and port; `localhost` and a bare port mean loopback.
+pub fn parse_address(text: &str) -> Option<SocketAddr> {
+    let local = |port: &str| Some((IpAddr::from([127, 0, 0, 1]), port.parse().ok()?).into());
+    match text.strip_prefix("localhost:").or(text.strip_prefix(':')) {
+        Some(port) => local(port),
+        None => text.parse().ok().or_else(|| local(text)),
+    }
+}
+
+fn limits(source: &Source<'_>, table: HttpTable) -> Result<Limits, ConfigError> {
+    let usual = Limits::USUAL;
+    let header_bytes = match table.header_bytes {
+        None => usual.header_bytes,
+        Some(size) if size.as_ref().0 < 8 << 10 || 1 << 20 < size.as_ref().0 => {
+            let message = "`header_bytes` must lie between 8KiB and 1MiB".to_owned();
+            return Err(source.wrong(Some(size.span()), message));
+        }
+        Some(size) => usize::try_from(size.as_ref().0).expect("at most a mebibyte"),
+    };
+    let or = |length: Option<values::Length>, usual: Duration| length.map_or(usual, |l| l.0);
+    Ok(Limits {
+        header_bytes,
+        body_bytes: table.body_bytes.map_or(usual.body_bytes, |size| size.0),
+        header_timeout: or(table.header_timeout, usual.header_timeout),
+        body_timeout: or(table.body_timeout, usual.body_timeout),
+        connect_timeout: or(table.connect_timeout, usual.connect_timeout),
+        first_token_timeout: or(table.first_token_timeout, usual.first_token_timeout),
+        chunk_timeout: or(table.chunk_timeout, usual.chunk_timeout),
+        drain_timeout: or(table.drain_timeout, usual.drain_timeout),
+        calls: table.calls.unwrap_or(usual.calls),
+    })
+}
+
+fn aliases(
+    source: &Source<'_>,
+    models: BTreeMap<Spanned<String>, ModelTable>,
+    providers: &BTreeMap<Arc<str>, Arc<Provider>>,
+) -> Result<BTreeMap<Arc<str>, Target>, ConfigError> {
+    let mut aliases = BTreeMap::new();
+    for (alias, ModelTable { targets }) in models {
+        let [written] = &targets[..] else {
+            let message = format!(
+                "`{}` names {} targets; this version routes an alias to exactly one",
+                alias.as_ref(),
+                targets.len()
+            );
+            return Err(source.wrong(Some(alias.span()), message));
+        };
+        let (provider, model) = written.as_ref().split_once('/').ok_or_else(|| {
+            let message = format!("`{}` is not `provider/model`", written.as_ref());
+            source.wrong(Some(written.span()), message)
+        })?;
+        let known = providers.get_key_value(provider).ok_or_else(|| {
+            let message = format!("no provider is named `{provider}`");
+            let suggestion = nearest(provider, providers.keys().map(AsRef::as_ref));
+            ConfigError { suggestion, ..source.wrong(Some(written.span()), message) }
+        })?;
+        let target = Target { provider: known.0.clone(), model: model.into() };
+        aliases.insert(alias.into_inner().into(), target);
+    }
+    Ok(aliases)
+}
+
+/// Rules by scope; a later one for the same scope replaces an earlier one.
+#[derive(Default)]
+struct Rules {
+    base: RuleTable,
+    scoped: BTreeMap<(u8, String), (Scope, RuleTable)>,
+}
+
+impl Rules {
+    fn add(&mut self, source: &Source<'_>, table: &PromptCacheTable) -> Result<(), ConfigError> {
+        self.base = over(&table.base, &self.base);
+        for (name, rule) in &table.scoped {
+            let (rank, scope) = scope_of(name.as_ref()).ok_or_else(|| {
+                let message = format!(
+                    "`{}` is no scope: write \"op:NAME\", \"model:NAME\" or \"tag:KEY=VALUE\"",
+                    name.as_ref()
+                );
+                source.wrong(Some(name.span()), message)
+            })?;
+            self.scoped.insert((rank, name.as_ref().clone()), (scope, rule.clone()));
+        }
+        Ok(())
+    }
+
+    /// The narrower scope first, and at last the rule for every call.
+    fn in_order(self) -> Vec<PromptCache> {
+        let Rules { base, scoped } = self;
+        let scoped = scoped.into_values().map(|(scope, rule)| resolved(scope, &over(&rule, &base)));
+        scoped.chain(base.state.map(|_| resolved(Scope::All, &base))).collect()
+    }
+}
+
+fn scope_of(name: &str) -> Option<(u8, Scope)> {
+    match name.split_once(':')? {
+        ("tag", pair) => {
+            let (key, value) = pair.split_once('=')?;
+            Some((0, Scope::Tag(key.into(), value.into())))
+        }
+        ("op", name) => Some((1, Scope::Operation(name.into()))),
+        ("model", name) => Some((2, Scope::Model(name.into()))),
+        _ => None,
+    }
+}
+
+/// What `rule` says, and where it says nothing what `base` says.
+fn over(rule: &RuleTable, base: &RuleTable) -> RuleTable {
+    RuleTable {
+        state: rule.state.or(base.state),
+        strategy: rule.strategy.or(base.strategy),
+        ttl: rule.ttl.or(base.ttl),
+        share: rule.share.or(base.share),
+        client_marks: rule.client_marks.or(base.client_marks),
+        experiment: rule.experiment.or(base.experiment),
+    }
+}
+
+fn resolved(scope: Scope, rule: &RuleTable) -> PromptCache {
+    PromptCache {
+        scope,
+        state: rule.state.unwrap_or(State::Observe),
+        strategy: rule.strategy.map_or(Strategy::Tail, Strategy::from),
+        ttl: rule.ttl.map_or(Ttl::Short, Ttl::from),
+        share: rule.share.map_or(Share::ALL, |portion| portion.0),
+        experiment: rule.experiment.unwrap_or(0),
+        client_marks: rule.client_marks.unwrap_or(ClientMarks::Keep),
+    }
+}
+
+#[cfg(test)]
+mod tests;

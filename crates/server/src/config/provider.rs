@@ -1,0 +1,209 @@
+//! Providers: where they are, whose API they speak, whose key they get.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use http::uri::Uri;
+use toml::Spanned;
+
+use super::file::{MeteringWord, ProviderTable, Speaks};
+use super::problem::{ConfigError, Source};
+use super::values::{Lookup, resolve};
+
+/// A provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// Its name in the configuration and in paths.
+    pub name: Arc<str>,
+    /// Whose API it speaks.
+    pub speaks: Speaks,
+    /// The host that calls go to.
+    pub origin: Origin,
+    /// What stands before the path of every call, without a slash at its end.
+    pub base_path: Box<str>,
+    /// The key sent with every call, instead of the caller's.
+    pub api_key: Option<Secret>,
+    /// Whether streams are asked for their usage.
+    pub metering: Metering,
+    /// The provider whose prices it has.
+    pub prices_as: Arc<str>,
+    /// A file of certificates that it is trusted by, beside the public ones.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A host to connect to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    /// Whether TLS is spoken.
+    pub is_tls: bool,
+    /// Its name or address, without brackets.
+    pub host: Box<str>,
+    /// Its port.
+    pub port: u16,
+    /// What the `host` header says.
+    pub authority: HeaderValue,
+}
+
+/// How a stream's usage comes to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metering {
+    /// It is asked for, and taken out of the answer where the client did not ask.
+    Active,
+    /// It is known only where the client asks for it.
+    Passive,
+}
+
+/// A text that never shows itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Hides a text.
+    pub fn new(text: String) -> Secret {
+        Secret(text)
+    }
+
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `guess` is the text, in time that does not depend on where they differ.
+    pub fn is(&self, guess: &[u8]) -> bool {
+        let same_length = self.0.len() == guess.len();
+        let differing = self.0.bytes().zip(guess).fold(0, |sum, (a, b)| sum | (a ^ b));
+        same_length && differing == 0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// The providers that need no configuration.
+const PUBLIC: &[(&str, &str, Speaks)] = &[
+    ("openai", "https://api.openai.com/v1", Speaks::Openai),
+    ("anthropic", "https://api.anthropic.com", Speaks::Anthropic),
+];
+
+/// First parts of paths that are the gateway's own.
+const RESERVED: &[&str] = &["api", "assets", "healthz", "readyz", "metrics", "v1", "v1beta"];
+
+pub(super) fn all(
+    source: &Source<'_>,
+    tables: BTreeMap<Spanned<String>, ProviderTable>,
+    environment: Lookup<'_>,
+) -> Result<BTreeMap<Arc<str>, Arc<Provider>>, ConfigError> {
+    let mut providers = BTreeMap::new();
+    for (name, base_url, speaks) in PUBLIC {
+        let (origin, base_path) = split(base_url).expect("a public provider's address is valid");
+        let provider = Provider {
+            name: (*name).into(),
+            speaks: *speaks,
+            origin,
+            base_path,
+            api_key: None,
+            metering: Metering::Active,
+            prices_as: (*name).into(),
+            ca_file: None,
+        };
+        providers.insert(provider.name.clone(), Arc::new(provider));
+    }
+    for (name, table) in tables {
+        let provider = one(source, &name, table, environment)?;
+        providers.insert(provider.name.clone(), Arc::new(provider));
+    }
+    Ok(providers)
+}
+
+fn one(
+    source: &Source<'_>,
+    name: &Spanned<String>,
+    table: ProviderTable,
+    environment: Lookup<'_>,
+) -> Result<Provider, ConfigError> {
+    let ProviderTable { base_url, dialect, api_key, metering, prices_as, ca_file } = table;
+    let wrong = |message: String| source.wrong(Some(name.span()), message);
+    let text = name.as_ref();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if RESERVED.contains(&text.as_str()) || text.is_empty() || !text.bytes().all(is_plain) {
+        return Err(wrong(format!("`{text}` cannot name a provider: it is a part of paths")));
+    }
+    let public = PUBLIC.iter().find(|(name, ..)| name == text);
+    let (origin, base_path) = match (&base_url, public) {
+        (Some(written), _) => {
+            let url = resolved(source, written, environment)?;
+            split(&url).map_err(|why| source.wrong(Some(written.span()), why))?
+        }
+        (None, Some((_, url, _))) => split(url).expect("a public provider's address is valid"),
+        (None, None) => return Err(wrong(format!("provider `{text}` needs a `base_url`"))),
+    };
+    let api_key = api_key.map(|written| secret(source, &written, environment)).transpose()?;
+    Ok(Provider {
+        name: text.as_str().into(),
+        speaks: dialect.or(public.map(|(_, _, speaks)| *speaks)).unwrap_or(Speaks::Openai),
+        origin,
+        base_path,
+        api_key,
+        metering: match metering {
+            None | Some(MeteringWord::Active) => Metering::Active,
+            Some(MeteringWord::Passive) => Metering::Passive,
+        },
+        prices_as: prices_as.as_deref().unwrap_or(text).into(),
+        ca_file,
+    })
+}
+
+/// Splits an address into the host and the path before every call's own.
+fn split(url: &str) -> Result<(Origin, Box<str>), String> {
+    let refuse = |why: &str| format!("`{url}` is no address such as https://host/v1: {why}");
+    let uri: Uri = url.parse().map_err(|_| refuse("it cannot be parsed"))?;
+    let is_tls = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        _ => return Err(refuse("it must begin with http:// or https://")),
+    };
+    let authority = uri.authority().ok_or_else(|| refuse("it names no host"))?;
+    if authority.as_str().contains('@') || uri.query().is_some() {
+        return Err(refuse("it must not hold credentials or a query"));
+    }
+    let origin = Origin {
+        is_tls,
+        host: authority.host().trim_matches(['[', ']']).into(),
+        port: authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 }),
+        authority: HeaderValue::from_str(authority.as_str()).map_err(|_| refuse("bad host"))?,
+    };
+    Ok((origin, uri.path().trim_end_matches('/').into()))
+}
+
+pub(super) fn resolved(
+    source: &Source<'_>,
+    written: &Spanned<String>,
+    environment: Lookup<'_>,
+) -> Result<String, ConfigError> {
+    resolve(written.as_ref(), environment).map_err(|name| {
+        let message = format!("the environment variable `{name}` is not set");
+        source.wrong(Some(written.span()), message)
+    })
+}
+
+pub(super) fn secret(
+    source: &Source<'_>,
+    written: &Spanned<String>,
+    environment: Lookup<'_>,
+) -> Result<Secret, ConfigError> {
+    let text = resolved(source, written, environment)?;
+    let is_sendable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    match is_sendable {
+        true => Ok(Secret::new(text)),
+        false => {
+            let message = "a key is one word of printable characters; this one is not".to_owned();
+            Err(source.wrong(Some(written.span()), message))
+        }
+    }
+}

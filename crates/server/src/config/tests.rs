@@ -1,0 +1,92 @@
+use expect_test::{Expect, expect};
+
+use super::*;
+
+fn read(text: &str) -> Result<Config, ConfigError> {
+    let environment = |name: &str| (name == "KEY").then(|| "sk-canary".to_owned());
+    Config::parse("scrimp.toml", text, None, &environment)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "snapshots read best inline")]
+fn refuses(text: &str, expected: Expect) {
+    expected.assert_eq(&read(text).expect_err("it is wrong").to_string());
+}
+
+#[test]
+fn without_a_file_the_public_providers_are_there_and_nothing_is_changed() {
+    let config = Config::usual();
+    let names = config.providers.keys().map(|name| name.to_string()).collect::<Vec<_>>();
+    assert_eq!(names, ["anthropic", "openai"]);
+    assert!(config.providers.values().all(|provider| provider.api_key.is_none()));
+    assert!(config.prompt_cache.is_empty());
+    assert_eq!(config.listen.address.to_string(), "127.0.0.1:4100");
+    assert_eq!(config.limits, Limits::USUAL);
+}
+
+#[test]
+fn rules_come_narrowest_first_and_inherit_what_they_leave_open() {
+    let config = read(
+        r#"
+        [prompt_cache]
+        state = "observe"
+        ttl = "1h"
+        [prompt_cache."model:m"]
+        share = "20%"
+        [prompt_cache."op:code-review"]
+        state = "on"
+        strategy = "system"
+        share = 0.2
+        experiment = 7
+        [prompt_cache."tag:team=search"]
+        state = "off"
+        "#,
+    )
+    .unwrap();
+    let lines = config.prompt_cache.iter().map(|rule| {
+        let PromptCache { scope, state, strategy, ttl, share, experiment, .. } = rule;
+        format!("{scope:?} {state:?} {strategy:?} {ttl:?} {} {experiment}", share.millionths())
+    });
+    expect![[r#"
+        Tag("team", "search") Off Tail Long 1000000 0
+        Operation("code-review") On System Long 200000 7
+        Model("m") Observe Tail Long 200000 0
+        All Observe Tail Long 1000000 0"#]]
+    .assert_eq(&lines.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_key_comes_from_the_environment_and_is_never_shown() {
+    let config = read("[providers.openai]\napi_key = \"${KEY}\"").unwrap();
+    let key = config.providers["openai"].api_key.as_ref().unwrap();
+    assert_eq!(key.reveal(), "sk-canary");
+    assert!(key.is(b"sk-canary") && !key.is(b"sk-canarz") && !key.is(b"sk"));
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
+    refuses(
+        "[prompt_cache]\nstat = \"on\"",
+        expect![[r#""#]],
+    );
+    refuses("[prompt_cache.\"op:x\"]\nstrategy = \"tial\"", expect![[r#""#]]);
+    refuses("[listen]\nadress = \"127.0.0.1:1\"", expect![[r#""#]]);
+    refuses("[listen]\naddress = \"nowhere\"", expect![[r#""#]]);
+    refuses("[providers.openai]\napi_key = \"${OTHER}\"", expect![[r#""#]]);
+    refuses("[providers.mine]\ndialect = \"openai\"", expect![[r#""#]]);
+    refuses("[providers.v1]\nbase_url = \"http://x\"", expect![[r#""#]]);
+    refuses("[models.fast]\ntargets = [\"opnai/gpt\"]", expect![[r#""#]]);
+    refuses("[http]\nchunk_timeout = \"5 parsecs\"", expect![[r#""#]]);
+    refuses("[prompt_cache.\"ops:x\"]\nstate = \"on\"", expect![[r#""#]]);
+    refuses("[listen\n", expect![[r#""#]]);
+}
+
+#[test]
+fn what_others_can_reach_needs_a_token_and_may_not_hold_a_key() {
+    refuses("[listen]\naddress = \"0.0.0.0:4100\"", expect![[r#""#]]);
+    refuses(
+        "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"\n[providers.openai]\napi_key = \"env.KEY\"",
+        expect![[r#""#]],
+    );
+    assert!(read("[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"").is_ok());
+}

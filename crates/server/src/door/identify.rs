@@ -1,0 +1,80 @@
+//! Who calls, and what the caller says about the call.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use scrimp_core::{Caller, Digest};
+use scrimp_wire::Key;
+
+/// Headers that name a session, in order of precedence: ours, then those of Claude Code, Codex and
+/// of the gateways whose users come from there.
+const SESSIONS: &[&str] = &[
+    "x-scrimp-session",
+    "x-claude-code-session-id",
+    "session_id",
+    "session-id",
+    "conversation_id",
+    "helicone-session-id",
+    "x-litellm-session-id",
+];
+const CREDENTIALS: &[&str] = &["x-api-key", "x-goog-api-key", "api-key"];
+/// Tags beyond these are left out: they are kept with every call.
+const MOST_TAGS: usize = 16;
+const LONGEST_NAME: usize = 128;
+
+/// The caller, as far as the head tells.
+pub(super) fn caller(headers: &HeaderMap, key: &Key) -> Caller {
+    let credential = headers
+        .get(AUTHORIZATION)
+        .or_else(|| CREDENTIALS.iter().find_map(|name| headers.get(*name)))
+        .map(HeaderValue::as_bytes);
+    let session = SESSIONS.iter().find_map(|name| headers.get(*name)).map(HeaderValue::as_bytes);
+    Caller {
+        key: credential.map_or_else(Digest::default, |credential| key.digest("key", credential)),
+        session: session.map(|session| session_digest(session, key)),
+        tags: headers.get("x-scrimp-tags").map_or_else(Vec::new, tags),
+    }
+}
+
+/// The digest of a session's name, wherever the name stood.
+pub(super) fn session_digest(name: &[u8], key: &Key) -> Digest {
+    key.digest("session", name)
+}
+
+/// The caller's own name for what the call does.
+pub(super) fn operation(headers: &HeaderMap) -> Option<Arc<str>> {
+    let name = headers.get("x-scrimp-op")?.to_str().ok()?.trim();
+    (!name.is_empty() && name.len() <= LONGEST_NAME).then(|| name.into())
+}
+
+fn tags(value: &HeaderValue) -> Vec<(Arc<str>, Arc<str>)> {
+    let pairs = value.to_str().unwrap_or("").split(',').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= LONGEST_NAME)
+        .take(MOST_TAGS)
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_tells_who_calls() {
+        let key = Key::new([1; 32]);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-key", "sk-1".parse().unwrap());
+        headers.insert("x-claude-code-session-id", "s".parse().unwrap());
+        headers.insert("x-scrimp-tags", "team=a, feature = b,broken,=c".parse().unwrap());
+        headers.insert("x-scrimp-op", " review ".parse().unwrap());
+        let Caller { key: who, session, tags } = caller(&headers, &key);
+        assert_eq!(who, key.digest("key", b"sk-1"));
+        assert_eq!(session, Some(session_digest(b"s", &key)));
+        assert_eq!(tags, [("team".into(), "a".into()), ("feature".into(), "b".into())]);
+        assert_eq!(operation(&headers).as_deref(), Some("review"));
+        assert_eq!(caller(&HeaderMap::new(), &key).key, Digest::default());
+    }
+}

@@ -1,0 +1,226 @@
+//! The door: what comes in, from whom, and where it goes.
+//!
+//! A call is given a name before its body is read, so that one that never becomes a whole request
+//! is settled like any other.
+
+mod body;
+pub(crate) mod hosts;
+mod identify;
+mod route;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use http::{HeaderMap, Request, Response, StatusCode, request};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use scrimp_core::{Call, Delivery, Dialect, Digest, Parameters, Refusal, Span};
+use scrimp_wire::dialect::{self, Facts};
+
+use crate::api;
+use crate::clock::Stopwatch;
+use crate::flight::{Body, Departure, Outbound, Unsettled, fly, refuse};
+use crate::gateway::{Gateway, Phase};
+use crate::page::Page;
+use crate::reply;
+use crate::running::Running;
+use body::NotRead;
+use route::Route;
+
+/// A call that is being read.
+struct Arrival {
+    gateway: Gateway,
+    running: Arc<Running>,
+    watch: Stopwatch,
+    head: request::Parts,
+    route: Route,
+    call: Call,
+}
+
+/// Answers one request.
+pub(crate) async fn answer(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+) -> Result<Response<Page>, Infallible> {
+    let watch = gateway.shared().clock.start();
+    let running = gateway.running();
+    if !hosts::is_known(&request, &running.config) {
+        let told = "this name is not known here; add it to `hosts` in [listen]";
+        return Ok(Page::error(StatusCode::MISDIRECTED_REQUEST, told));
+    }
+    let Some(route) = Route::of(request.uri(), request.headers(), &running.config) else {
+        return Ok(api::answer(gateway, &running, request).await);
+    };
+    let (head, body) = request.into_parts();
+    let gateway = gateway.clone();
+    let call = blank(&gateway, watch, &route, &head.headers);
+    let arrival = Arrival { gateway, running, watch, head, route, call };
+    Ok(arrival.take_in(body).await)
+}
+
+/// The call as far as its head tells.
+fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap) -> Call {
+    let shared = gateway.shared();
+    let (id, seed) = shared.ids.draw(watch.arrived);
+    Call {
+        id,
+        seed,
+        arrived: watch.arrived,
+        dialect: route.dialect,
+        provider: route.provider.name.clone(),
+        model: "".into(),
+        operation: identify::operation(headers).unwrap_or_else(|| route.operation().into()),
+        caller: identify::caller(headers, &shared.key),
+        delivery: Delivery::Whole,
+        parameters: Parameters {
+            max_output_tokens: None,
+            temperature_permille: None,
+            answers: 1,
+            usage_in_stream: false,
+            client_cache_options: false,
+            digest: Digest::default(),
+        },
+        prompt: Vec::new(),
+        body_bytes: 0,
+    }
+}
+
+impl Arrival {
+    async fn take_in(mut self, mut incoming: Incoming) -> Response<Page> {
+        let unsettled = Unsettled::new(self.gateway.clone(), Arc::new(self.call.clone()));
+        if let Err(refusal) = self.admit() {
+            return self.refuse(unsettled, refusal, Span::ZERO, incoming);
+        }
+        if self.passes_through(&incoming) {
+            self.call.dialect = Dialect::Other;
+            return self.depart(unsettled, Body::Passing(incoming), None, Span::ZERO).await;
+        }
+        let limits = self.running.config.limits;
+        let from = self.watch.now();
+        let read = body::read(&mut incoming, &limits).await;
+        let waited = self.watch.now().since(from);
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(NotRead::Refused(refusal)) => {
+                return self.refuse(unsettled, refusal, waited, incoming);
+            }
+            // Settled as abandoned; nobody is left to hear more.
+            Err(NotRead::Broken) => return Page::error(StatusCode::BAD_REQUEST, "broken off"),
+        };
+        self.call.body_bytes = bytes.len() as u64;
+        if self.call.dialect == Dialect::Other && !is_json(&self.head.headers) {
+            return self.depart(unsettled, Body::Opaque(bytes), None, waited).await;
+        }
+        match dialect::read(self.call.dialect, &bytes, &self.gateway.shared().key) {
+            Ok(dialect::Request { facts, layout }) => {
+                let renamed = self.understand(facts);
+                let body = Body::Read(bytes, Box::new(layout));
+                self.depart(unsettled, body, renamed, waited).await
+            }
+            // What is not understood anyway is for the provider to judge.
+            Err(_) if self.call.dialect == Dialect::Other => {
+                self.depart(unsettled, Body::Opaque(bytes), None, waited).await
+            }
+            Err(wrong) => {
+                let refusal = Refusal::Malformed { why: wrong.to_string().into() };
+                self.refuse(unsettled, refusal, waited, incoming)
+            }
+        }
+    }
+
+    /// Whether the call may come in at all.
+    fn admit(&self) -> Result<(), Refusal> {
+        let limits = &self.running.config.limits;
+        if Phase::Serving < self.gateway.phase() {
+            return Err(Refusal::Stopping);
+        }
+        if limits.calls as u64 <= self.gateway.shared().counts.in_flight() - 1 {
+            return Err(Refusal::Overloaded);
+        }
+        body::check_length(&self.head.headers, limits)
+    }
+
+    /// Whether the body goes through as it comes: uploads, and what is packed by the client.
+    fn passes_through(&self, incoming: &Incoming) -> bool {
+        let is_packed = self.head.headers.get(CONTENT_ENCODING).is_some_and(|v| v != "identity");
+        let is_opaque = self.call.dialect == Dialect::Other && !is_json(&self.head.headers);
+        (is_packed || is_opaque) && !incoming.is_end_stream()
+    }
+
+    /// Takes the facts over. Gives the model's name if the provider knows it by another.
+    fn understand(&mut self, facts: Facts) -> Option<Arc<str>> {
+        let Facts { model, delivery, parameters, prompt, session, user: _ } = facts;
+        let key = &self.gateway.shared().key;
+        let caller = &mut self.call.caller;
+        if let (None, Some(session)) = (caller.session, session) {
+            caller.session = Some(identify::session_digest(session.as_bytes(), key));
+        }
+        (self.call.delivery, self.call.parameters) = (delivery, parameters);
+        (self.call.prompt, self.call.model) = (prompt, model);
+        self.choose_target()
+    }
+
+    /// An alias wins; then a model's name that begins with a provider's.
+    fn choose_target(&mut self) -> Option<Arc<str>> {
+        let config = &self.running.config;
+        if self.route.is_named {
+            return None;
+        }
+        let asked = &*self.call.model;
+        let (provider, model) = match config.models.get(asked) {
+            Some(target) => (config.providers.get(&target.provider)?, target.model.clone()),
+            None => {
+                let (provider, model) = asked.split_once('/')?;
+                (config.providers.get(provider)?, Arc::from(model))
+            }
+        };
+        self.route.provider = provider.clone();
+        self.call.provider = provider.name.clone();
+        self.call.model = model.clone();
+        Some(model)
+    }
+
+    async fn depart(
+        self,
+        mut unsettled: Unsettled,
+        body: Body,
+        renamed: Option<Arc<str>>,
+        waited: Span,
+    ) -> Response<Page> {
+        let Arrival { gateway, running, watch, head, route, call } = self;
+        let Some(uri) = route.upstream_uri() else {
+            return Page::error(StatusCode::BAD_REQUEST, "the path cannot be passed on");
+        };
+        let call = Arc::new(call);
+        unsettled.take_off(call.clone());
+        let method = head.method;
+        let outbound =
+            Outbound::new(route.provider, method, uri, head.headers, body, renamed, &call);
+        let (reply, awaiting) = reply::pair();
+        let departure = Departure { call, outbound, reply, watch, waited, running, unsettled };
+        tokio::spawn(fly(gateway, departure));
+        awaiting.await.map(Page::Answer)
+    }
+
+    fn refuse(
+        self,
+        unsettled: Unsettled,
+        refusal: Refusal,
+        waited: Span,
+        incoming: Incoming,
+    ) -> Response<Page> {
+        // A client that waits for leave to send its body gets the refusal in its place.
+        if !self.head.headers.contains_key(EXPECT) {
+            body::drain(incoming);
+        }
+        let call = Arc::new(self.call);
+        let (head, body) = refuse(unsettled, &call, refusal, self.watch.now(), waited);
+        Page::whole(head, body)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.starts_with("application/json"))
+}

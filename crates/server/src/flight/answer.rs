@@ -1,0 +1,140 @@
+//! What the client is told: the head of a relayed answer, and errors in the caller's dialect.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, SET_COOKIE};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use scrimp_core::{Call, Delivery, Dialect, Ending, Fault, Record, Refusal, Span};
+
+use super::outbound::strip;
+use crate::config::Provider;
+
+const SCRIMP_ID: HeaderName = HeaderName::from_static("x-scrimp-id");
+const SCRIMP_COST: HeaderName = HeaderName::from_static("x-scrimp-cost-usd");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// Makes a provider's head the gateway's. `own` was spent here, `waited` for the provider and the
+/// client.
+pub(super) fn prepare(headers: &mut HeaderMap, call: &Call, own: Span, waited: Span) {
+    strip(headers);
+    // A provider's cookie would be stored for the gateway's own address, dashboard included.
+    headers.remove(SET_COOKIE);
+    sign(headers, call);
+    let (own, waited) = (own.as_millis_f64(), waited.as_millis_f64());
+    let timing = format!("provider;dur={waited:.3}, scrimp;dur={own:.3}");
+    headers.append(SERVER_TIMING, HeaderValue::try_from(timing).expect("digits and names"));
+}
+
+/// Names the call.
+fn sign(headers: &mut HeaderMap, call: &Call) {
+    let id = HeaderValue::try_from(call.id.to_string()).expect("hexadecimal digits");
+    headers.insert(SCRIMP_ID, id);
+}
+
+/// Says what a call cost, if its head has not left before that was known.
+pub(super) fn add_cost(headers: &mut HeaderMap, record: &Record) {
+    if let Some(cost) = record.cost {
+        let cost = HeaderValue::try_from(cost.to_string()).expect("a decimal number");
+        headers.insert(SCRIMP_COST, cost);
+    }
+}
+
+/// The answer to a call that got none from its provider.
+pub(super) fn failure(record: &Record, provider: &Provider) -> (Parts, Bytes) {
+    let Ending::Failed { fault } = record.ending else {
+        return error(&record.call, 500, "no_answer", "scrimp: the call ended without an answer");
+    };
+    let (status, code, what) = fault_text(fault);
+    let text = format!(
+        "scrimp: {what} (provider `{}` at {}; call {})",
+        provider.name,
+        provider.origin.authority.to_str().unwrap_or("?"),
+        record.call.id
+    );
+    let (mut head, body) = error(&record.call, status, code, &text);
+    add_cost(&mut head.headers, record);
+    (head, body)
+}
+
+/// A whole error in the caller's dialect.
+pub(super) fn error(call: &Call, status: u16, code: &str, text: &str) -> (Parts, Bytes) {
+    let (body, content_type) = scrimp_wire::error_body(call.dialect, status, code, text);
+    let mut head = Response::new(()).into_parts().0;
+    head.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    sign(&mut head.headers, call);
+    (head, body)
+}
+
+/// The event that tells a stream's reader that it breaks off here.
+pub(super) fn last_words(dialect: Dialect, delivery: Delivery, fault: Fault) -> Option<Bytes> {
+    let (status, code, what) = fault_text(fault);
+    let text = format!("scrimp: {what}; the answer is not complete");
+    match (delivery, dialect) {
+        (Delivery::Whole, _) | (_, Dialect::Other) => None,
+        (Delivery::Stream, _) => {
+            // The event in which the stream broke is ended first, so that this one is read whole.
+            let event = scrimp_wire::sse_error(dialect, status, code, &text);
+            Some([b"\n\n", &event[..]].concat().into())
+        }
+    }
+}
+
+/// The status that a fault becomes.
+pub(super) fn fault_status(fault: Fault) -> u16 {
+    fault_text(fault).0
+}
+
+/// The status that a fault becomes, its word for programs, and what happened in words for people.
+fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
+    match fault {
+        Fault::Connect => {
+            (502, "provider_unreachable", "the provider cannot be reached; check its base_url")
+        }
+        Fault::ConnectTimeout => {
+            (504, "connect_timeout", "the provider did not accept a connection in time")
+        }
+        Fault::Tls => {
+            (502, "provider_tls", "the provider's certificate or TLS version was not accepted")
+        }
+        Fault::FirstByteTimeout => {
+            (504, "first_token_timeout", "the provider did not begin to answer in time")
+        }
+        Fault::IdleTimeout => {
+            (504, "chunk_timeout", "the provider fell silent in the middle of its answer")
+        }
+        Fault::Reset => {
+            (502, "provider_reset", "the provider closed the connection before it answered")
+        }
+        Fault::BrokenBody => (502, "broken_answer", "the provider's answer broke off"),
+        Fault::Protocol => {
+            let what = "what the provider sent is not HTTP, or its head is too large";
+            (502, "provider_protocol", what)
+        }
+        Fault::Redirect => {
+            let what = "the provider answered with a redirect, which is not followed; correct base_url";
+            (502, "provider_redirect", what)
+        }
+        Fault::Cancelled => (502, "cancelled", "the request was cancelled"),
+    }
+}
+
+/// The status of a refusal, its word for programs, and its reason in words for people.
+pub(super) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
+    match refusal {
+        Refusal::Malformed { why } => (400, "malformed", why.to_string()),
+        Refusal::TooLarge { limit } => {
+            let why = format!("the body is larger than {limit} bytes; raise `body_bytes` in [http]");
+            (413, "too_large", why)
+        }
+        Refusal::BodyTimeout => (408, "body_timeout", "the body did not arrive in time".to_owned()),
+        Refusal::NoRoute { what } => {
+            (404, "no_route", format!("no provider is configured for {what}"))
+        }
+        Refusal::NoKey => {
+            (401, "no_key", "no key came with the call and none is configured".to_owned())
+        }
+        Refusal::Stopping => (503, "stopping", "the gateway is stopping; try again".to_owned()),
+        Refusal::Overloaded => (503, "overloaded", "too many calls are open; try again".to_owned()),
+    }
+}

@@ -1,0 +1,179 @@
+//! The live driver: carries out what a call's [`Flight`] commands, with sockets and the clock.
+//!
+//! A flight runs in a task of its own that outlives the client's connection. It waits for all open
+//! requests, timers and the client's hang-up together. No policy is decided here: whoever wants to
+//! add an `if` about a provider's answer wants a policy.
+
+mod answer;
+mod outbound;
+mod request;
+mod settle;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use scrimp_core::{Call, Command, Event, Flight, Op, Policies, Record, Span};
+use tokio::time::{Sleep, sleep_until};
+
+use crate::clock::Stopwatch;
+use crate::gateway::Gateway;
+use crate::reply::Reply;
+use crate::running::Running;
+pub(crate) use outbound::{Body, Outbound};
+use request::Request;
+pub(crate) use settle::{Unsettled, refuse, status_of};
+
+/// A call that was read and is to be flown.
+pub(crate) struct Departure {
+    pub(crate) call: Arc<Call>,
+    pub(crate) outbound: Outbound,
+    pub(crate) reply: Reply,
+    pub(crate) watch: Stopwatch,
+    /// Time already spent waiting for the client's body.
+    pub(crate) waited: Span,
+    pub(crate) running: Arc<Running>,
+    pub(crate) unsettled: Unsettled,
+}
+
+/// Everything of one call that is open.
+struct Operations {
+    gateway: Gateway,
+    call: Arc<Call>,
+    outbound: Outbound,
+    reply: Reply,
+    running: Arc<Running>,
+    watch: Stopwatch,
+    /// Time spent waiting for anybody else.
+    waited: Span,
+    requests: Vec<Request>,
+    timers: Vec<(Op, Pin<Box<Sleep>>)>,
+    has_hung_up: bool,
+}
+
+/// Flies a call to its end.
+pub(crate) async fn fly(gateway: Gateway, departure: Departure) {
+    let Departure { call, outbound, reply, watch, waited, running, unsettled } = departure;
+    let mut flight = Flight::new(call.clone());
+    let mut open = Operations {
+        gateway,
+        call,
+        outbound,
+        reply,
+        running,
+        watch,
+        waited,
+        requests: Vec::with_capacity(1),
+        timers: Vec::new(),
+        has_hung_up: false,
+    };
+    let record = drive(&mut flight, &mut open).await;
+    open.tell(&record);
+    unsettled.settle(record);
+}
+
+async fn drive(flight: &mut Flight, open: &mut Operations) -> Record {
+    let mut commands = Vec::with_capacity(2);
+    let mut event = Event::Arrived;
+    loop {
+        step(flight, event, open, &mut commands);
+        for command in commands.drain(..) {
+            match command {
+                Command::Send { op, edits } => open.send(op, edits),
+                Command::Relay { op } => open.relay(op),
+                Command::Cancel { op } => open.cancel(op),
+                Command::Wake { op, at } => open.wake(op, at),
+                Command::Finish(record) => return *record,
+            }
+        }
+        event = open.next().await;
+    }
+}
+
+/// One step of the policies. A policy that panics must not take the call down: it then flies on as
+/// if no policy were configured.
+fn step(flight: &mut Flight, event: Event, open: &Operations, commands: &mut Vec<Command>) {
+    let now = open.watch.now();
+    let memory = &open.gateway.shared().memory;
+    let policies = &*open.running.policies;
+    let is_arrival = event == Event::Arrived;
+    let shaped = catch_unwind(AssertUnwindSafe(|| {
+        flight.step(event, now, policies, memory, commands);
+    }));
+    if shaped.is_err() && is_arrival {
+        open.gateway.shared().counts.policy_panicked();
+        commands.clear();
+        *flight = Flight::new(open.call.clone());
+        let bare = Policies { prompt_cache: Vec::new(), hedge: None, ..policies.clone() };
+        flight.step(Event::Arrived, now, &bare, memory, commands);
+    } else if let Err(panic) = shaped {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl Operations {
+    fn send(&mut self, op: Op, edits: Vec<scrimp_core::policy::prompt_cache::Edit>) {
+        let sending = self.outbound.depart(&self.gateway, &self.running, &self.call, &edits);
+        let limits = self.running.config.limits;
+        self.requests.push(Request::new(op, sending, &limits, self.watch));
+    }
+
+    fn relay(&mut self, op: Op) {
+        // Nothing is sent again once an answer is being relayed, so its body may go.
+        self.outbound.let_go();
+        let own = self.watch.now().since(self.call.arrived) - self.waited;
+        if let Some(request) = self.requests.iter_mut().find(|request| request.op == op) {
+            request.relay(&self.call, &self.reply, own);
+        }
+    }
+
+    fn cancel(&mut self, op: Op) {
+        if let Some(request) = self.requests.iter_mut().find(|request| request.op == op) {
+            request.cancel(&self.call, self.waited);
+        }
+    }
+
+    fn wake(&mut self, op: Op, at: scrimp_core::Time) {
+        self.timers.push((op, Box::pin(sleep_until(self.watch.instant(at)))));
+    }
+
+    /// The next thing that happens, whatever it is.
+    async fn next(&mut self) -> Event {
+        let from = self.watch.now();
+        let before = self.waited;
+        std::future::poll_fn(|cx| {
+            self.waited = before + self.watch.now().since(from);
+            self.poll(cx)
+        })
+        .await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        if !self.has_hung_up && self.reply.poll_hung_up(cx).is_ready() {
+            self.has_hung_up = true;
+            return Poll::Ready(Event::HungUp);
+        }
+        let rung = self.timers.iter_mut().position(|(_, timer)| timer.as_mut().poll(cx).is_ready());
+        if let Some(rung) = rung {
+            return Poll::Ready(Event::Woke { op: self.timers.swap_remove(rung).0 });
+        }
+        let Operations { requests, reply, call, gateway, waited, .. } = self;
+        for request in requests {
+            if let Poll::Ready(event) = request.poll(cx, reply, call, gateway, *waited) {
+                return Poll::Ready(event);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Tells the client how the call ended, if nothing was said yet.
+    fn tell(&self, record: &Record) {
+        if self.reply.is_answered() {
+            self.reply.amend(|headers| answer::add_cost(headers, record));
+            return;
+        }
+        let (head, body) = answer::failure(record, self.outbound.provider());
+        self.reply.answer_whole(head, body);
+    }
+}

@@ -1,0 +1,347 @@
+//! One request to a provider: opening, relayed, over. Polled, never spawned, so that dropping it
+//! is cancelling it.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::response::Parts;
+use http_body::Body;
+use hyper::body::Incoming;
+use scrimp_core::flight::Outcome;
+use scrimp_core::{Call, Delivery, Event, Fault, Metering, Op, Span, Usage, UsageState};
+use scrimp_wire::meter::{self, End as Seen, Meter, UsageChunkFilter};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::answer;
+use super::outbound::{Opening, Sending};
+use crate::clock::Stopwatch;
+use crate::config::{Limits, Provider};
+use crate::encoding::Decoding;
+use crate::gateway::Gateway;
+use crate::reply::{End, Reply};
+use crate::upstream::{Line, Opened};
+
+/// A request of one flight.
+pub(super) struct Request {
+    pub(super) op: Op,
+    stage: Stage,
+    provider: Arc<Provider>,
+    hides_usage: bool,
+    watch: Stopwatch,
+    silence: Silence,
+    /// A request that runs no model.
+    is_free: bool,
+}
+
+enum Stage {
+    Opening(Opening),
+    /// The head came; whether it is relayed is not decided yet.
+    Headed(Box<Headed>),
+    Relaying(Box<Relaying>),
+    /// What is to be told of it.
+    Ending(Box<Event>),
+    Over,
+}
+
+struct Headed {
+    head: Parts,
+    body: Incoming,
+    line: Line,
+}
+
+struct Relaying {
+    body: Incoming,
+    line: Option<Line>,
+    meter: Meter,
+    decoding: Decoding,
+    filter: Option<UsageChunkFilter>,
+    delivery: Delivery,
+    status: u16,
+    is_free: bool,
+}
+
+/// How long a provider may say nothing. The timer is not moved with each piece; it looks back when
+/// it rings.
+struct Silence {
+    timer: Pin<Box<Sleep>>,
+    last_heard: Instant,
+    patience: Duration,
+    between_pieces: Duration,
+    has_begun: bool,
+}
+
+impl Silence {
+    fn new(limits: &Limits) -> Silence {
+        let now = Instant::now();
+        let patience = limits.first_token_timeout;
+        Silence {
+            timer: Box::pin(sleep_until(now + patience)),
+            last_heard: now,
+            patience,
+            between_pieces: limits.chunk_timeout,
+            has_begun: false,
+        }
+    }
+
+    fn heard(&mut self) {
+        self.last_heard = Instant::now();
+        if !self.has_begun {
+            self.has_begun = true;
+            self.patience = self.between_pieces;
+            self.timer.as_mut().reset(self.last_heard + self.patience);
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            let end = self.last_heard + self.patience;
+            if end <= Instant::now() {
+                return Poll::Ready(match self.has_begun {
+                    true => Fault::IdleTimeout,
+                    false => Fault::FirstByteTimeout,
+                });
+            }
+            self.timer.as_mut().reset(end);
+        }
+    }
+}
+
+impl Request {
+    pub(super) fn new(
+        op: Op,
+        sending: Sending,
+        limits: &Limits,
+        watch: Stopwatch,
+    ) -> Request {
+        let Sending { opening, provider, hides_usage, is_free } = sending;
+        Request {
+            op,
+            stage: Stage::Opening(opening),
+            provider,
+            hides_usage,
+            watch,
+            silence: Silence::new(limits),
+            is_free,
+        }
+    }
+
+    /// Begins to give the answer to the client. `own` is the time spent in this program so far.
+    pub(super) fn relay(&mut self, call: &Call, reply: &Reply, own: Span) {
+        let Stage::Headed(headed) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
+        let Headed { mut head, body, line } = *headed;
+        let status = head.status.as_u16();
+        let delivery = delivery_of(&head);
+        let hides = self.hides_usage && delivery == Delivery::Stream && head.status.is_success();
+        let decoding = Decoding::of(&head.headers);
+        if hides {
+            head.headers.remove(CONTENT_LENGTH);
+        }
+        let head_waited = self.watch.now().since(call.arrived) - own;
+        answer::prepare(&mut head.headers, call, own, head_waited);
+        reply.answer(head);
+        self.stage = Stage::Relaying(Box::new(Relaying {
+            body,
+            line: Some(line),
+            meter: Meter::new(call.dialect, delivery, status),
+            decoding,
+            filter: hides.then(UsageChunkFilter::new),
+            delivery,
+            status,
+            is_free: self.is_free,
+        }));
+    }
+
+    /// Ends the request. Its connection is closed with it.
+    pub(super) fn cancel(&mut self, call: &Call, waited: Span) {
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        let outcome = match stage {
+            // It ended by itself in the same moment, or long ago.
+            Stage::Ending(_) | Stage::Over => {
+                self.stage = stage;
+                return;
+            }
+            Stage::Opening(_) => unanswered(call, Fault::Cancelled),
+            Stage::Headed(headed) => match headed.head.status.is_success() {
+                true => unanswered(call, Fault::Cancelled),
+                false => Outcome::nothing(),
+            },
+            Stage::Relaying(relaying) => relaying.outcome(call, Seen::Broken),
+        };
+        let outcome = Outcome { waited, ..outcome };
+        self.stage = Stage::Ending(Box::new(Event::Cancelled { op: self.op, outcome }));
+    }
+
+    /// The next thing that happens to it.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        reply: &Reply,
+        call: &Call,
+        gateway: &Gateway,
+        waited: Span,
+    ) -> Poll<Event> {
+        match &mut self.stage {
+            Stage::Over | Stage::Headed(_) => Poll::Pending,
+            Stage::Ending(_) => {
+                match std::mem::replace(&mut self.stage, Stage::Over) {
+                    Stage::Ending(event) => Poll::Ready(*event),
+                    _ => Poll::Pending,
+                }
+            }
+            Stage::Opening(opening) => {
+                let opened = match opening.as_mut().poll(cx) {
+                    Poll::Ready(opened) => opened,
+                    Poll::Pending => Err(ready!(self.silence.poll(cx))),
+                };
+                Poll::Ready(self.opened(opened, call, waited))
+            }
+            Stage::Relaying(relaying) => {
+                let ended = match relaying.poll(cx, reply, &mut self.silence, self.watch) {
+                    Poll::Ready(ended) => ended,
+                    Poll::Pending => Err(ready!(self.silence.poll(cx))),
+                };
+                Poll::Ready(self.relayed(ended, reply, call, gateway, waited))
+            }
+        }
+    }
+
+    fn opened(&mut self, opened: Result<Opened, Fault>, call: &Call, waited: Span) -> Event {
+        self.stage = Stage::Over;
+        let op = self.op;
+        match opened {
+            Ok(Opened { answer, .. }) if is_redirect(&answer) => {
+                let outcome = Outcome { waited, ..Outcome::nothing() };
+                Event::Failed { op, fault: Fault::Redirect, outcome }
+            }
+            Ok(Opened { answer, line }) => {
+                let (head, body) = answer.into_parts();
+                let status = head.status.as_u16();
+                self.stage = Stage::Headed(Box::new(Headed { head, body, line }));
+                Event::Opened { op, status }
+            }
+            Err(fault) => {
+                let outcome = Outcome { waited, ..unanswered(call, fault) };
+                Event::Failed { op, fault, outcome }
+            }
+        }
+    }
+
+    fn relayed(
+        &mut self,
+        ended: Result<(), Fault>,
+        reply: &Reply,
+        call: &Call,
+        gateway: &Gateway,
+        waited: Span,
+    ) -> Event {
+        let op = self.op;
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        let Stage::Relaying(mut relaying) = stage else { unreachable!("it was being relayed") };
+        match ended {
+            Ok(()) => {
+                reply.end(End::Clean, None);
+                if let Some(line) = relaying.line.take() {
+                    gateway.pool().keep(&self.provider, line);
+                }
+                let outcome = Outcome { waited, ..relaying.outcome(call, Seen::Complete) };
+                Event::Closed { op, outcome }
+            }
+            Err(fault) => {
+                let words = answer::last_words(call.dialect, relaying.delivery, fault);
+                reply.end(End::Broken, words);
+                let outcome = Outcome { waited, ..relaying.outcome(call, Seen::Broken) };
+                Event::Failed { op, fault, outcome }
+            }
+        }
+    }
+}
+
+impl Relaying {
+    /// Passes pieces on until the answer's end.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        reply: &Reply,
+        silence: &mut Silence,
+        watch: Stopwatch,
+    ) -> Poll<Result<(), Fault>> {
+        loop {
+            ready!(reply.poll_ready(cx));
+            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+                None => return Poll::Ready(Ok(self.flush(reply))),
+                Some(Err(_)) => return Poll::Ready(Err(Fault::BrokenBody)),
+                Some(Ok(frame)) => frame,
+            };
+            silence.heard();
+            if let Ok(piece) = frame.into_data() {
+                self.pass(piece, reply, watch);
+            }
+        }
+    }
+
+    fn pass(&mut self, piece: Bytes, reply: &Reply, watch: Stopwatch) {
+        let now = watch.now();
+        let meter = &mut self.meter;
+        self.decoding.read(&piece, |plain| meter.see(plain, now));
+        let piece = match &mut self.filter {
+            None => piece,
+            Some(filter) => filter.pass(&piece),
+        };
+        if !piece.is_empty() {
+            reply.push(piece);
+        }
+    }
+
+    fn flush(&mut self, reply: &Reply) {
+        let held = self.filter.as_mut().map(UsageChunkFilter::finish);
+        if let Some(held) = held.filter(|held| !held.is_empty()) {
+            reply.push(held);
+        }
+    }
+
+    fn outcome(&self, call: &Call, seen: Seen) -> Outcome {
+        let mut outcome = self.meter.outcome(seen);
+        if self.is_free && outcome.metering.state == UsageState::Unknown {
+            outcome.metering = Metering::measured(Usage::ZERO);
+        }
+        let is_billed = (200..300).contains(&self.status);
+        if outcome.metering.state == UsageState::Unknown && is_billed && has_facts(call) {
+            let characters = self.meter.characters();
+            outcome.metering = meter::estimate(outcome.metering, call.estimated_tokens(), characters);
+        }
+        outcome
+    }
+}
+
+/// What a request used that was sent and got no answer: the provider may well have read it.
+fn unanswered(call: &Call, fault: Fault) -> Outcome {
+    let never_sent = matches!(fault, Fault::Connect | Fault::ConnectTimeout | Fault::Tls);
+    let metering = match has_facts(call) && !never_sent {
+        true => meter::estimate(Metering::UNKNOWN, call.estimated_tokens(), 0),
+        false if never_sent => Metering::measured(Usage::ZERO),
+        false => Metering::UNKNOWN,
+    };
+    Outcome { metering, ..Outcome::nothing() }
+}
+
+/// Whether enough is known of a request to estimate what it used.
+fn has_facts(call: &Call) -> bool {
+    !call.prompt.is_empty()
+}
+
+fn is_redirect<B>(answer: &http::Response<B>) -> bool {
+    matches!(answer.status().as_u16(), 300..=303 | 305..=308)
+}
+
+fn delivery_of(head: &Parts) -> Delivery {
+    let content_type = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    match content_type.is_some_and(|value| value.starts_with(b"text/event-stream")) {
+        true => Delivery::Stream,
+        false => Delivery::Whole,
+    }
+}

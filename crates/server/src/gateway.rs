@@ -1,0 +1,205 @@
+//! The gateway: serves connections, whatever they are made of.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use scrimp_core::{Catalog, Memory, Record, Time};
+use scrimp_store::Store;
+use scrimp_wire::Key;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{broadcast, watch};
+
+use crate::api::Findings;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::counts::{Counted, Counts};
+use crate::door;
+use crate::ids::Ids;
+use crate::journal::Files;
+use crate::log::Log;
+use crate::running::Running;
+use crate::upstream::{Connector, Pool};
+
+/// Calls that somebody who watches them live may be behind.
+const LIVE: usize = 256;
+
+/// What a gateway is made of.
+pub struct Setup {
+    /// The configuration to begin with.
+    pub config: Config,
+    /// Where configuration is written by `apply`, if it may be.
+    pub files: Option<Files>,
+    /// What tokens cost.
+    pub prices: Catalog,
+    /// Where calls are recorded.
+    pub store: Arc<Store>,
+    /// What time it is.
+    pub clock: Clock,
+    /// How providers are reached.
+    pub connector: Connector,
+    /// Where a line is written for each call.
+    pub log: Option<Arc<Log>>,
+    /// What ids of calls are drawn from. The same seed gives the same ids.
+    pub seed: u64,
+}
+
+/// A gateway with connections of its own. Clones share them; see [`Gateway::worker`].
+#[derive(Clone)]
+pub struct Gateway {
+    shared: Arc<Shared>,
+    pool: Arc<Pool>,
+}
+
+/// What all workers share.
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) key: Key,
+    pub(crate) running: ArcSwap<Running>,
+    pub(crate) memory: Memory,
+    pub(crate) store: Arc<Store>,
+    pub(crate) counts: Counts,
+    pub(crate) ids: Ids,
+    pub(crate) live: broadcast::Sender<Arc<Record>>,
+    pub(crate) prices: Catalog,
+    pub(crate) files: Option<Files>,
+    pub(crate) started: Time,
+    pub(crate) findings: Mutex<Findings>,
+    /// What was wrong with the configuration that could not be put in force.
+    pub(crate) refused_config: Mutex<Option<String>>,
+    log: Option<Arc<Log>>,
+    phase: watch::Sender<Phase>,
+}
+
+/// How far the gateway has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It serves.
+    Serving,
+    /// Open calls go on, new ones are refused.
+    Draining,
+    /// Every connection is closed now.
+    Closing,
+}
+
+impl Gateway {
+    /// A gateway. Call it inside a runtime.
+    pub fn new(setup: Setup) -> Gateway {
+        let Setup { config, files, prices, store, clock, connector, log, seed } = setup;
+        let shared = Shared {
+            key: Key::new(store.key()),
+            running: ArcSwap::from_pointee(Running::new(config, &prices)),
+            memory: Memory::default(),
+            counts: Counts::default(),
+            ids: Ids::new(seed),
+            live: broadcast::channel(LIVE).0,
+            started: clock.now(),
+            findings: Mutex::default(),
+            refused_config: Mutex::default(),
+            phase: watch::channel(Phase::Serving).0,
+            clock,
+            store,
+            prices,
+            files,
+            log,
+        };
+        Gateway { shared: Arc::new(shared), pool: Arc::new(Pool::new(connector)) }
+    }
+
+    /// The same gateway with upstream connections of its own, for another thread.
+    #[must_use]
+    pub fn worker(&self) -> Gateway {
+        let pool = Arc::new(Pool::new(self.pool.connector().clone()));
+        Gateway { shared: self.shared.clone(), pool }
+    }
+
+    /// Serves one connection of a client to its end.
+    pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) {
+        let limits = self.shared.running.load().config.limits;
+        let service = service_fn(|request| door::answer(self, request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_buf_size(limits.header_bytes)
+            .serve_connection(TokioIo::new(io), service);
+        let mut connection = std::pin::pin!(connection);
+        let mut phase = self.shared.phase.subscribe();
+        let is_over = tokio::select! {
+            biased;
+            _ = connection.as_mut() => true,
+            _ = phase.wait_for(|phase| Phase::Serving < *phase) => false,
+        };
+        if is_over {
+            return;
+        }
+        connection.as_mut().graceful_shutdown();
+        // Dropping the connection hangs its calls up, and so settles them.
+        tokio::select! {
+            biased;
+            _ = connection.as_mut() => {}
+            _ = phase.wait_for(|phase| Phase::Draining < *phase) => {}
+        }
+    }
+
+    /// Puts another configuration in force. Calls in flight keep theirs.
+    pub fn reconfigure(&self, config: Config) {
+        self.shared.running.store(Arc::new(Running::new(config, &self.shared.prices)));
+        self.shared.counts.reloaded();
+        *self.shared.refused_config.lock().expect("nothing here panics") = None;
+    }
+
+    /// Notes that a configuration was wrong; the running one stays in force.
+    pub fn refuse_config(&self, why: String) {
+        self.shared.counts.refused_reload();
+        *self.shared.refused_config.lock().expect("nothing here panics") = Some(why);
+    }
+
+    /// What is in force.
+    pub fn running(&self) -> Arc<Running> {
+        self.shared.running.load_full()
+    }
+
+    /// Counters as they stand.
+    pub fn counted(&self) -> Counted {
+        self.shared.counts.counted()
+    }
+
+    /// Stops to take calls, or closes every connection. There is no way back.
+    pub fn enter(&self, phase: Phase) {
+        self.shared.phase.send_modify(|current| *current = phase.max(*current));
+    }
+
+    /// How far the gateway has stopped.
+    pub fn phase(&self) -> Phase {
+        *self.shared.phase.borrow()
+    }
+
+    /// Waits until no call is open.
+    pub async fn idle(&self) {
+        self.shared.counts.idle().await;
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    pub(crate) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+}
+
+impl Shared {
+    /// Puts a record where it belongs. Called once for each call, and never waits.
+    pub(crate) fn settle(&self, record: Arc<Record>) {
+        if let Some(log) = &self.log {
+            log.call(&record);
+        }
+        if 0 < self.live.receiver_count() {
+            // Nobody may be left to hear it by now.
+            self.live.send(record.clone()).ok();
+        }
+        self.store.settle(record);
+    }
+}

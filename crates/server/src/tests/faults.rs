@@ -1,0 +1,222 @@
+//! Providers and clients that misbehave: an error in the caller's dialect, and one record.
+
+use scrimp_core::{Ending, Fault, Refusal, UsageState};
+
+use super::rig::{Act, Rig, answer, body_of, chat, last_chunk, post, send, stream};
+
+const PLAIN: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
+const STREAM: &str =
+    r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
+const WORD: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n";
+const LIMITS: &str = "[http]\nconnect_timeout = \"1s\"\nfirst_token_timeout = \"2s\"\n\
+                      chunk_timeout = \"3s\"\nbody_timeout = \"4s\"\nheader_timeout = \"5s\"\n\
+                      body_bytes = 1000\nheader_bytes = \"8KiB\"";
+
+fn status(answer: &[u8]) -> u16 {
+    let head = String::from_utf8_lossy(answer);
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+async fn fails(script: Vec<Act>, request: &[u8], expected: (u16, Fault)) -> Rig {
+    let mut rig = Rig::new(LIMITS, vec![script]);
+    let got = rig.call(request).await;
+    let record = rig.record().await;
+    assert_eq!((status(&got), record.ending), (expected.0, Ending::Failed { fault: expected.1 }));
+    let body = body_of(&got);
+    if expected.0 != 200 {
+        let error: serde_json::Value = serde_json::from_slice(&body).expect("an error is JSON");
+        assert!(error["error"]["message"].as_str().unwrap().contains("scrimp"), "{error}");
+    }
+    rig
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_does_not_answer_in_time_is_given_up() {
+    let rig = fails(vec![Act::Wait(90_000)], &chat(PLAIN), (504, Fault::FirstByteTimeout)).await;
+    assert!((2_000..2_100).contains(&rig.now_ms()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_closes_before_it_answers_is_a_502() {
+    fails(vec![Act::Close], &chat(PLAIN), (502, Fault::Reset)).await;
+    fails(vec![send("HTTP/1.1 200 OK\r\nbro"), Act::Close], &chat(PLAIN), (502, Fault::Reset)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_speaks_no_http_or_too_much_of_it_is_a_502() {
+    let garbage = vec![send("SSH-2.0-OpenSSH_9\r\n\r\n")];
+    fails(garbage, &chat(PLAIN), (502, Fault::Protocol)).await;
+    let huge = vec![send(format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(20_000)))];
+    fails(huge, &chat(PLAIN), (502, Fault::Protocol)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirect_is_never_followed() {
+    let elsewhere = vec![send("HTTP/1.1 307 No\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n")];
+    let rig = fails(elsewhere, &chat(PLAIN), (502, Fault::Redirect)).await;
+    assert_eq!(rig.seen().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_falls_silent_ends_with_an_error_in_the_caller_s_dialect() {
+    let mut script = stream(&[WORD]);
+    script.push(Act::Wait(90_000));
+    let mut rig = Rig::new(LIMITS, vec![script.clone(), script]);
+    let mut got = Vec::new();
+    for (path, marker) in [("/v1/chat/completions", "data: {\"error\""), ("/v1/messages", "event: error\n")] {
+        let started = rig.now_ms();
+        got = rig.call(&post(path, STREAM)).await;
+        assert!((3_000..3_200).contains(&(rig.now_ms() - started)));
+        let text = String::from_utf8_lossy(&got);
+        assert!(text.contains(marker), "{text}");
+        assert!(!text.ends_with("0\r\n\r\n"), "the client must not see a clean end");
+    }
+    assert!(!got.is_empty());
+    for record in rig.records().await {
+        assert_eq!(record.ending, Ending::Failed { fault: Fault::IdleTimeout });
+        assert_ne!(record.metering.state, UsageState::Unknown);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_breaks_off_is_seen_to_break_off() {
+    let mut reset = stream(&[WORD]);
+    reset.push(Act::Close);
+    let mut bad_chunk = stream(&[WORD]);
+    bad_chunk.extend([send("zz\r\nnot a length\r\n"), Act::Wait(10)]);
+    let short = vec![send("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"half\":"), Act::Close];
+    for script in [reset, bad_chunk, short] {
+        let mut rig = Rig::new(LIMITS, vec![script]);
+        let got = rig.call(&chat(STREAM)).await;
+        assert!(!got.ends_with(b"0\r\n\r\n"));
+        assert_eq!(rig.record().await.ending, Ending::Failed { fault: Fault::BrokenBody });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_without_its_terminal_event_is_truncated_and_passes_as_it_is() {
+    let mut script = stream(&[WORD]);
+    script.push(last_chunk());
+    let mut rig = Rig::new(LIMITS, vec![script]);
+    let got = rig.call(&chat(STREAM)).await;
+    assert_eq!(body_of(&got), WORD.as_bytes());
+    assert_eq!(rig.record().await.ending, Ending::Truncated { status: 200 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_s_own_error_passes_as_it_is() {
+    let told = "{\"error\":{\"message\":\"slow down\"}}";
+    let mut rig = Rig::new(LIMITS, vec![vec![answer("429 Too Many", told)]]);
+    let got = rig.call(&chat(PLAIN)).await;
+    assert_eq!((status(&got), body_of(&got)), (429, told.as_bytes().to_vec()));
+    let record = rig.record().await;
+    assert_eq!(record.ending, Ending::Answered { status: 429, finish: None });
+    assert_eq!(record.cost.map(|cost| cost.to_string()), Some("0".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_connection_that_died_is_replaced_once_and_a_fresh_one_is_not() {
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", "{}"), Act::Wait(50), Act::Close]]);
+    let mut client = rig.connect();
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let keep = String::from_utf8(chat(PLAIN)).unwrap().replace("connection: close\r\n", "");
+    client.write_all(keep.as_bytes()).await.unwrap();
+    let mut piece = [0; 4096];
+    assert_ne!(client.read(&mut piece).await.unwrap(), 0);
+    drop(client);
+    assert_eq!(rig.records().await.len(), 1);
+
+    let answers = |n: usize| (0..n).map(|_| vec![answer("200 OK", "{}")]).collect::<Vec<_>>();
+    let mut scripts = answers(1);
+    scripts.push(vec![Act::Close]);
+    scripts.extend(answers(1));
+    let mut rig = Rig::new("", scripts);
+    rig.call(&chat(PLAIN)).await;
+    let got = rig.call(&chat(PLAIN)).await;
+    assert_eq!(status(&got), 200);
+    let connections = rig.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>();
+    assert_eq!(connections, [0, 0, 1], "the second call met a dead connection and took another");
+    assert_eq!(rig.records().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_provider_is_a_502_and_cost_nothing() {
+    let connector = crate::Connector::Memory(std::sync::Arc::new(|_| {
+        Err(std::io::ErrorKind::ConnectionRefused.into())
+    }));
+    let mut rig = Rig::with("", connector, std::sync::Arc::default(), tokio::time::Instant::now());
+    let got = rig.call(&post("/v1/messages", PLAIN)).await;
+    assert_eq!(status(&got), 502);
+    let error: serde_json::Value = serde_json::from_slice(&body_of(&got)).unwrap();
+    assert_eq!(error["type"], "error", "the caller speaks Anthropic");
+    let record = rig.record().await;
+    assert_eq!(record.ending, Ending::Failed { fault: Fault::Connect });
+    assert_eq!(record.cost.map(|cost| cost.to_string()), Some("0".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_bodies_are_refused_in_the_caller_s_dialect_and_settled() {
+    let deep = format!("{{\"model\":\"m\",\"messages\":{}", "[".repeat(400));
+    let large = format!("{{\"model\":\"m\",\"x\":\"{}\"}}", "y".repeat(2_000));
+    let bodies: [(&[u8], u16); 6] = [
+        (b"{\"model\":\"m\",\"messages\":[", 400),
+        (b"hello", 400),
+        (b"", 400),
+        (b"{\"model\":\"\xff\xfe\"}", 400),
+        (deep.as_bytes(), 400),
+        (large.as_bytes(), 413),
+    ];
+    for (body, expected) in bodies {
+        for path in ["/v1/chat/completions", "/v1/messages"] {
+            let mut rig = Rig::new(LIMITS, vec![]);
+            let mut request = post(path, &"z".repeat(body.len()));
+            let at = request.len() - body.len();
+            request.truncate(at);
+            request.extend_from_slice(body);
+            let got = rig.call(&request).await;
+            assert_eq!(status(&got), expected, "{}", String::from_utf8_lossy(&got));
+            let error: serde_json::Value = serde_json::from_slice(&body_of(&got)).unwrap();
+            assert!(error["error"]["message"].is_string());
+            assert_eq!(error.get("type").is_some(), path == "/v1/messages");
+            let record = rig.record().await;
+            assert!(matches!(record.ending, Ending::Refused(_)), "{record:?}");
+            assert!(rig.seen().is_empty());
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chunked_body_that_grows_too_large_is_refused_on_the_way() {
+    let mut rig = Rig::new(LIMITS, vec![]);
+    let mut request = b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+                        transfer-encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..30 {
+        request.extend(format!("64\r\n{}\r\n", "x".repeat(100)).bytes());
+    }
+    request.extend(b"0\r\n\r\n");
+    assert_eq!(status(&rig.call(&request).await), 413);
+    assert_eq!(rig.record().await.ending, Ending::Refused(Refusal::TooLarge { limit: 1000 }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_heads_and_bodies_are_given_up() {
+    let mut rig = Rig::new(LIMITS, vec![]);
+    let whole = chat(PLAIN);
+    let got = rig.call(&whole[..whole.len() - 3]).await;
+    assert_eq!(status(&got), 408);
+    assert_eq!(rig.record().await.ending, Ending::Refused(Refusal::BodyTimeout));
+    let started = rig.now_ms();
+    rig.call(b"POST /v1/messages HTTP/1.1\r\nhost: loc").await;
+    assert!(rig.now_ms() - started <= 5_100);
+    assert_eq!(rig.gateway.counted().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_of_others_are_refused() {
+    let rig = Rig::new("", vec![]);
+    let request = String::from_utf8(chat(PLAIN)).unwrap().replace("host: localhost", "host: evil.example");
+    assert_eq!(status(&rig.call(request.as_bytes()).await), 421);
+    let two = request.replace("host: evil.example", "host: localhost\r\nhost: evil.example");
+    assert_eq!(status(&rig.call(two.as_bytes()).await), 421);
+    assert!(rig.seen().is_empty());
+}

@@ -1,0 +1,6 @@
+//! The gateway over pipes in memory, in virtual time.
+
+mod faults;
+mod fidelity;
+mod hang_up;
+mod rig;

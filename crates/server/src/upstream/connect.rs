@@ -1,0 +1,161 @@
+//! Connections to providers: TCP, TLS over it, or a pipe in memory.
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use scrimp_core::Fault;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use crate::config::{Origin, Provider};
+
+/// Makes a pipe to a provider that lives in this process.
+pub type Dial = dyn Fn(&Origin) -> io::Result<DuplexStream> + Send + Sync;
+
+/// How providers are reached.
+#[derive(Clone)]
+pub enum Connector {
+    /// Over the network.
+    Network,
+    /// Through pipes in memory; TLS is not spoken.
+    Memory(Arc<Dial>),
+}
+
+/// A connection.
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+    Memory(DuplexStream),
+}
+
+/// Whom a provider's certificate must be signed by.
+pub(super) type Trust = Arc<ClientConfig>;
+
+impl Connector {
+    pub(super) async fn connect(&self, origin: &Origin, trust: &Trust) -> Result<Stream, Fault> {
+        match self {
+            Connector::Memory(dial) => dial(origin).map(Stream::Memory).map_err(|_| Fault::Connect),
+            Connector::Network => {
+                let tcp = dial_tcp(origin).await.map_err(|_| Fault::Connect)?;
+                match origin.is_tls {
+                    false => Ok(Stream::Tcp(tcp)),
+                    true => encrypt(tcp, origin, trust).await.map_err(|_| Fault::Tls),
+                }
+            }
+        }
+    }
+}
+
+/// Tries each address of the host in turn.
+async fn dial_tcp(origin: &Origin) -> io::Result<TcpStream> {
+    let mut last = io::Error::from(io::ErrorKind::NotFound);
+    for address in tokio::net::lookup_host((&*origin.host, origin.port)).await? {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+async fn encrypt(tcp: TcpStream, origin: &Origin, trust: &Trust) -> io::Result<Stream> {
+    let name = ServerName::try_from(origin.host.to_string()).map_err(io::Error::other)?;
+    let stream = TlsConnector::from(trust.clone()).connect(name, tcp).await?;
+    Ok(Stream::Tls(Box::new(stream)))
+}
+
+/// The public authorities, and those in `ca_file`.
+fn trust(ca_file: Option<&Path>) -> io::Result<Trust> {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = ca_file {
+        let found = CertificateDer::pem_file_iter(path).map_err(io::Error::other)?;
+        for certificate in found {
+            roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+        }
+    }
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// What `provider` is trusted by. A file that cannot be read leaves the public authorities, and the
+/// connection then fails rather than being made to somebody else.
+pub(super) fn trust_for(provider: &Provider) -> Trust {
+    let extended = provider.ca_file.as_deref().and_then(|path| trust(Some(path)).ok());
+    extended.unwrap_or_else(|| trust(None).expect("the public authorities need no file"))
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Memory(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Memory(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Stream::Tcp(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+            Stream::Memory(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Memory(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Memory(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
