@@ -117,7 +117,8 @@ impl Rate {
     /// This rate with at most `digits` significant digits, rounded half to even.
     #[must_use]
     pub fn rounded_to_digits(self, digits: u32) -> Rate {
-        let surplus = (self.mantissa.checked_ilog10().map_or(1, |log| log + 1)).saturating_sub(digits);
+        let surplus =
+            (self.mantissa.checked_ilog10().map_or(1, |log| log + 1)).saturating_sub(digits);
         let surplus = surplus.min(u32::from(self.scale));
         let mantissa = div_half_even(i128::from(self.mantissa), 10_i128.pow(surplus));
         let scale = self.scale - u8::try_from(surplus).expect("at most 19 digits");

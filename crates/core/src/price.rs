@@ -263,7 +263,8 @@ impl Rates {
 
 impl PriceRow {
     /// The rates for a request with `input` tokens of input under `terms`.
-    /// A tier without a card of its own is billed as standard.
+    /// A tier without a card of its own for that length is billed as standard: where priority is
+    /// not sold for long inputs, the short priority rates would be too low.
     pub fn rates(&self, input: u64, terms: Terms) -> Rates {
         let card = |tier| {
             self.cards
@@ -271,7 +272,9 @@ impl PriceRow {
                 .filter(|c| c.tier == tier && (c.above == 0 || c.above < input))
                 .max_by_key(|c| c.above)
         };
-        let card = card(terms.tier).or_else(|| card(Tier::Standard)).expect("a row has a card");
+        let standard = card(Tier::Standard).expect("a row has a standard card from 0 on");
+        let of_tier = card(terms.tier).filter(|card| standard.above <= card.above);
+        let card = of_tier.unwrap_or(standard);
         let region = match terms.region {
             Region::Global => None,
             Region::Us => self.us_permille,
@@ -361,3 +364,6 @@ pub fn without_date(model: &str) -> Option<&str> {
         is_date(date.strip_prefix(['-', '@'])?).then_some(stem)
     })
 }
+
+#[cfg(test)]
+mod tests;

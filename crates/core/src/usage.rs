@@ -51,27 +51,27 @@ impl Usage {
 
     /// All input tokens, cached or not. Long-context tiers compare this sum.
     pub const fn input(&self) -> u64 {
+        self.prompt_text().saturating_add(self.audio_input).saturating_add(self.image_input)
+    }
+
+    /// Text input, cached or not. Saturates, so that a hostile log cannot stop a sum.
+    const fn prompt_text(&self) -> u64 {
         self.uncached
-            + self.cache_read
-            + self.cache_write_short
-            + self.cache_write_long
-            + self.audio_input
-            + self.image_input
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write_short)
+            .saturating_add(self.cache_write_long)
     }
 
     /// All output tokens, visible or not.
     pub const fn total_output(&self) -> u64 {
-        self.output + self.reasoning + self.audio_output
+        self.output.saturating_add(self.reasoning).saturating_add(self.audio_output)
     }
 
     /// The same tokens with every cache class counted as plain input: the call without caching.
     #[must_use]
     pub const fn without_caching(&self) -> Usage {
         Usage {
-            uncached: self.uncached
-                + self.cache_read
-                + self.cache_write_short
-                + self.cache_write_long,
+            uncached: self.prompt_text(),
             cache_read: 0,
             cache_write_short: 0,
             cache_write_long: 0,
@@ -93,15 +93,16 @@ impl AddAssign for Usage {
             reasoning,
             audio_output,
         } = other;
-        self.uncached += uncached;
-        self.cache_read += cache_read;
-        self.cache_write_short += cache_write_short;
-        self.cache_write_long += cache_write_long;
-        self.audio_input += audio_input;
-        self.image_input += image_input;
-        self.output += output;
-        self.reasoning += reasoning;
-        self.audio_output += audio_output;
+        let add = |sum: &mut u64, more: u64| *sum = sum.saturating_add(more);
+        add(&mut self.uncached, uncached);
+        add(&mut self.cache_read, cache_read);
+        add(&mut self.cache_write_short, cache_write_short);
+        add(&mut self.cache_write_long, cache_write_long);
+        add(&mut self.audio_input, audio_input);
+        add(&mut self.image_input, image_input);
+        add(&mut self.output, output);
+        add(&mut self.reasoning, reasoning);
+        add(&mut self.audio_output, audio_output);
     }
 }
 
