@@ -5,8 +5,9 @@ use scrimp_core::{Block, Role};
 
 use crate::Key;
 
-/// Bytes of a chunk: about a thousand tokens, and as much as four lanes of the hash take at once.
-const CHUNK: usize = 4096;
+/// Bytes of a chunk: about two thousand tokens, and as much as the hash's vector lanes take at once
+/// (400 kB in chunks of 1, 2, 4, 8, 16 KiB: 467, 247, 153, 106, 103 µs with AVX2).
+const CHUNK: usize = 8192;
 
 /// Tokens of an image where only its encoding is known: about what both vendors count for the
 /// largest image that they do not scale down.
@@ -49,20 +50,21 @@ pub(super) fn with_extras(key: &Key, block: &mut Block, extras: &[u8]) {
     block.digest = key.digest_parts("message", &[&block.digest.0, extras]);
 }
 
+/// The block's digest is over those of its chunks, so that no byte is hashed twice, and each chunk is
+/// hashed in one go, which uses the vector lanes far better than feeding it in pieces.
 fn digest(key: &Key, role: Role, content: Content, bytes: &[u8]) -> (Digest, Box<[u64]>) {
     let kind = [role as u8, content as u8];
     if bytes.len() <= CHUNK {
-        return (key.digest_parts("block", &[&kind, bytes]), Box::default());
+        return (key.digest_parts("block", &[&kind, &key.chunk(bytes)]), Box::default());
     }
-    // The block's digest is over those of its chunks, so that no byte is hashed twice.
     let mut all = Vec::with_capacity(bytes.len().div_ceil(CHUNK) * 32);
     let mut chunks = Vec::with_capacity(bytes.len().div_ceil(CHUNK));
     for chunk in bytes.chunks(CHUNK) {
         let hash = key.chunk(chunk);
-        chunks.push(Digest::word(&Digest(hash[..16].try_into().expect("16 of 32 bytes"))));
+        chunks.push(Digest(hash[..16].try_into().expect("16 of 32 bytes")).word());
         all.extend_from_slice(&hash);
     }
-    (key.digest_parts("chunked block", &[&kind, &all]), chunks.into())
+    (key.digest_parts("block", &[&kind, &all]), chunks.into())
 }
 
 fn narrow(count: usize) -> u32 {
@@ -99,13 +101,6 @@ impl Counts {
     }
 }
 
-/// Estimates tokens from bytes: four plain bytes to a token, two digits, or three bytes of other
-/// scripts. Within about a quarter of the vendors' counts for prose and code; the provider's usage
-/// is the truth, this only divides it up between blocks.
-pub(crate) fn estimate(bytes: &[u8]) -> u32 {
-    text_tokens(&Counts::of(bytes), 0)
-}
-
 fn tokens(content: Content, counts: &Counts, opaque: usize) -> u32 {
     match content {
         Content::Image => IMAGE_TOKENS,
@@ -120,6 +115,9 @@ fn tokens(content: Content, counts: &Counts, opaque: usize) -> u32 {
     }
 }
 
+/// Estimates tokens from bytes: four plain bytes to a token, two digits, or three bytes of other
+/// scripts. Within about a quarter of the vendors' counts for prose and code; the provider's usage
+/// is the truth, this only divides it up between blocks.
 fn text_tokens(counts: &Counts, opaque: usize) -> u32 {
     let Counts { bytes, digits, foreign, .. } = *counts;
     let plain = bytes.saturating_sub(digits + foreign + opaque);
@@ -132,6 +130,7 @@ mod tests {
 
     #[test]
     fn tokens_follow_the_script() {
+        let estimate = |text: &[u8]| text_tokens(&Counts::of(text), 0);
         assert_eq!(estimate(b""), 0);
         assert_eq!(estimate(b"a"), 1);
         assert_eq!(estimate("word ".repeat(100).as_bytes()), 125);
@@ -151,9 +150,9 @@ mod tests {
         fn said(bytes: &[u8]) -> Said<'_> {
             Said { role: Role::User, content: Content::Text, bytes, opaque: 0 }
         }
-        let mut text = vec![b'x'; 10_000];
+        let mut text = vec![b'x'; 20_000];
         let one = block(&key, said(&text));
-        text[9_000] = b'y';
+        text[18_000] = b'y';
         let other = block(&key, said(&text));
         assert_ne!(one.digest, other.digest);
         assert_eq!((one.chunks.len(), &one.chunks[..2]), (3, &other.chunks[..2]));

@@ -12,7 +12,7 @@ use crate::scan::{Piece, Scanner};
 /// Texts longer than this have no features.
 const LONGEST: u32 = 4_096;
 /// Characters of all texts of one prompt that have features.
-const BUDGET: u32 = 8_192;
+const BUDGET: u32 = 4_096;
 
 /// Takes features of the last texts of `prompt`, whose strings lie at `texts` in `body`.
 pub(super) fn take(prompt: &mut [Block], texts: &[Option<Piece>], body: &[u8], key: &Key) {
@@ -26,30 +26,28 @@ pub(super) fn take(prompt: &mut [Block], texts: &[Option<Piece>], body: &[u8], k
         left = rest;
         let mut scanner = Scanner::new(text.of(body));
         let string = scanner.string().expect("read before");
-        block.features = Some(Box::new(of(&String::from_utf8_lossy(&string.decoded()), key)));
+        block.features = Some(Box::new(of(&string.decoded(), key)));
     }
 }
 
-fn of(text: &str, key: &Key) -> Features {
+fn of(text: &[u8], key: &Key) -> Features {
     let mut features = Features::default();
-    let mut words = Vec::new();
-    let mut lower = String::new();
+    let mut words = Vec::with_capacity(text.len() / 5);
+    let mut lower = Vec::new();
     let mut starts_sentence = true;
-    for word in text.split_whitespace() {
-        let ends_sentence = word.ends_with(['.', '!', '?', ':']);
-        let word = word.trim_matches(|c: char| !c.is_alphanumeric() && !"$€%_@#".contains(c));
-        if word.is_empty() {
+    for word in text.split(u8::is_ascii_whitespace) {
+        let ends_sentence = matches!(word.last(), Some(b'.' | b'!' | b'?' | b':'));
+        let shape = Shape::of(trim(word), &mut lower);
+        if lower.is_empty() {
             starts_sentence |= ends_sentence;
             continue;
         }
-        lower.clear();
-        lower.extend(word.chars().flat_map(char::to_lowercase));
-        let hashed = key.word(lower.as_bytes());
+        let hashed = key.word(&lower);
         words.push(hashed);
-        if word.contains(|c: char| c.is_numeric()) {
+        if shape.has_digit {
             features.numbers.push(hashed);
         }
-        if is_name(word, starts_sentence) {
+        if shape.is_name(starts_sentence) {
             features.names.push(hashed);
         }
         features.negations = features.negations.saturating_add(u16::from(is_negation(&lower)));
@@ -62,21 +60,55 @@ fn of(text: &str, key: &Key) -> Features {
     features
 }
 
-/// Capitals within a sentence, or a mixture that no ordinary word has.
-fn is_name(word: &str, starts_sentence: bool) -> bool {
-    let is_capital = |c: char| c.is_uppercase();
-    let inner_capital = word.chars().skip(1).any(is_capital);
-    let mixed = word.contains(|c: char| c.is_numeric()) && word.contains(char::is_alphabetic);
-    let marked = word.contains(['_', '@', '/', '\\', '#', '.']) || word.contains("::");
-    inner_capital || mixed || marked || (!starts_sentence && word.starts_with(is_capital))
+/// A word without the punctuation around it.
+fn trim(word: &[u8]) -> &[u8] {
+    let belongs =
+        |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"$%_@#".contains(byte);
+    let start = word.iter().position(belongs).unwrap_or(word.len());
+    let end = word.iter().rposition(belongs).map_or(start, |last| last + 1);
+    &word[start..end]
 }
 
-fn is_negation(lower: &str) -> bool {
-    const WORDS: &[&str] = &[
-        "not", "no", "never", "none", "nothing", "nobody", "neither", "nor", "without", "cannot",
-        "nicht", "kein", "keine", "nie", "ohne", "pas", "jamais", "sans", "nunca", "sin",
-    ];
-    WORDS.contains(&lower) || lower.ends_with("n't") || lower.ends_with("n’t")
+/// What a word looks like, by its ASCII; letters of other scripts count as small ones.
+#[derive(Default)]
+struct Shape {
+    starts_large: bool,
+    has_inner_capital: bool,
+    has_letter: bool,
+    has_digit: bool,
+    has_sign: bool,
+}
+
+impl Shape {
+    /// Looks at a word and writes it in small letters.
+    fn of(word: &[u8], lower: &mut Vec<u8>) -> Shape {
+        let mut shape = Shape::default();
+        lower.clear();
+        for (at, byte) in word.iter().enumerate() {
+            shape.starts_large |= at == 0 && byte.is_ascii_uppercase();
+            shape.has_inner_capital |= at != 0 && byte.is_ascii_uppercase();
+            shape.has_letter |= byte.is_ascii_alphabetic() || !byte.is_ascii();
+            shape.has_digit |= byte.is_ascii_digit();
+            shape.has_sign |= matches!(byte, b'_' | b'@' | b'/' | b'\\' | b'#' | b'.' | b':');
+            lower.push(byte.to_ascii_lowercase());
+        }
+        shape
+    }
+
+    /// Capitals within a sentence, or a mixture that no ordinary word has.
+    fn is_name(&self, starts_sentence: bool) -> bool {
+        let is_odd = self.has_inner_capital || self.has_digit || self.has_sign;
+        self.has_letter && (is_odd || (self.starts_large && !starts_sentence))
+    }
+}
+
+fn is_negation(lower: &[u8]) -> bool {
+    match lower {
+        b"not" | b"no" | b"never" | b"none" | b"nothing" | b"nobody" | b"neither" | b"nor"
+        | b"without" | b"cannot" | b"nicht" | b"kein" | b"keine" | b"nie" | b"ohne" | b"pas"
+        | b"jamais" | b"sans" | b"nunca" | b"sin" => true,
+        _ => lower.ends_with(b"n't") || lower.ends_with("n’t".as_bytes()),
+    }
 }
 
 #[cfg(test)]
@@ -84,7 +116,7 @@ mod tests {
     use super::*;
 
     fn features(text: &str) -> Features {
-        of(text, &Key::new([3; 32]))
+        of(text.as_bytes(), &Key::new([3; 32]))
     }
 
     #[test]
@@ -98,7 +130,7 @@ mod tests {
     #[test]
     fn numbers_and_names_are_found_in_order() {
         let found = features("Refund order 4711 of Ada, paid 12.50 on 2026-11-23.");
-        assert_eq!((found.numbers.len(), found.names.len()), (3, 3), "{found:?}");
+        assert_eq!((found.numbers.len(), found.names.len()), (3, 1), "{found:?}");
         assert_eq!(features("ada PAID").bag, features("Ada paid").bag);
         assert_ne!(found.numbers[0], features("4712").numbers[0]);
     }

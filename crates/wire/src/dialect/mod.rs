@@ -19,6 +19,7 @@ use std::sync::Arc;
 use scrimp_core::call::Dialect;
 use scrimp_core::{Block, Delivery, Parameters};
 
+pub use crate::error::{error_body, sse_error};
 pub use edit::{CannotEdit, WireEdit, edit};
 pub use layout::Layout;
 pub use read::read;

@@ -147,11 +147,23 @@ impl Reader<'_> {
             let mut again = scanner.again_from(at);
             self.content(&mut again, Speaker::Message(role.as_deref().unwrap_or(b"")), out)?;
         }
-        if let (Some(draft), false) = (out.get_mut(first), extras.is_empty()) {
+        if !extras.is_empty() {
             extras.sort_unstable();
-            with_extras(self.key, &mut draft.block, &extras.concat());
+            self.extras(&extras.concat(), role.as_deref().unwrap_or(b""), out, first);
         }
         Ok(())
+    }
+
+    /// What a message says beside its content is part of its first block, or a block of its own where
+    /// there is no other (the id of an earlier sound).
+    fn extras(&mut self, extras: &[u8], role: &[u8], out: &mut Vec<Draft>, first: usize) {
+        if let Some(draft) = out.get_mut(first) {
+            return with_extras(self.key, &mut draft.block, extras);
+        }
+        let role = self.role(Speaker::Message(role), Content::Other);
+        let said = Said { role, content: Content::Other, bytes: extras, opaque: 0 };
+        let block = block(self.key, said);
+        out.push(Draft { block, place: Place::Fixed, text: None, inherits: false });
     }
 
     /// Reads calls to tools, which stand beside an assistant's content.

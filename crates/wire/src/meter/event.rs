@@ -3,6 +3,7 @@
 //! The keys of the dialects do not collide, so one reader serves all of them: `choices` with deltas
 //! or messages, Anthropic's `delta`, `message` and `content`, `response` of the responses API.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use scrimp_core::Tier;
@@ -25,13 +26,16 @@ const WRITTEN: &[&[u8]] = &[
     b"transcript",
 ];
 
+/// Longer events are not worth remembering.
+const LONGEST_PATTERN: usize = 4_096;
+
 /// What was found. Whole only if the JSON was.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Characters that the model wrote.
     pub(super) characters: u64,
-    /// Something of the answer itself came: text, thinking, a call to a tool, sound.
-    pub(super) has_content: bool,
+    /// Something of the answer came that is no text: a call to a tool, sound, a citation.
+    has_other_content: bool,
     pub(super) report: Option<Report>,
     pub(super) model: Option<Arc<str>>,
     pub(super) tier: Option<Tier>,
@@ -41,6 +45,9 @@ pub(super) struct Found {
     /// The first part of an Anthropic stream: its usage is not the final one.
     pub(super) is_start: bool,
     pub(super) error: Option<Arc<str>>,
+    /// The only text that was written, quotes included; empty where there was none or another.
+    pub(super) text: Range<usize>,
+    texts: u32,
 }
 
 /// Reads one JSON text. `known` is the model that has been seen already, so that it is not copied
@@ -54,6 +61,11 @@ pub(super) fn read(json: &[u8], known: Option<&str>) -> Result<Found, Wrong> {
 }
 
 impl Found {
+    /// Whether something of the answer itself came: text, thinking, a call to a tool, sound.
+    pub(super) fn has_content(&self) -> bool {
+        self.has_other_content || self.characters != 0
+    }
+
     fn object(
         &mut self,
         scanner: &mut Scanner<'_>,
@@ -126,7 +138,7 @@ impl Found {
                 b"content" | b"reasoning_content" | b"reasoning" | b"refusal" | b"tool_calls"
                 | b"function_call" => self.written(scanner)?,
                 b"audio" => {
-                    self.has_content |= scanner.kind()? == Kind::Object;
+                    self.has_other_content |= scanner.kind()? == Kind::Object;
                     self.written(scanner)?;
                 }
                 _ => drop(scanner.skip()?),
@@ -143,7 +155,7 @@ impl Found {
                 (b"text" | b"thinking" | b"partial_json", _) => self.written(scanner)?,
                 (b"stop_reason", Kind::String) => self.finish = name(scanner)?,
                 (b"citation", Kind::Object) => {
-                    self.has_content = true;
+                    self.has_other_content = true;
                     scanner.skip()?;
                 }
                 _ => drop(scanner.skip()?),
@@ -160,7 +172,7 @@ impl Found {
             match (&*member.key.decoded(), scanner.kind()?) {
                 (b"type", Kind::String) => {
                     let kind = scanner.string()?;
-                    self.has_content |= !kind.is(b"text") && !kind.is(b"thinking");
+                    self.has_other_content |= !kind.is(b"text") && !kind.is(b"thinking");
                 }
                 (b"text" | b"thinking" | b"name", _) => self.written(scanner)?,
                 _ => drop(scanner.skip()?),
@@ -173,9 +185,11 @@ impl Found {
     fn written(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
         match scanner.kind()? {
             Kind::String => {
+                let start = scanner.at();
                 let characters = characters(&scanner.string()?.decoded());
                 self.characters += characters;
-                self.has_content |= characters != 0;
+                self.texts += 1;
+                self.text = if self.texts == 1 { start..scanner.at() } else { 0..0 };
             }
             Kind::Array => {
                 let mut elements = scanner.enter_array()?;
@@ -214,6 +228,46 @@ impl Found {
         }
         self.error = Some(what.unwrap_or_else(|| "error".into()));
         Ok(())
+    }
+}
+
+/// The last event that said nothing but a piece of text.
+///
+/// Nearly all events of a stream are alike but for that text. What stands before and after it is
+/// compared instead of read: the same bytes around another string mean the same as before.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pattern {
+    event: Vec<u8>,
+    text: Range<usize>,
+}
+
+impl Pattern {
+    /// Remembers an event that was read.
+    pub(super) fn learn(&mut self, event: &[u8], found: &Found) {
+        let Found { report, model, finish, is_last, is_start, error, text, .. } = found;
+        let says_more = found.has_other_content
+            || report.is_some()
+            || model.is_some()
+            || finish.is_some()
+            || error.is_some()
+            || *is_last
+            || *is_start;
+        if says_more || text.is_empty() || LONGEST_PATTERN < event.len() {
+            return;
+        }
+        self.event.clear();
+        self.event.extend_from_slice(event);
+        self.text = text.clone();
+    }
+
+    /// How many characters `event` adds, if it is like the last one.
+    pub(super) fn characters(&self, event: &[u8]) -> Option<u64> {
+        let before = self.event.get(..self.text.start).filter(|before| !before.is_empty())?;
+        let after = &self.event[self.text.end..];
+        let text = event.strip_prefix(before)?.strip_suffix(after)?;
+        let mut scanner = Scanner::new(text);
+        let string = scanner.string().ok().filter(|_| scanner.at() == text.len())?;
+        Some(characters(&string.decoded()))
     }
 }
 

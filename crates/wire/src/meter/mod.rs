@@ -16,7 +16,7 @@ use scrimp_core::{Delivery, Metering, Span, Tier, Time, Usage, UsageState};
 
 pub use crate::filter::UsageChunkFilter;
 use crate::sse::{Events, MOST_BYTES};
-use event::Found;
+use event::{Found, Pattern};
 use usage::Report;
 
 /// How an answer's bytes ended.
@@ -57,6 +57,7 @@ struct Seen {
     last_content: Option<Time>,
     /// Events, or a whole answer, that were no JSON.
     malformed: u64,
+    pattern: Pattern,
 }
 
 impl Meter {
@@ -97,6 +98,15 @@ impl Meter {
         match self.delivery {
             Delivery::Stream => self.seen.characters,
             Delivery::Whole => self.whole_seen().characters,
+        }
+    }
+
+    /// Whether something was passed over because it could not be read: an event or a whole answer
+    /// that was no JSON, or more than 8 MiB of either.
+    pub fn is_malformed(&self) -> bool {
+        match self.delivery {
+            Delivery::Stream => 0 < self.seen.malformed || self.events.overflowed(),
+            Delivery::Whole => self.is_too_long || 0 < self.whole_seen().malformed,
         }
     }
 
@@ -188,16 +198,25 @@ impl Seen {
             self.is_done = true;
             return;
         }
+        if let Some(characters) = self.pattern.characters(data) {
+            self.characters += characters;
+            return self.content(characters != 0, now);
+        }
         let Ok(found) = event::read(data, self.model.as_deref()) else {
             self.malformed += 1;
             return;
         };
-        if found.has_content {
+        self.content(found.has_content(), now);
+        self.pattern.learn(data, &found);
+        self.is_done |= found.is_last;
+        self.take(found);
+    }
+
+    fn content(&mut self, has_content: bool, now: Time) {
+        if has_content {
             self.first_content.get_or_insert(now);
             self.last_content = Some(now);
         }
-        self.is_done |= found.is_last;
-        self.take(found);
     }
 
     fn take(&mut self, found: Found) {

@@ -1,1 +1,91 @@
+use super::*;
+use proptest::prelude::*;
 
+fn scan(bytes: &[u8]) -> Result<(), Wrong> {
+    let mut scanner = Scanner::new(bytes);
+    scanner.skip()?;
+    scanner.finish()
+}
+
+#[test]
+fn what_is_no_json_is_refused_where_it_goes_wrong() {
+    let deep = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    for (text, expected) in [
+        ("", Err(Wrong::Truncated { at: 0 })),
+        ("  ", Err(Wrong::Truncated { at: 2 })),
+        ("{", Err(Wrong::Truncated { at: 1 })),
+        ("{\"a\"", Err(Wrong::Truncated { at: 4 })),
+        ("{\"a\":1,}", Err(Wrong::Syntax { at: 7 })),
+        ("[1,]", Err(Wrong::Syntax { at: 3 })),
+        ("[1 2]", Err(Wrong::Syntax { at: 3 })),
+        ("{a:1}", Err(Wrong::Syntax { at: 1 })),
+        ("\"a\nb\"", Err(Wrong::Syntax { at: 2 })),
+        ("\"\\x\"", Err(Wrong::Syntax { at: 1 })),
+        ("\"\\u12", Err(Wrong::Truncated { at: 5 })),
+        ("\"\\u12g4\"", Err(Wrong::Syntax { at: 1 })),
+        ("\"\\", Err(Wrong::Truncated { at: 2 })),
+        ("NaN", Err(Wrong::Syntax { at: 0 })),
+        ("nul", Err(Wrong::Truncated { at: 3 })),
+        ("nule", Err(Wrong::Syntax { at: 0 })),
+        ("01", Err(Wrong::Trailing { at: 1 })),
+        ("-", Err(Wrong::Truncated { at: 1 })),
+        ("1.", Err(Wrong::Truncated { at: 2 })),
+        ("1.e5", Err(Wrong::Syntax { at: 2 })),
+        ("+1", Err(Wrong::Syntax { at: 0 })),
+        ("{} {}", Err(Wrong::Trailing { at: 3 })),
+        ("\u{feff}{}", Err(Wrong::Syntax { at: 0 })),
+        (&deep(129), Err(Wrong::TooDeep { at: 128 })),
+        (&deep(100_000), Err(Wrong::TooDeep { at: 128 })),
+        (&deep(128), Ok(())),
+        ("1e999", Ok(())),
+        ("-0.5E-7", Ok(())),
+        ("\"\\ud800\"", Ok(())),
+        (" {\"a\" : [ ] , \"b\":{ } } \n", Ok(())),
+    ] {
+        assert_eq!(scan(text.as_bytes()), expected, "{text:.40}");
+    }
+}
+
+#[test]
+fn different_texts_stay_different_when_their_escapes_are_resolved() {
+    let decoded = |text: &str| {
+        let mut out = Vec::new();
+        Scanner::new(text.as_bytes()).string_into(&mut out).unwrap();
+        let string = Scanner::new(text.as_bytes()).string().unwrap();
+        assert_eq!(string.decoded().as_ref(), out, "{text}");
+        out
+    };
+    assert_eq!(decoded(r#""\u0041\n\t\/\ud83d\ude42""#), "A\n\t/🙂".as_bytes());
+    let lone: Vec<_> =
+        [r#""\ud800""#, r#""\ud801""#, r#""\udc00""#, r#""\ufffd""#, r#""\ud800\u0041""#]
+            .map(decoded)
+            .into();
+    for (at, text) in lone.iter().enumerate() {
+        assert!(!lone[..at].contains(text), "{at}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_scanner_agrees_with_serde(text in "[\\[\\]{}\":,0-9eE.+\\-tfn\\\\u \n\"ralse]{0,24}") {
+        let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&text);
+        let scanned = scan(text.as_bytes());
+        // Lone surrogates are JSON by its grammar, and serde refuses them.
+        let is_surrogate = parsed.as_ref().is_err_and(|e| e.to_string().contains("surrogate"));
+        if !is_surrogate {
+            prop_assert_eq!(scanned.is_ok(), parsed.is_ok(), "{:?} {:?} {:?}", text, scanned, parsed);
+        }
+        if let Err(wrong) = scanned {
+            prop_assert!(wrong.at() <= text.len());
+        }
+    }
+
+    #[test]
+    fn a_plain_text_is_read_to_its_end(text in "[a-zäß🙂 ]{0,90}", tail in "[\"\\\\\n]") {
+        let body = format!("\"{text}{tail}");
+        let mut out = Vec::new();
+        let ended = Scanner::new(body.as_bytes()).string_into(&mut out);
+        prop_assert_eq!(out, text.as_bytes());
+        prop_assert_eq!(ended.is_ok(), tail == "\"");
+    }
+}

@@ -122,25 +122,34 @@ impl<'a> Scanner<'a> {
 
 /// How many leading bytes are neither a quote, nor a backslash, nor a control character.
 ///
-/// Eight bytes at a time: in a zero-byte test by subtraction the lowest hit is exact, and the lowest
-/// is the only one that is looked at.
+/// First in strides of 32 bytes, which the compiler turns into vector instructions, then by eight to
+/// find the place: in a zero-byte test by subtraction the lowest hit is exact.
 fn plain_run(bytes: &[u8]) -> usize {
+    let (strides, _) = bytes.as_chunks::<32>();
+    let is_plain = |stride: &&[u8; 32]| stride.iter().fold(0, |hit, b| hit | special(*b)) == 0;
+    let start = strides.iter().take_while(is_plain).count() * 32;
+    let (words, rest) = bytes[start..].as_chunks::<8>();
+    for (at, word) in words.iter().enumerate() {
+        let hits = special_in(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return start + at * 8 + hits.trailing_zeros() as usize / 8;
+        }
+    }
+    let at = start + words.len() * 8;
+    at + rest.iter().take_while(|byte| special(**byte) == 0).count()
+}
+
+fn special(byte: u8) -> u8 {
+    u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
+}
+
+/// The high bit of every special byte, exact for the lowest.
+fn special_in(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES * 0x80;
     let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (at, chunk) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*chunk);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let special =
-            zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')));
-        let hits = control | special;
-        if hits != 0 {
-            return at * 8 + hits.trailing_zeros() as usize / 8;
-        }
-    }
-    let is_plain = |byte: &&u8| 0x20 <= **byte && **byte != b'"' && **byte != b'\\';
-    words.len() * 8 + rest.iter().take_while(is_plain).count()
+    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+    control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')))
 }
 
 /// Resolves the escape that `bytes` begins with. Returns the character and how many bytes it took.

@@ -1,0 +1,263 @@
+//! Recorded exchanges: what a request says, and what an answer used, wherever its bytes were cut.
+//!
+//! Made by hand in the vendors' formats of November 2026. A snapshot lies beside each; after a wanted
+//! change, `UPDATE_EXPECT=1 cargo test -p scrimp-wire` writes them anew.
+
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use expect_test::expect_file;
+use proptest::prelude::*;
+use scrimp_core::flight::Outcome;
+use scrimp_core::{Block, Delivery, Dialect, Time};
+use scrimp_wire::Key;
+use scrimp_wire::dialect::{self, DIALECTS};
+use scrimp_wire::meter::{End, Meter, UsageChunkFilter, estimate};
+
+struct Exchange {
+    name: &'static str,
+    status: u16,
+    request: &'static [u8],
+    delivery: Delivery,
+    response: &'static [u8],
+}
+
+macro_rules! exchange {
+    ($name:literal, $status:literal, $kind:literal) => {
+        Exchange {
+            name: $name,
+            status: $status,
+            request: include_bytes!(concat!("exchanges/", $name, ".request.json")),
+            delivery: delivery($kind),
+            response: include_bytes!(concat!("exchanges/", $name, ".response.", $kind)),
+        }
+    };
+}
+
+const fn delivery(kind: &str) -> Delivery {
+    match kind.as_bytes() {
+        b"txt" => Delivery::Stream,
+        _ => Delivery::Whole,
+    }
+}
+
+const EXCHANGES: &[Exchange] = &[
+    exchange!("chat_audio", 200, "json"),
+    exchange!("chat_cache_read_stream", 200, "txt"),
+    exchange!("chat_cache_write", 200, "json"),
+    exchange!("chat_error_429", 429, "json"),
+    exchange!("chat_hostile_usage", 200, "json"),
+    exchange!("chat_image", 200, "json"),
+    exchange!("chat_plain", 200, "json"),
+    exchange!("chat_reasoning", 200, "json"),
+    exchange!("chat_reasoning_stream_compatible", 200, "txt"),
+    exchange!("chat_stream", 200, "txt"),
+    exchange!("chat_stream_error", 200, "txt"),
+    exchange!("chat_stream_no_done", 200, "txt"),
+    exchange!("chat_stream_truncated", 200, "txt"),
+    exchange!("chat_stream_without_usage", 200, "txt"),
+    exchange!("chat_tools_stream", 200, "txt"),
+    exchange!("count_tokens_plain", 200, "json"),
+    exchange!("messages_cache_1h_stream", 200, "txt"),
+    exchange!("messages_compaction", 200, "json"),
+    exchange!("messages_error_529", 529, "json"),
+    exchange!("messages_fast_us", 200, "json"),
+    exchange!("messages_hostile_stream", 200, "txt"),
+    exchange!("messages_image", 200, "json"),
+    exchange!("messages_local_stream", 200, "txt"),
+    exchange!("messages_plain", 200, "json"),
+    exchange!("messages_server_tool_stream", 200, "txt"),
+    exchange!("messages_stream", 200, "txt"),
+    exchange!("messages_stream_error", 200, "txt"),
+    exchange!("messages_stream_truncated", 200, "txt"),
+    exchange!("messages_thinking_stream", 200, "txt"),
+    exchange!("messages_tools_stream", 200, "txt"),
+    exchange!("other_embeddings", 200, "json"),
+    exchange!("other_responses_stream", 200, "txt"),
+];
+
+impl Exchange {
+    fn dialect(&self) -> Dialect {
+        let row = DIALECTS
+            .iter()
+            .find(|row| self.name.strip_prefix(row.name).is_some_and(|rest| rest.starts_with('_')));
+        row.map_or(Dialect::Other, |row| row.dialect)
+    }
+
+    /// Meters the answer in pieces of these lengths, the rest in one. Every piece comes at the same
+    /// time, so that outcomes can be compared.
+    fn metered(&self, response: &[u8], cuts: &[usize]) -> (Outcome, Meter) {
+        let mut meter = Meter::new(self.dialect(), self.delivery, self.status);
+        let mut rest = response;
+        for cut in cuts {
+            let (piece, after) = rest.split_at((*cut).min(rest.len()));
+            meter.see(piece, Time::EPOCH);
+            rest = after;
+        }
+        meter.see(rest, Time::EPOCH);
+        (meter.outcome(End::Complete), meter)
+    }
+}
+
+fn key() -> Key {
+    Key::new([7; 32])
+}
+
+fn line(block: &Block) -> String {
+    let Block { role, content, digest, chunks, characters, tokens, features, mark, markable } =
+        block;
+    let mark = mark.map_or(String::new(), |mark| format!(" mark={mark:?}"));
+    let features = features.as_ref().map_or(String::new(), |features| {
+        let (numbers, names) = (features.numbers.len(), features.names.len());
+        format!(" numbers={numbers} names={names} negations={}", features.negations)
+    });
+    format!(
+        "  {role:?} {content:?} {characters} characters {tokens} tokens {} chunks{}{mark}{features} {:.8}",
+        chunks.len(),
+        if *markable { " markable" } else { "" },
+        digest.to_string()
+    )
+}
+
+fn described(exchange: &Exchange) -> String {
+    let facts = dialect::read(exchange.dialect(), exchange.request, &key()).unwrap().facts;
+    let mut out = format!(
+        "{} {:?} session={:?} user={:?}\n{:?}\n",
+        facts.model, facts.delivery, facts.session, facts.user, facts.parameters
+    );
+    for block in &facts.prompt {
+        writeln!(out, "{}", line(block)).unwrap();
+    }
+    let (outcome, meter) = exchange.metered(exchange.response, &[]);
+    let Outcome { metering, model, terms, finish, truncated, first_content, last_content, .. } =
+        outcome;
+    let usage = metering.usage;
+    write!(
+        out,
+        "{:?} suspect={} {usage:?}\n{model:?} {terms:?} finish={finish:?} truncated={truncated} \
+         content={}\ncharacters={} error={:?} malformed={}\n",
+        metering.state,
+        metering.suspect,
+        first_content.is_some() && last_content.is_some(),
+        meter.characters(),
+        meter.error(),
+        meter.is_malformed(),
+    )
+    .unwrap();
+    out
+}
+
+#[test]
+fn facts_and_outcomes_are_as_recorded() {
+    for exchange in EXCHANGES {
+        expect_file![format!("exchanges/{}.expected.txt", exchange.name)]
+            .assert_eq(&described(exchange));
+    }
+}
+
+#[test]
+fn every_dialect_has_exchanges_streamed_and_whole() {
+    for row in DIALECTS {
+        let has = |delivery: Delivery| {
+            EXCHANGES.iter().any(|e| e.dialect() == row.dialect && e.delivery == delivery)
+        };
+        assert!(has(Delivery::Whole), "{} has no exchange", row.path);
+        // Counting tokens is never streamed.
+        let is_streamed = row.dialect != Dialect::AnthropicCountTokens;
+        assert_eq!(has(Delivery::Stream), is_streamed, "{} has no streamed exchange", row.path);
+    }
+}
+
+#[test]
+fn cutting_at_every_single_byte_changes_nothing() {
+    for exchange in EXCHANGES {
+        let (whole, _) = exchange.metered(exchange.response, &[]);
+        let bytes = vec![1; exchange.response.len()];
+        assert_eq!(exchange.metered(exchange.response, &bytes).0, whole, "{}", exchange.name);
+        for at in 0..exchange.response.len() {
+            let (cut, _) = exchange.metered(exchange.response, &[at]);
+            assert_eq!(cut, whole, "{} cut at {at}", exchange.name);
+        }
+    }
+}
+
+#[test]
+fn the_filter_takes_the_usage_chunk_and_nothing_else() {
+    for exchange in EXCHANGES.iter().filter(|e| e.delivery == Delivery::Stream) {
+        let mut filter = UsageChunkFilter::new();
+        let mut out = filter.pass(&Bytes::from_static(exchange.response)).to_vec();
+        out.extend(filter.finish());
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        let (before, after) = (text(exchange.response), text(&out));
+        match before.contains("\"choices\":[],\"usage\":{") {
+            false => assert_eq!(after, before),
+            true => {
+                assert!(!after.contains("\"choices\":[],\"usage\":{"));
+                assert_eq!(after.matches("data:").count() + 1, before.matches("data:").count());
+                let (filtered, meter) = exchange.metered(&out, &[]);
+                assert!(filtered.metering.state == scrimp_core::UsageState::Unknown);
+                let estimated = estimate(filtered.metering, 100, meter.characters());
+                assert_eq!(estimated.usage.uncached, 100);
+            }
+        }
+    }
+}
+
+fn mutated() -> impl Strategy<Value = (usize, Vec<(usize, u8)>, Vec<usize>)> {
+    (
+        0..EXCHANGES.len(),
+        prop::collection::vec((any::<usize>(), any::<u8>()), 0..6),
+        prop::collection::vec(0_usize..400, 0..8),
+    )
+}
+
+fn mutate(bytes: &[u8], changes: &[(usize, u8)]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for (at, byte) in changes {
+        let at = at % bytes.len().max(1);
+        match byte % 4 {
+            0 => drop(bytes.drain(at..(at + 7).min(bytes.len()))),
+            1 => bytes.insert(at.min(bytes.len()), *byte),
+            2 => bytes.truncate(at),
+            _ => bytes.get_mut(at).into_iter().for_each(|place| *place = *byte),
+        }
+    }
+    bytes
+}
+
+proptest! {
+    #[test]
+    fn broken_exchanges_break_nothing((at, changes, cuts) in mutated()) {
+        let exchange = &EXCHANGES[at];
+        let response = mutate(exchange.response, &changes);
+        let (outcome, _) = exchange.metered(&response, &cuts);
+        prop_assert_eq!(&outcome, &exchange.metered(&response, &[]).0);
+        let most = 1_u64 << 44;
+        prop_assert!(outcome.metering.usage.input() < most);
+        prop_assert!(outcome.metering.usage.total_output() < most);
+
+        let body = Bytes::from(mutate(exchange.request, &changes));
+        // The scanner and serde_json agree on what is JSON, but for what only one of them refuses:
+        // duplicate keys, odd types, lone surrogates, depth and numbers without end.
+        let read = dialect::read(exchange.dialect(), &body, &key());
+        if let (Ok(request), true) = (&read, exchange.dialect() != Dialect::Other) {
+            let parsed = serde_json::from_slice::<Box<serde_json::value::RawValue>>(&body);
+            let is_surrogate = parsed.as_ref().is_err_and(|e| e.to_string().contains("surrogate"));
+            prop_assert!(parsed.is_ok() || is_surrogate, "{:?}", parsed);
+            let untouched = dialect::edit(&body, exchange.dialect(), &request.layout, &[]).unwrap();
+            prop_assert_eq!(untouched, body);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_break_nothing(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        cut in 0_usize..300,
+    ) {
+        for exchange in [&EXCHANGES[0], &EXCHANGES[EXCHANGES.len() - 1]] {
+            exchange.metered(&bytes, &[cut]);
+            let read = dialect::read(exchange.dialect(), &bytes, &key());
+            prop_assert!(read.is_err() || exchange.dialect() == Dialect::Other || bytes[0] != b'x');
+        }
+    }
+}
