@@ -35,10 +35,10 @@ export async function open(path: string, init: RequestInit = {}): Promise<Respon
 }
 
 async function refused(response: Response): Promise<Failure> {
-  if (response.status === 401 || response.status === 403) {
-    return new Failure("This gateway asks for its control token.", true);
-  }
   const said = saidIn((await response.text()).slice(0, 2000));
+  if (response.status === 401 || response.status === 403) {
+    return new Failure(said === "" ? "This gateway asks for its control token." : said, true);
+  }
   const status = `The gateway answered ${response.status}`;
   return new Failure(said === "" ? `${status}.` : `${status}: ${said}`);
 }

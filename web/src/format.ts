@@ -103,6 +103,11 @@ export function percent(fraction: number | null | undefined, digits = 1): string
   return `${value < 0 ? "−" : ""}${fixed(Math.abs(value) * 100, value === 0 ? 0 : digits)}%`;
 }
 
+/** A share that somebody chose: `20%`, `12.5%`. */
+export function chosen(fraction: number | null | undefined): string {
+  return percent(fraction, 2).replace(/\.?0+%$/, "%");
+}
+
 /** The same with its sign, for changes. */
 export function change(fraction: number | null | undefined): string {
   const value = toNumber(fraction);

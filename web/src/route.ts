@@ -21,12 +21,20 @@ export function parse(hash: string): Route {
   const at = (screen: Screen, id = ""): Route => ({ screen, id, query: new URLSearchParams(query) });
   switch (first) {
     case "calls":
-      return second === "" ? at("calls") : at("call", second);
+      return second === "" ? at("calls") : at("call", decoded(second));
     case "findings":
     case "proofs":
       return at(first);
     default:
       return at("overview");
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -168,11 +168,24 @@ export interface CallDetail extends CallRow {
   bill: BillLine[];
 }
 
+/** What a finding rests on, as the analysis writes it. */
+export interface Evidence {
+  calls?: number;
+  facts?: string[];
+  hit_share?: { before: number | null; after: number } | null;
+  tried?: { policy: string; usd: Money }[];
+  example?: { id: string; input_tokens: number; usd_before: Money; usd_after: Money } | null;
+}
+
 export interface Finding {
   id: string;
   title: string;
   basis: string;
   usd_per_month: Interval | null;
+  /** The same on the very calls that were studied. */
+  usd?: Interval | null;
+  /** The finding that already contains this one. */
+  part_of?: string | null;
   latency_ms: Percentiles | null;
   effort: string | null;
   risk: string | null;

@@ -173,7 +173,15 @@ export function findings() {
     },
     {
       id: "F3", title: "short cache mark at the end, extract-invoice", basis: "replayed", usd_per_month: { low: "520", likely: "640", high: "730" }, latency_ms: { p50: -120, p95: -140 }, effort: "none", risk: "low",
-      change: "[prompt_cache.\"op:extract-invoice\"]\nstate = \"on\"\nstrategy = \"tail\"\nttl = \"short\"\n", evidence: "9,804 calls share 4,100 tokens of instructions; 96% of them come within five minutes of the one before.",
+      part_of: "F2", change: "[prompt_cache.\"op:extract-invoice\"]\nstate = \"on\"\nstrategy = \"tail\"\nttl = \"short\"\n",
+      evidence: {
+        calls: 9804, facts: ["9,804 calls share 4,100 tokens of instructions.", "96% of them come within five minutes of the one before."], hit_share: { before: null, after: 0.74 },
+        tried: [{ policy: "tail:long", usd: "12.1" }, { policy: "system:short", usd: "-3.05" }], example: { id: "00000000000000000000000000000001", input_tokens: 8084, usd_before: "0.0242", usd_after: "0.0031" },
+      },
+    },
+    {
+      id: "N1", title: `${HOSTILE} has no price`, basis: "measured", usd_per_month: null, usd: null, latency_ms: null, effort: "one price", risk: "", change: null,
+      evidence: { calls: 184, facts: ["184 calls went to it; what they cost is in no sum."], hit_share: null, tried: [], example: null },
     },
     {
       id: "F4", title: `${LONG} may not be needed`, basis: "modelled", usd_per_month: { low: null, likely: null, high: null }, latency_ms: null, effort: null, risk: null, change: null, evidence: null,

@@ -18,6 +18,7 @@ import { callDetail, callRow, emptySummary, findings, journal, proofs, summary }
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "../dist");
 const policy = readFileSync(join(here, "../../crates/dashboard/src/csp.txt"), "utf8");
+const ROWS = 28;
 const TOKEN = "open sesame";
 
 const HEADERS = {
@@ -66,7 +67,7 @@ function json(response, status, value) {
 async function api(request, response, scene, path, query, state) {
   if (scene === "broken") return json(response, 503, { error: { message: "the store is being opened <b>now</b>" } });
   const control = request.headers["x-scrimp-control"];
-  if (scene === "locked" && control !== TOKEN) return json(response, 401, { error: { message: "control token?" } });
+  if (scene === "locked" && control !== TOKEN) return json(response, 401, { error: { message: "the control token is missing" } });
   if (request.method === "POST") return change(request, response, path, control, state);
   const [what, id] = path.split("/");
   const isEmpty = scene === "empty";
@@ -74,7 +75,7 @@ async function api(request, response, scene, path, query, state) {
     case "summary":
       return json(response, 200, isEmpty ? emptySummary(query.get("window")) : summary(query.get("window")));
     case "calls":
-      if (id !== undefined) return detail(response, id);
+      if (id !== undefined) return detail(response, decodeURIComponent(id));
       return json(response, 200, { calls: isEmpty ? [] : calls(query) });
     case "live":
       return live(request, response, isEmpty);
@@ -90,7 +91,7 @@ async function api(request, response, scene, path, query, state) {
 }
 
 function calls(query) {
-  const rows = Array.from({ length: 60 }, (_, n) => callRow(n));
+  const rows = Array.from({ length: ROWS }, (_, n) => callRow(n));
   const asked = (name) => query.get(name) ?? "";
   return rows.filter((row) =>
     (asked("model") === "" || row.model === asked("model"))

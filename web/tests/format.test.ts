@@ -38,6 +38,7 @@ test("counts are exact as long as they are short", () => {
   check(format.count, [[0, "0"], [9999, "9,999"], [10_000, "10.0k"], [6_610_000, "6.6M"], [2.42e9, "2.4G"], [999_600, "1.0M"]]);
   check(format.percent, [[0, "0%"], [0.0003, "<0.1%"], [0.414, "41.4%"], [-0.129, "−12.9%"], [1, "100.0%"]]);
   check(format.change, [[0.031, "+3.1%"], [-0.05, "−5.0%"], [0, "0%"]]);
+  check(format.chosen, [[0.2, "20%"], [0.125, "12.5%"], [1, "100%"], [0, "0%"]]);
   equal(format.counted(1, "call"), "1 call");
 });
 

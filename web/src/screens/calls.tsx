@@ -1,7 +1,7 @@
 // Live calls: the newest first, each with its timing on a scale that all rows share.
 
 import type { JSX } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { cachedShare, clock, count, exact, inputTokens, ms, outputTokens, percent, usd, words } from "../format";
 import { useLoad } from "../load";
 import { href, replace } from "../route";
@@ -62,23 +62,34 @@ export function CallsScreen({ query }: { query: URLSearchParams }): JSX.Element 
   );
 }
 
+interface Lists {
+  rows: CallRow[];
+  held: CallRow[];
+}
+
+const NONE: Lists = { rows: [], held: [] };
+
+function shown({ rows, held }: Lists): Lists {
+  return { rows: merged(held, rows), held: [] };
+}
+
 /** Rows as they come, newest first. While paused they wait. */
 function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: CallRow[]; waiting: number; connected: boolean | null } {
-  const [rows, setRows] = useState<CallRow[]>([]);
-  const [held, setHeld] = useState<CallRow[]>([]);
+  // One state, so that rows that come while others move from `held` to `rows` are not lost.
+  const [{ rows, held }, setLists] = useState<Lists>(NONE);
+  const isPaused = useRef(paused);
   const [connected, setConnected] = useState<boolean | null>(null);
   const { only, model, operation } = filter;
   useEffect(() => {
     const stop = new AbortController();
     let fresh: CallRow[] = [];
     let wasBroken = false;
-    setRows([]);
-    setHeld([]);
+    setLists(NONE);
     const timer = setInterval(() => {
       if (fresh.length === 0) return;
       const batch = fresh;
       fresh = [];
-      setHeld((old) => merged(batch, old));
+      setLists((old) => (isPaused.current ? { ...old, held: merged(batch, old.held) } : shown({ ...old, held: merged(batch, old.held) })));
     }, BEAT);
     void follow("live", stop.signal, ({ event, data }) => {
       if (event !== "call") return;
@@ -96,10 +107,9 @@ function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: C
     };
   }, [only, model, operation, missed]);
   useEffect(() => {
-    if (paused || held.length === 0) return;
-    setRows((old) => merged(held, old));
-    setHeld([]);
-  }, [paused, held]);
+    isPaused.current = paused;
+    if (!paused) setLists(shown);
+  }, [paused]);
   return { rows, waiting: held.length, connected };
 }
 

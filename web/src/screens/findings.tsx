@@ -3,13 +3,14 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Failure, post } from "../api";
-import { counted, ms, percent, toNumber, usd, usdShort, words } from "../format";
+import { chosen, counted, exact, ms, percent, toNumber, usd, usdShort, words } from "../format";
 import { useLoad } from "../load";
 import { href } from "../route";
 import { Badge, Basis, Unknown, range } from "../parts/figure";
 import { IntervalBar } from "../parts/interval";
 import { Await } from "../parts/states";
-import type { Finding, Findings } from "../types";
+import { Table } from "../parts/table";
+import type { Evidence, Finding, Findings } from "../types";
 
 export function FindingsScreen(): JSX.Element {
   const loaded = useLoad<Findings>("findings", 15_000);
@@ -35,10 +36,40 @@ function All({ answer: { findings, calls, running } }: { answer: Findings }): JS
           {running ? "The replay is running; what it finds appears here." : "Nothing worth doing was found. A finding is shown only when a replay of your own calls says that it saves money."}
         </p>
       )}
-      <ol class="cards">
-        {findings.map((finding) => <Card key={finding.id} finding={finding} most={most} />)}
-      </ol>
+      <Cards findings={findings.filter(isWorth)} most={most} />
+      <Noticed findings={findings.filter((finding) => !isWorth(finding))} />
     </>
+  );
+}
+
+/** Whether it claims a saving or can be applied; the rest is only worth knowing. */
+function isWorth(finding: Finding): boolean {
+  return canApply(finding) || finding.usd_per_month !== null || (finding.usd ?? null) !== null;
+}
+
+function Cards({ findings, most }: { findings: Finding[]; most: number }): JSX.Element {
+  return (
+    <ol class="cards">
+      {findings.map((finding) => <Card key={finding.id} finding={finding} most={most} />)}
+    </ol>
+  );
+}
+
+function Noticed({ findings }: { findings: Finding[] }): JSX.Element | null {
+  if (findings.length === 0) return null;
+  return (
+    <section class="noticed" aria-labelledby="noticed">
+      <h2 id="noticed">Also noticed</h2>
+      <p class="quiet">Worth knowing; no saving is claimed.</p>
+      <ul class="cards">
+        {findings.map((finding) => (
+          <li key={finding.id} class="panel card">
+            <h3 class="long"><span class="id">{finding.id}</span> {finding.title}</h3>
+            <Facts evidence={finding.evidence} />
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -50,24 +81,32 @@ function Card({ finding, most }: { finding: Finding; most: number }): JSX.Elemen
       <header>
         <h2 id={id} class="long"><span class="id">{finding.id}</span> {finding.title}</h2>
         <p class="saving">
-          {saved === null || saved.likely === null
-            ? <Unknown because="saving not known" />
-            : <><b>{usdShort(saved.likely)}</b><span class="per">/month</span></>}
-          <span class="sub">{range(saved) && `${range(saved)}, `}<Basis is={finding.basis} /></span>
+          <Saving finding={finding} />
         </p>
       </header>
       <SavingBar saved={saved} most={most} />
+      {finding.part_of && <p class="quiet">Part of {finding.part_of}: what it saves is in there already.</p>}
       <dl class="facts">
         <Fact name="latency">{latencyChange(finding)}</Fact>
         <Fact name="effort">{finding.effort ? words(finding.effort) : <Unknown />}</Fact>
         <Fact name="risk">{finding.risk ? words(finding.risk) : <Unknown />}</Fact>
       </dl>
       <div class="materials">
-        <Material name="Evidence" value={finding.evidence} />
+        <Facts evidence={finding.evidence} />
         <Material name="Change" value={finding.change} />
       </div>
-      {canApply(finding) ? <Apply finding={finding} /> : <p class="quiet">This one is yours to make: it changes your own code or prompts.</p>}
+      {canApply(finding) ? <Apply finding={finding} /> : <p class="quiet">This one is yours to make: there is no setting that does it.</p>}
     </li>
+  );
+}
+
+function Saving({ finding: { usd_per_month: monthly, usd: studied, basis } }: { finding: Finding }): JSX.Element {
+  const [saved, per] = monthly?.likely ? [monthly, "/month"] : [studied, " on these calls"];
+  return (
+    <>
+      {saved?.likely ? <><b>{usdShort(saved.likely)}</b><span class="per">{per}</span></> : <Unknown because="saving not known" />}
+      <span class="sub">{range(saved) && `${range(saved)}, `}<Basis is={basis} /></span>
+    </>
   );
 }
 
@@ -91,6 +130,40 @@ function latencyChange({ latency_ms: change }: Finding): ComponentChildren {
 export function canApply({ applicable, change }: Finding): boolean {
   if (applicable !== undefined) return applicable;
   return typeof change === "string" ? /^\s*\[/.test(change) : typeof change === "object" && change !== null;
+}
+
+/** Evidence as the analysis writes it; anything else as it is. */
+function Facts({ evidence }: { evidence: unknown }): JSX.Element | null {
+  const { facts, hit_share: hits, tried, example } = (evidence ?? {}) as Evidence;
+  if (!Array.isArray(facts)) return <Material name="Evidence" value={evidence} />;
+  return (
+    <div class="material">
+      <h3>Evidence</h3>
+      <ul class="plain">
+        {facts.map((fact, index) => <li key={index} class="long">{fact}</li>)}
+        {hits && <li>Read from cache: {percent(hits.before, 0)} of input before, {percent(hits.after, 0)} after.</li>}
+        {example && (
+          <li>
+            For example <a href={href(`calls/${example.id}`)}>this call</a>, {exact(example.input_tokens)} input
+            tokens: {usd(example.usd_before)} before, {usd(example.usd_after)} after.
+          </li>
+        )}
+      </ul>
+      {Array.isArray(tried) && 0 < tried.length && (
+        <details>
+          <summary>What else was tried</summary>
+          <Table
+            caption="What else was tried" quiet
+            columns={[
+              { head: "policy", is: "words", cell: (each: (typeof tried)[number]) => each.policy },
+              { head: "would have saved", cell: (each: (typeof tried)[number]) => usd(each.usd) },
+            ]}
+            rows={tried} rowKey={(each) => each.policy}
+          />
+        </details>
+      )}
+    </div>
+  );
 }
 
 /** Text, or facts by name. */
@@ -135,7 +208,7 @@ function Apply({ finding }: { finding: Finding }): JSX.Element {
   if (stage.at === "done") {
     return (
       <p class="notice good" role="status">
-        Applied to {percent(fraction, 0)} of sessions{stage.number !== null && `, journal #${stage.number}`}. <a href={href("proofs")}>See its proof grow, or take it back</a>
+        Applied to {chosen(fraction)} of sessions{stage.number !== null && `, journal #${stage.number}`}. <a href={href("proofs")}>See its proof grow, or take it back</a>
       </p>
     );
   }
@@ -157,7 +230,7 @@ function Apply({ finding }: { finding: Finding }): JSX.Element {
         : (
           <div class="confirm" role="group" aria-label={`Confirm ${finding.id}`}>
             <p>
-              {percent(fraction, 0)} of sessions get the change above, sticky by session; the rest are held out to compare with.
+              {chosen(fraction)} of sessions get the change above, sticky by session; the rest are held out to compare with.
               It stops by itself if their calls are refused more often.
             </p>
             <button type="button" class="primary" disabled={stage.at === "sending"} onClick={() => void send()}>{stage.at === "sending" ? "Applying…" : "Apply now"}</button>

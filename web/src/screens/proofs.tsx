@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Failure, post } from "../api";
-import { change, count, moment, percent, spanMs, usd, usdShort, words } from "../format";
+import { change, chosen, count, moment, spanMs, usd, usdShort, words } from "../format";
 import { useLoad } from "../load";
 import { href } from "../route";
 import { Badge, Figure, Unknown } from "../parts/figure";
@@ -19,9 +19,9 @@ interface Verdict {
 const VERDICTS: Record<string, Verdict> = {
   worked: { is: "good", why: "The whole interval is a saving, and it is at least 70% of what was predicted." },
   partial: { is: "warn", why: "The whole interval is a saving, but less than 70% of what was predicted." },
-  too_early: { is: "plain", why: "Too few sessions on either side to tell yet." },
-  no_effect: { is: "warn", why: "The interval includes no change." },
-  worse: { is: "bad", why: "Treated sessions cost more than those held out." },
+  too_early: { is: "plain", why: "Too few sessions, one that outweighs the others, or an interval too wide to tell." },
+  no_effect: { is: "warn", why: "No difference, and the predicted one can be excluded." },
+  worse: { is: "bad", why: "Treated sessions cost more than those held out, beyond doubt." },
 };
 
 /** `TOO EARLY`, `too early` and `too_early` are the same verdict. */
@@ -83,7 +83,7 @@ function Card({ proof, entry, from, to, again }: CardProps): JSX.Element {
         <Badge is={verdict.is} title={verdict.why}><b>{verdict.name}</b></Badge>
       </header>
       <p class="quiet">
-        Applied {moment(proof.applied_ms)} to {percent(proof.share, 0)} of sessions
+        Applied {moment(proof.applied_ms)} to {chosen(proof.share)} of sessions
         {undone !== null && <>; taken back {moment(undone)}{entry?.undone_because && <span class="long">: {entry.undone_because}</span>}</>}. {verdict.why}
       </p>
       <Realised proof={proof} from={from} to={to} />
@@ -129,8 +129,8 @@ function Numbers({ proof }: { proof: Proof }): JSX.Element {
       <Figure name="Realised" below={interval}>{proof.realised === null ? <Unknown /> : change(proof.realised)}</Figure>
       <Figure name="Predicted" below="by replay, before">{proof.predicted === null ? <Unknown /> : change(proof.predicted)}</Figure>
       <Figure name="Saved so far" below="by the treated sessions">{proof.saved_usd === null ? <Unknown /> : usd(proof.saved_usd)}</Figure>
-      <Figure name="At 100%" per="/month" below="if every session were treated">
-        {proof.per_month_at_100_usd === null ? <Unknown /> : usdShort(proof.per_month_at_100_usd)}
+      <Figure name="At 100%" below="if every session were treated">
+        {proof.per_month_at_100_usd === null ? <Unknown /> : <>{usdShort(proof.per_month_at_100_usd)}<span class="per">/month</span></>}
       </Figure>
       <Figure name="Sessions" below={`${count(proof.held_out_units)} held out`}>{count(proof.treated_units)}</Figure>
     </dl>
