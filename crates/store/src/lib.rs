@@ -15,6 +15,9 @@ mod chains;
 mod commit;
 mod directory;
 mod error;
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
+mod fixture;
 mod maintain;
 mod reader;
 mod resolve;
@@ -22,6 +25,7 @@ mod retain;
 mod rollup;
 mod schema;
 mod seal;
+mod segment;
 mod store;
 mod tally;
 mod writer;

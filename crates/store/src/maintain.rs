@@ -1,12 +1,91 @@
-//! Maintenance.
+//! The keeper thread: seals, brings the log into the database, drops what is old. Nothing here is
+//! on a call's way, and what fails is tried again.
+
+use std::fs;
+use std::thread::park_timeout;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rusqlite::{Connection, ErrorCode};
+use scrimp_core::Time;
+
+use crate::directory::{appended, bytes_in};
+use crate::error::StoreError;
+use crate::retain::drop_old;
+use crate::seal::{self, Stop};
 use crate::store::Shared;
 
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const MEASURE_EVERY: Duration = Duration::from_secs(5);
+const RETAIN_EVERY: Duration = Duration::from_secs(300);
+/// The log is brought into the database from this size on, without waiting for anybody...
+const LOG_BYTES: u64 = 4 << 20;
+/// ...and from this size on its file is made short again, for which the writer has to wait.
+const MOST_LOG_BYTES: u64 = 64 << 20;
+
+/// Runs until the store stops.
 pub(crate) fn run(shared: &Shared) {
-    while !shared.is_stopped() {
-        std::thread::park_timeout(std::time::Duration::from_secs(1));
-        let mut status = shared.status();
-        status.sealed = status.boundary;
-        drop(status);
-        shared.changed.notify_all();
+    let mut measured = Instant::now();
+    let mut retained = None::<Instant>;
+    note(shared, seal::delete_sealed(shared, Stop::Never));
+    loop {
+        seal_if_wanted(shared);
+        note(shared, checkpoint(shared));
+        if retained.is_none_or(|at| RETAIN_EVERY <= at.elapsed()) {
+            note(shared, drop_old(shared, now()));
+            retained = Some(Instant::now());
+        }
+        if MEASURE_EVERY <= measured.elapsed() {
+            shared.status().bytes_on_disk = bytes_in(shared.directory.root());
+            measured = Instant::now();
+        }
+        if shared.is_stopped() {
+            return;
+        }
+        park_timeout(LOOK_EVERY);
     }
+}
+
+fn seal_if_wanted(shared: &Shared) {
+    let (boundary, sealed) = {
+        let status = shared.status();
+        (status.boundary, status.sealed)
+    };
+    if boundary <= sealed {
+        return;
+    }
+    let result = seal::seal(shared, boundary, Stop::Never);
+    let mut status = shared.status();
+    status.last_maintenance_error = result.err().map(|error| error.to_string());
+    // Somebody may wait for the attempt, however it went; rows that stay are sealed with the next.
+    status.sealed = boundary;
+    drop(status);
+    shared.changed.notify_all();
+}
+
+fn note(shared: &Shared, result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        shared.status().last_maintenance_error = Some(error.to_string());
+    }
+}
+
+fn checkpoint(shared: &Shared) -> Result<(), StoreError> {
+    let path = shared.directory.database();
+    let how = match fs::metadata(appended(&path, "-wal")).map_or(0, |log| log.len()) {
+        0..LOG_BYTES => return Ok(()),
+        LOG_BYTES..MOST_LOG_BYTES => "PASSIVE",
+        _ => "TRUNCATE",
+    };
+    // A connection of its own, without patience: the writer goes on meanwhile, and a long scan that
+    // needs the log is not waited for.
+    let db = Connection::open(&path)?;
+    db.busy_timeout(Duration::from_millis(20))?;
+    match db.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |_| Ok(())) {
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        result => Ok(result?),
+    }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

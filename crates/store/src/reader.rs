@@ -3,22 +3,26 @@
 //! Every question opens the database anew: that costs a fraction of a millisecond, and a database
 //! that was set aside meanwhile is never read on.
 
+mod history;
+mod scan;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use scrimp_core::policy::Arm;
 use scrimp_core::{CallId, JournalEntry, Record, Time, UnitTotals};
 
-use crate::commit::{as_signed, ledger_of, unit_of};
+use crate::commit::{ledger_of, unit_of};
 use crate::directory::Directory;
-use crate::error::{OpenError, ScanError, StoreError};
-use crate::resolve::{Prompts, Rows};
+use crate::error::{OpenError, StoreError};
 use crate::rollup::{Cell, Label, LedgerRow, Width};
 use crate::schema;
-use crate::store::{read_journal, read_labels, sealed_seq};
+use crate::store::{read_journal, read_labels};
+
+pub(crate) use history::HotRows;
+pub use scan::Scan;
 
 /// Reads a store.
 #[derive(Clone, Debug)]
@@ -50,33 +54,10 @@ pub enum Only {
     Errors,
 }
 
-/// Records in order of their arrival. See [`Reader::scan`].
-#[derive(Debug)]
-pub struct Scan {
-    hot: std::vec::IntoIter<Result<Record, ScanError>>,
-}
-
-impl Iterator for Scan {
-    type Item = Result<Record, ScanError>;
-    fn next(&mut self) -> Option<Self::Item> {
-        self.hot.next()
-    }
-}
-
 impl CallFilter {
     /// The latest `limit` calls.
     pub const fn latest(limit: usize) -> CallFilter {
         CallFilter { limit, before: None, only: Only::All, model: None, operation: None }
-    }
-}
-
-/// Blobs of the hot tail by sequence number.
-pub(crate) struct HotRows<'a>(pub(crate) &'a Connection);
-
-impl Rows for HotRows<'_> {
-    fn blob(&mut self, row: u64) -> Option<Bytes> {
-        let mut read = self.0.prepare_cached("SELECT body FROM detail WHERE seq = ?1").ok()?;
-        read.query_row([as_signed(row)], |row| row.get::<_, Vec<u8>>(0)).ok().map(Bytes::from)
     }
 }
 
@@ -101,12 +82,7 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn recent(&self, filter: &CallFilter) -> Result<Vec<Record>, StoreError> {
-        let db = self.database()?;
-        let mut prompts = Prompts::default();
-        let mut rows = HotRows(&db);
-        let seqs = recent_hot(&db, filter)?;
-        let record = |seq: &i64| prompts.record(seq.cast_unsigned(), &mut rows).ok();
-        Ok(seqs.iter().filter_map(record).collect())
+        history::recent(&self.directory, &self.snapshot()?, filter)
     }
 
     /// One call; `None` if there is none of this id.
@@ -114,22 +90,16 @@ impl Reader {
     /// # Errors
     /// If the disk refuses, or the record cannot be read.
     pub fn call(&self, id: CallId) -> Result<Option<Record>, StoreError> {
-        let db = self.database()?;
-        let sql = "SELECT seq FROM call WHERE id = ?1";
-        let key = id.0.to_be_bytes();
-        let seq: Option<i64> = db.query_row(sql, [key], |row| row.get(0)).optional()?;
-        let Some(seq) = seq else { return Ok(None) };
-        let record = Prompts::default().record(seq.cast_unsigned(), &mut HotRows(&db));
-        record.map(Some).map_err(|torn| StoreError::Record {
-            what: format!("call {id}"),
-            why: torn.to_string(),
-        })
+        history::call(&self.directory, &self.snapshot()?, id)
     }
 
     /// Every record that arrived in `from..to`, in order of arrival: sealed files, then the hot tail.
     /// What cannot be read is an item of its own, and the rest follows.
-    pub fn scan(&self, _from: Time, _to: Time) -> Scan {
-        Scan { hot: Vec::new().into_iter() }
+    pub fn scan(&self, from: Time, to: Time) -> Scan {
+        match self.snapshot().and_then(|db| Scan::begin(self.directory.clone(), db, from, to)) {
+            Ok(scan) => scan,
+            Err(error) => Scan::failed(&self.directory, &error),
+        }
     }
 
     /// The cells that begin in `from..to`, in order of time. `from` is rounded down to a cell.
@@ -200,29 +170,20 @@ impl Reader {
         read_journal(&self.database()?)
     }
 
+    /// The database as it is now, for as long as the connection lives: rows that move to a segment
+    /// meanwhile are still seen here.
+    fn snapshot(&self) -> Result<Connection, StoreError> {
+        let db = self.database()?;
+        db.execute_batch("BEGIN")?;
+        Ok(db)
+    }
+
     fn database(&self) -> Result<Connection, StoreError> {
         schema::open_to_read(&self.directory).map_err(|error| StoreError::Record {
             what: "the store".to_owned(),
             why: error.to_string(),
         })
     }
-}
-
-/// Sequence numbers of the latest calls in the hot tail that pass the filter.
-fn recent_hot(db: &Connection, filter: &CallFilter) -> Result<Vec<i64>, StoreError> {
-    let sealed = as_signed(sealed_seq(db)?);
-    let mut read = db.prepare(
-        "SELECT seq FROM call WHERE id < ?1 AND ?2 < seq AND (?3 IS NULL OR model = ?3)
-         AND (?4 IS NULL OR operation = ?4) AND (?5 OR NOT success)
-         ORDER BY id DESC LIMIT ?6",
-    )?;
-    let before = filter.before.map_or(u128::MAX, |id| id.0).to_be_bytes();
-    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
-    let all = filter.only == Only::All;
-    let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
-    let keys = params![before, sealed, model, operation, all, limit];
-    let seqs = read.query_map(keys, |row| row.get::<_, i64>(0))?;
-    Ok(seqs.collect::<Result<_, _>>()?)
 }
 
 fn label(labels: &BTreeMap<u32, Label>, id: u32) -> Label {

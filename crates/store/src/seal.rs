@@ -1,13 +1,250 @@
-//! Sealing.
-use crate::directory::Directory;
-use crate::error::StoreError;
-use rusqlite::Connection;
-use std::path::PathBuf;
+//! Sealing: the hot tail becomes a Parquet file, one step at a time, each of which may be the last
+//! before a crash.
+//!
+//! Write under another name; rename; register the file and move the mark in the database, in one
+//! transaction; delete the rows below the mark. After a crash the next start removes a file that has
+//! no name yet, registers one that is whole, and goes on deleting.
 
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+
+use crate::commit::as_signed;
+use crate::directory::{Directory, appended, set_aside, sync_directory};
+use crate::error::{StoreError, io_error, parquet_error};
+use crate::reader::HotRows;
+use crate::resolve::Prompts;
+use crate::schema;
+use crate::segment::{Info, SegmentFile, SegmentWriter};
+use crate::store::{Shared, sealed_seq};
+
+/// Rows deleted in one transaction: few enough that the writer hardly waits.
+const DELETED_AT_ONCE: usize = 1_000;
+
+/// How far to go. Tests stop in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    /// After the file was written under another name.
+    Written,
+    /// After it was renamed.
+    Renamed,
+    /// After it was registered.
+    Registered,
+    /// After some rows were deleted.
+    HalfDeleted,
+    /// Not at all.
+    Never,
+}
+
+/// Seals every row up to `upto`.
+pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreError> {
+    let directory = &shared.directory;
+    let reading = read(directory)?;
+    let first = sealed_seq(&reading)? + 1;
+    if upto < first {
+        return Ok(());
+    }
+    let number = next_number(directory)?;
+    let name = format!("calls-{number:08}.parquet");
+    let path = directory.segment(&name);
+    let unfinished = appended(&path, ".new");
+    let info = Info {
+        store: shared.name.clone(),
+        number,
+        first_seq: first,
+        last_seq: upto,
+        ..Info::default()
+    };
+    let (info, torn) = write(&reading, &unfinished, info)?;
+    shared.status().corrupt_files.extend(torn);
+    if stop == Stop::Written {
+        return Ok(());
+    }
+    fs::rename(&unfinished, &path).map_err(io_error(&path))?;
+    sync_directory(&path).map_err(io_error(&path))?;
+    if stop == Stop::Renamed {
+        return Ok(());
+    }
+    register(&mut shared.db(), &path, &info)?;
+    if stop == Stop::Registered {
+        return Ok(());
+    }
+    drop(reading);
+    delete_sealed(shared, stop)
+}
+
+/// Deletes the rows that are in segments already.
+pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreError> {
+    let reading = read(&shared.directory)?;
+    let sealed = as_signed(sealed_seq(&reading)?);
+    let mut select = reading.prepare("SELECT seq, id FROM call WHERE seq <= ?1 ORDER BY seq")?;
+    let rows = select.query_map([sealed], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, [u8; 16])> = rows.collect::<Result<_, _>>()?;
+    for some in rows.chunks(DELETED_AT_ONCE) {
+        let mut db = shared.db();
+        let step = db.transaction()?;
+        {
+            let mut call = step.prepare_cached("DELETE FROM call WHERE id = ?1 AND seq <= ?2")?;
+            let mut detail = step.prepare_cached("DELETE FROM detail WHERE seq = ?1")?;
+            for (seq, id) in some {
+                call.execute(params![id, sealed])?;
+                detail.execute([seq])?;
+            }
+        }
+        step.commit()?;
+        if stop == Stop::HalfDeleted {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Brings the registered segments and the files together after a start. Returns what was set aside.
 pub(crate) fn adopt(
-    _: &Directory,
-    _: &str,
-    _: &mut Connection,
+    directory: &Directory,
+    name: &str,
+    db: &mut Connection,
 ) -> Result<Vec<PathBuf>, StoreError> {
-    Ok(Vec::new())
+    let mut aside = Vec::new();
+    let mut known = db.prepare("SELECT name, bytes FROM segment")?;
+    let rows = known.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let known: Vec<(String, i64)> = {
+        let rows = rows.collect::<Result<_, _>>()?;
+        drop(known);
+        rows
+    };
+    for (file, bytes) in &known {
+        let path = directory.segment(file);
+        if !is_whole(&path, *bytes) {
+            if path.exists() {
+                aside.push(set_aside(&path).map_err(io_error(&path))?);
+            } else {
+                aside.push(path);
+            }
+            forget(db, file)?;
+        }
+    }
+    let folder = directory.segments();
+    let mut files: Vec<PathBuf> = fs::read_dir(&folder)
+        .map_err(io_error(&folder))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()
+        .map_err(io_error(&folder))?;
+    files.sort();
+    for path in files {
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let ours = known.iter().any(|(known, _)| known == file);
+        if file.ends_with(".parquet.new") {
+            fs::remove_file(&path).map_err(io_error(&path))?;
+        } else if file.ends_with(".parquet") && !ours {
+            match SegmentFile::open(&path).ok().and_then(|segment| segment.info()) {
+                Some(info) if info.store == name => register(db, &path, &info)?,
+                Some(_) | None => aside.push(set_aside(&path).map_err(io_error(&path))?),
+            }
+        }
+    }
+    Ok(aside)
+}
+
+/// Takes a segment out of the register.
+pub(crate) fn forget(db: &mut Connection, name: &str) -> Result<(), StoreError> {
+    let step = db.transaction()?;
+    let numbers = "SELECT number FROM segment WHERE name = ?1";
+    step.execute(&format!("DELETE FROM segment_label WHERE segment IN ({numbers})"), [name])?;
+    step.execute("DELETE FROM segment WHERE name = ?1", [name])?;
+    Ok(step.commit()?)
+}
+
+fn read(directory: &Directory) -> Result<Connection, StoreError> {
+    let opened = schema::open_to_read(directory);
+    opened
+        .map_err(|error| StoreError::Record { what: "the hot tail".into(), why: error.to_string() })
+}
+
+/// One more than the highest number of any file, known or not, whole or set aside.
+fn next_number(directory: &Directory) -> Result<u64, StoreError> {
+    let folder = directory.segments();
+    let mut last = 0;
+    for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
+        let name = entry.map_err(io_error(&folder))?.file_name();
+        let digits = name.to_str().and_then(|name| name.strip_prefix("calls-")?.get(..8));
+        last = last.max(digits.and_then(|digits| digits.parse().ok()).unwrap_or(0));
+    }
+    Ok(last + 1)
+}
+
+/// Writes the rows in order of arrival. Rows that cannot be read are left out and named.
+fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<String>), StoreError> {
+    let failed = parquet_error(path);
+    let mut select =
+        db.prepare("SELECT seq FROM call WHERE ?1 <= seq AND seq <= ?2 ORDER BY arrived, id")?;
+    let range = params![as_signed(info.first_seq), as_signed(info.last_seq)];
+    let seqs: Vec<i64> = select.query_map(range, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut writer = SegmentWriter::create(path, info).map_err(&failed)?;
+    let mut prompts = Prompts::default();
+    let mut rows = HotRows(db);
+    let mut torn = None;
+    for seq in seqs {
+        match prompts.record(seq.cast_unsigned(), &mut rows) {
+            Ok(record) => writer.push(&record).map_err(&failed)?,
+            Err(error) => torn = Some(format!("record {seq} of the hot tail: {error}")),
+        }
+    }
+    Ok((writer.finish().map_err(&failed)?, torn))
+}
+
+fn register(db: &mut Connection, path: &Path, info: &Info) -> Result<(), StoreError> {
+    let bytes = fs::metadata(path).map_err(io_error(path))?.len();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let id = |text: &str| u128::from_str_radix(text, 16).unwrap_or_default().to_be_bytes();
+    let step = db.transaction()?;
+    step.execute(
+        "INSERT OR REPLACE INTO segment VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        params![
+            as_signed(info.number),
+            name,
+            as_signed(bytes),
+            as_signed(info.calls),
+            as_signed(info.first_seq),
+            as_signed(info.last_seq),
+            id(&info.min_id),
+            id(&info.max_id),
+            info.min_arrived,
+            info.max_arrived,
+        ],
+    )?;
+    for (model, operation, calls, failures) in &info.labels {
+        step.execute(
+            "INSERT OR REPLACE INTO segment_label VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![
+                as_signed(info.number),
+                model,
+                operation,
+                as_signed(*calls),
+                as_signed(*failures)
+            ],
+        )?;
+    }
+    let sealed = sealed_seq(&step)?.max(info.last_seq);
+    let sql = "INSERT OR REPLACE INTO state VALUES ('store.sealed', ?1)";
+    step.execute(sql, [sealed.to_string()])?;
+    Ok(step.commit()?)
+}
+
+/// Whether a file has its registered length and the end of a Parquet file. Its inside shows itself
+/// when it is read.
+fn is_whole(path: &Path, bytes: i64) -> bool {
+    let ends_well = || -> io::Result<bool> {
+        let mut file = fs::File::open(path)?;
+        if file.metadata()?.len() != bytes.cast_unsigned() || bytes < 12 {
+            return Ok(false);
+        }
+        let mut magic = [0; 4];
+        file.seek(SeekFrom::End(-4))?;
+        file.read_exact(&mut magic)?;
+        Ok(magic == *b"PAR1")
+    };
+    ends_well().unwrap_or(false)
 }

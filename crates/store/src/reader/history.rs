@@ -1,0 +1,225 @@
+//! Single calls and lists of calls, from the hot tail and from segments.
+//!
+//! Segments are opened only if the range of their ids and the labels that they hold say that they
+//! can matter; of a segment only the row groups whose ids can.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, params};
+use scrimp_core::{CallId, Record};
+
+use super::{CallFilter, Only};
+use crate::commit::as_signed;
+use crate::directory::Directory;
+use crate::error::{StoreError, parquet_error};
+use crate::resolve::{Prompts, Rows};
+use crate::segment::SegmentFile;
+use crate::store::sealed_seq;
+
+/// Blobs of the hot tail by sequence number.
+pub(crate) struct HotRows<'a>(pub(crate) &'a Connection);
+
+impl Rows for HotRows<'_> {
+    fn blob(&mut self, row: u64) -> Option<Bytes> {
+        let mut read = self.0.prepare_cached("SELECT body FROM detail WHERE seq = ?1").ok()?;
+        read.query_row([as_signed(row)], |row| row.get::<_, Vec<u8>>(0)).ok().map(Bytes::from)
+    }
+}
+
+/// Where a record is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Hot(u64),
+    Sealed { segment: String, group: usize, row: usize },
+}
+
+/// The latest calls found so far, at most as many as are wanted.
+struct Latest {
+    limit: usize,
+    found: BinaryHeap<Reverse<(CallId, Place)>>,
+}
+
+impl Latest {
+    /// The id below which nothing more is wanted.
+    fn least(&self) -> Option<CallId> {
+        let is_full = self.limit <= self.found.len();
+        self.found.peek().filter(|_| is_full).map(|Reverse((id, _))| *id)
+    }
+
+    fn wants(&self, id: CallId) -> bool {
+        0 < self.limit && self.least().is_none_or(|least| least < id)
+    }
+
+    fn add(&mut self, id: CallId, place: Place) {
+        if self.wants(id) {
+            self.found.push(Reverse((id, place)));
+        }
+        if self.limit < self.found.len() {
+            self.found.pop();
+        }
+    }
+}
+
+/// See [`super::Reader::recent`].
+pub(super) fn recent(
+    directory: &Directory,
+    db: &Connection,
+    filter: &CallFilter,
+) -> Result<Vec<Record>, StoreError> {
+    let mut latest = Latest { limit: filter.limit, found: BinaryHeap::new() };
+    recent_hot(db, filter, &mut latest)?;
+    for (name, max_id) in segments_with(db, filter)? {
+        if !latest.wants(max_id) {
+            break;
+        }
+        // A segment that cannot be read is set aside at the next start; the others still count.
+        let Ok(file) = SegmentFile::open(&directory.segment(&name)) else { continue };
+        for group in (0..file.groups()).rev() {
+            let (least, most) = file.ids_between(group);
+            if latest.wants(most) && filter.before.is_none_or(|before| least < before) {
+                drop(recent_in(&file, &name, group, filter, &mut latest));
+            }
+        }
+    }
+    records(directory, db, latest)
+}
+
+/// See [`super::Reader::call`].
+pub(super) fn call(
+    directory: &Directory,
+    db: &Connection,
+    id: CallId,
+) -> Result<Option<Record>, StoreError> {
+    let key = id.0.to_be_bytes();
+    let torn = |why: String| StoreError::Record { what: format!("call {id}"), why };
+    let sql = "SELECT seq FROM call WHERE id = ?1";
+    let seq: Option<i64> = db.query_row(sql, [key], |row| row.get(0)).optional()?;
+    if let Some(seq) = seq {
+        let record = Prompts::default().record(seq.cast_unsigned(), &mut HotRows(db));
+        return record.map(Some).map_err(|error| torn(error.to_string()));
+    }
+    let mut segments =
+        db.prepare("SELECT name FROM segment WHERE min_id <= ?1 AND ?1 <= max_id")?;
+    let names = segments.query_map([key], |row| row.get(0))?;
+    let names: Vec<String> = names.collect::<Result<_, _>>()?;
+    for name in names {
+        let path = directory.segment(&name);
+        let failed = parquet_error(&path);
+        let file = SegmentFile::open(&path).map_err(&failed)?;
+        for group in 0..file.groups() {
+            let (least, most) = file.ids_between(group);
+            if id < least || most < id {
+                continue;
+            }
+            let ids = file.ids(group).map_err(&failed)?;
+            if let Some(row) = ids.iter().position(|found| *found == id) {
+                let record = file.records(group).map_err(&failed)?.record(row);
+                return record.map(Some).map_err(|error| torn(format!("{name}: {error}")));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn recent_hot(db: &Connection, filter: &CallFilter, latest: &mut Latest) -> Result<(), StoreError> {
+    let mut read = db.prepare(
+        "SELECT id, seq FROM call WHERE id < ?1 AND ?2 < seq AND (?3 IS NULL OR model = ?3)
+         AND (?4 IS NULL OR operation = ?4) AND (?5 OR NOT success)
+         ORDER BY id DESC LIMIT ?6",
+    )?;
+    let before = filter.before.map_or(u128::MAX, |id| id.0).to_be_bytes();
+    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
+    let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
+    let all = filter.only == Only::All;
+    let sealed = as_signed(sealed_seq(db)?);
+    let mut rows = read.query(params![before, sealed, model, operation, all, limit])?;
+    while let Some(row) = rows.next()? {
+        let id = CallId(u128::from_be_bytes(row.get(0)?));
+        latest.add(id, Place::Hot(row.get::<_, i64>(1)?.cast_unsigned()));
+    }
+    Ok(())
+}
+
+/// Segments that may hold calls that pass the filter, with their largest id, the latest first.
+fn segments_with(
+    db: &Connection,
+    filter: &CallFilter,
+) -> Result<Vec<(String, CallId)>, StoreError> {
+    let mut read = db.prepare(
+        "SELECT name, max_id FROM segment WHERE min_id < ?1 AND (
+             NOT EXISTS (SELECT 1 FROM segment_label WHERE segment = number)
+             OR EXISTS (SELECT 1 FROM segment_label WHERE segment = number
+                        AND (?2 IS NULL OR model = ?2) AND (?3 IS NULL OR operation = ?3)
+                        AND (?4 OR 0 < failures)))
+         ORDER BY max_id DESC",
+    )?;
+    let before = filter.before.map_or(u128::MAX, |id| id.0).to_be_bytes();
+    let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
+    let all = filter.only == Only::All;
+    let rows = read.query_map(params![before, model, operation, all], |row| {
+        Ok((row.get(0)?, CallId(u128::from_be_bytes(row.get(1)?))))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Adds the calls of one row group that pass the filter. Reads only the columns that it asks about.
+fn recent_in(
+    file: &SegmentFile,
+    name: &str,
+    group: usize,
+    filter: &CallFilter,
+    latest: &mut Latest,
+) -> parquet::errors::Result<()> {
+    let ids = file.ids(group)?;
+    let mut passes = vec![true; ids.len()];
+    for (column, wanted) in [("model", &filter.model), ("operation", &filter.operation)] {
+        if let Some(wanted) = wanted {
+            for (passes, text) in passes.iter_mut().zip(file.texts(group, column)?) {
+                *passes &= text.data() == wanted.as_bytes();
+            }
+        }
+    }
+    if filter.only == Only::Errors {
+        for (passes, success) in passes.iter_mut().zip(file.successes(group)?) {
+            *passes &= !success;
+        }
+    }
+    for (row, (id, passes)) in ids.into_iter().zip(passes).enumerate() {
+        if passes && filter.before.is_none_or(|before| id < before) {
+            latest.add(id, Place::Sealed { segment: name.to_owned(), group, row });
+        }
+    }
+    Ok(())
+}
+
+/// Reads what was found, each row group once.
+fn records(
+    directory: &Directory,
+    db: &Connection,
+    latest: Latest,
+) -> Result<Vec<Record>, StoreError> {
+    let mut records = BTreeMap::new();
+    let mut sealed: BTreeMap<(String, usize), Vec<(CallId, usize)>> = BTreeMap::new();
+    let (mut prompts, mut hot) = (Prompts::default(), HotRows(db));
+    for Reverse((id, place)) in latest.found {
+        match place {
+            Place::Hot(seq) => {
+                records.extend(prompts.record(seq, &mut hot).ok().map(|record| (id, record)));
+            }
+            Place::Sealed { segment, group, row } => {
+                sealed.entry((segment, group)).or_default().push((id, row));
+            }
+        }
+    }
+    for ((segment, group), rows) in sealed {
+        let path = directory.segment(&segment);
+        let file = SegmentFile::open(&path).map_err(parquet_error(&path))?;
+        let Ok(mut group) = file.records(group) else { continue };
+        for (id, row) in rows {
+            records.extend(group.record(row).ok().map(|record| (id, record)));
+        }
+    }
+    Ok(records.into_values().rev().collect())
+}

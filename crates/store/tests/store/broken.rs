@@ -1,0 +1,172 @@
+//! Broken, foreign and torn files: named, set aside, and the rest goes on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use scrimp_core::{JournalEntry, Record, hash};
+use scrimp_store::Store;
+
+use super::fixture::NOON;
+use super::{in_order, ledger_calls, open, scan, settle, turns};
+
+/// A store with two segments, a journal and a hot tail.
+fn filled(dir: &Path) -> Vec<Record> {
+    let records = turns(0..900);
+    let store = open(dir);
+    for some in records.chunks(300).take(2) {
+        settle(&store, some);
+        store.seal().unwrap();
+    }
+    settle(&store, &records[600..]);
+    let entry = JournalEntry {
+        number: 0,
+        applied: NOON,
+        undone: None,
+        undone_because: None,
+        finding: "F1".into(),
+        added: String::new(),
+        replaced: String::new(),
+        predicted_ppm: None,
+        share_millionths: 1,
+    };
+    store.add_journal(entry).unwrap();
+    store.close().unwrap();
+    fold_log(dir);
+    records
+}
+
+/// Brings the write-ahead log into the database, so that damage to the latter is damage.
+fn fold_log(dir: &Path) {
+    let db = rusqlite::Connection::open(dir.join("scrimp.db")).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+}
+
+fn segment(dir: &Path, number: u64) -> PathBuf {
+    dir.join(format!("segments/calls-{number:08}.parquet"))
+}
+
+fn damage(path: &Path, how: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(path).unwrap();
+    how(&mut bytes);
+    fs::write(path, bytes).unwrap();
+}
+
+/// Works as a store should, whatever was lost.
+fn goes_on(store: &Store) {
+    let before = ledger_calls(&store.reader());
+    settle(store, &turns(5_000..5_010));
+    assert_eq!(store.health().last_flush_error, None);
+    assert_eq!(ledger_calls(&store.reader()), before + 10);
+}
+
+#[test]
+fn a_database_of_garbage_is_set_aside_and_sealed_history_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = filled(dir.path());
+    damage(&dir.path().join("scrimp.db"), |bytes| bytes[..4_096].fill(0xa5));
+    let store = open(dir.path());
+    let aside = store.health().corrupt_files;
+    assert!(aside.len() == 1 && aside[0].ends_with("scrimp.db.corrupt-1"), "{aside:?}");
+    assert!(dir.path().join("scrimp.db.corrupt-1").exists());
+    assert!(scan(&store.reader()) == in_order(&records[..600]), "sealed records differ");
+    goes_on(&store);
+}
+
+#[test]
+fn of_a_database_with_one_broken_page_the_rest_is_kept() {
+    for page in [2, 5, 9, 14, 30, 60] {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path());
+        let path = dir.path().join("scrimp.db");
+        let pages = fs::metadata(&path).unwrap().len() / 4_096;
+        let page = page % pages;
+        let at = usize::try_from(page).unwrap() * 4_096;
+        damage(&path, |bytes| bytes[at..at + 4_096].fill(0xa5));
+        let store = open(dir.path());
+        let found = scan(&store.reader());
+        assert!(600 <= found.len(), "page {page}: {} records", found.len());
+        goes_on(&store);
+    }
+}
+
+#[test]
+fn truncated_and_foreign_segments_are_set_aside_by_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = filled(dir.path());
+    damage(&segment(dir.path(), 1), |bytes| bytes.truncate(bytes.len() / 2));
+    fs::write(segment(dir.path(), 77), b"PAR1 but nothing else PAR1").unwrap();
+    let store = open(dir.path());
+    let aside = store.health().corrupt_files;
+    let is_named = |name: &str| aside.iter().any(|path| path.ends_with(name));
+    assert_eq!(aside.len(), 2, "{aside:?}");
+    assert!(is_named("calls-00000001.parquet.corrupt-1"), "{aside:?}");
+    assert!(is_named("calls-00000077.parquet.corrupt-1"), "{aside:?}");
+    assert!(scan(&store.reader()) == in_order(&records[300..]));
+    assert_eq!(ledger_calls(&store.reader()), 900, "the ledger does not depend on segments");
+    goes_on(&store);
+}
+
+#[test]
+fn a_segment_of_another_store_is_not_taken_for_its_own() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    filled(dir.path());
+    filled(other.path());
+    fs::copy(segment(other.path(), 1), segment(dir.path(), 9)).unwrap();
+    let store = open(dir.path());
+    assert_eq!(store.health().corrupt_files.len(), 1);
+    assert_eq!(scan(&store.reader()).len(), 900);
+}
+
+#[test]
+fn a_flipped_bit_in_a_segment_is_named_and_never_a_wrong_record() {
+    for round in 0..30 {
+        let dir = tempfile::tempdir().unwrap();
+        let records = filled(dir.path());
+        damage(&segment(dir.path(), 2), |bytes| {
+            let at = usize::try_from(hash::mix(round)).unwrap_or(usize::MAX) % bytes.len();
+            bytes[at] ^= 1 << (round % 8);
+        });
+        let store = open(dir.path());
+        let all = (scrimp_core::Time::from_nanos(i64::MIN), scrimp_core::Time::NEVER);
+        let mut good = 0;
+        for item in store.reader().scan(all.0, all.1) {
+            match item {
+                Ok(record) => {
+                    let n = usize::try_from(record.call.seed).unwrap();
+                    assert_eq!(record, records[n], "round {round}");
+                    good += 1;
+                }
+                Err(error) => assert!(error.file.contains("calls-00000002"), "{error}"),
+            }
+        }
+        assert!(600 <= good, "round {round}: only {good} records");
+        goes_on(&store);
+    }
+}
+
+#[test]
+fn a_log_torn_at_any_byte_leaves_a_prefix_that_adds_up() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for some in turns(0..200).chunks(10) {
+        settle(&store, some);
+    }
+    // A copy taken while the store is open is what a power cut leaves.
+    let log = fs::read(dir.path().join("scrimp.db-wal")).unwrap();
+    let database = fs::read(dir.path().join("scrimp.db")).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    for round in 0..40 {
+        let cut = usize::try_from(hash::mix(round) % (log.len() as u64 + 1)).unwrap();
+        let torn = tempfile::tempdir().unwrap();
+        fs::write(torn.path().join("scrimp.db"), &database).unwrap();
+        fs::write(torn.path().join("scrimp.db-wal"), &log[..cut]).unwrap();
+        let store = open(torn.path());
+        let found = scan(&store.reader());
+        assert!(found.iter().enumerate().all(|(n, record)| record.call.seed == n as u64));
+        assert_eq!(ledger_calls(&store.reader()), found.len() as u64, "cut at {cut}");
+        assert_eq!(found.len() % 10, 0, "a transaction is there whole or not at all");
+        seen.insert(found.len());
+        goes_on(&store);
+    }
+    assert!(4 < seen.len(), "the cuts were all at the same place: {seen:?}");
+}
