@@ -60,7 +60,7 @@ impl Time {
     #[must_use]
     /// The start of the bucket of `width` that this time lies in. Buckets are aligned to the epoch.
     pub const fn floor(self, width: Span) -> Time {
-        Time { nanos: self.nanos.div_euclid(width.nanos) * width.nanos }
+        Time { nanos: self.nanos.div_euclid(width.nanos).saturating_mul(width.nanos) }
     }
 
     /// From `earlier` to here; negative if `earlier` is later.
