@@ -105,7 +105,7 @@ export function percent(fraction: number | null | undefined, digits = 1): string
 
 /** A share that somebody chose: `20%`, `12.5%`. */
 export function chosen(fraction: number | null | undefined): string {
-  return percent(fraction, 2).replace(/\.?0+%$/, "%");
+  return percent(fraction, 2).replace(/(\.\d*?)0+%$/, "$1%").replace(".%", "%");
 }
 
 /** The same with its sign, for changes. */

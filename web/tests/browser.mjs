@@ -223,10 +223,7 @@ const fixture = values.url === undefined ? await startFixture() : null;
 const origin = fixture?.origin ?? values.url.replace(/\/$/, "");
 const browser = await chromium.launch({ executablePath: values.chromium, args: ARGUMENTS });
 try {
-  await everyScreen(browser, origin);
-  await tablesBehindCharts(browser, origin);
-  await chartsByKeyboard(browser, origin);
-  await themeChoice(browser, origin);
+  for (const scenario of [everyScreen, tablesBehindCharts, chartsByKeyboard, themeChoice]) await scenario(browser, origin);
   if (fixture) await cannedChecks({ browser, origin, openPage, visit, checkPage, check, out: values.out });
 } finally {
   await browser.close();

@@ -141,7 +141,7 @@ function Facts({ evidence }: { evidence: unknown }): JSX.Element | null {
       <h3>Evidence</h3>
       <ul class="plain">
         {facts.map((fact, index) => <li key={index} class="long">{fact}</li>)}
-        {hits && <li>Read from cache: {percent(hits.before, 0)} of input before, {percent(hits.after, 0)} after.</li>}
+        {hits && <li>Read from cache: {hits.before === null ? "not known" : `${percent(hits.before, 0)} of input`} before, {percent(hits.after, 0)} after.</li>}
         {example && (
           <li>
             For example <a href={href(`calls/${example.id}`)}>this call</a>, {exact(example.input_tokens)} input
