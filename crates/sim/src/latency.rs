@@ -1,7 +1,7 @@
 //! How long the simulated models take.
 
 use crate::ask::{Ask, Tier};
-use crate::dice::{Dice, Key, float};
+use crate::dice::{Dice, Key, float, whole};
 use crate::models::Speed;
 use crate::usage::TrueUsage;
 use std::time::Duration;
@@ -36,7 +36,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// When `tokens` of output have been generated.
     pub(crate) fn at(&self, tokens: u64) -> Duration {
-        self.first_token + Duration::from_secs_f64(self.per_token * float(tokens))
+        self.first_token + milliseconds(self.per_token * float(tokens))
     }
 
     /// How many of `output` tokens have been generated after `elapsed`.
@@ -45,7 +45,7 @@ impl Pace {
         if self.per_token <= 0.0 {
             return output;
         }
-        crate::dice::whole(since.as_secs_f64() / self.per_token).min(output)
+        whole(since.as_secs_f64() / self.per_token).min(output)
     }
 }
 
@@ -63,8 +63,14 @@ impl Latency {
         let slower = tier_factor(ask.tier);
         let first = (base_ms / 1000.0 + prefill) * dice.lognormal(1.0, *tail_sigma) * slower;
         let per_token = dice.lognormal(1.0, tail_sigma / 4.0) * slower / output_per_s;
-        Pace { first_token: Duration::from_secs_f64(first), per_token }
+        Pace { first_token: milliseconds(first), per_token }
     }
+}
+
+/// Whole milliseconds, rounded up: timers have no finer grain, and what falls between two ticks
+/// would make a day depend on when within a millisecond its clock was started.
+pub(crate) fn milliseconds(seconds: f64) -> Duration {
+    Duration::from_millis(whole((seconds * 1000.0).ceil()))
 }
 
 fn tier_factor(tier: Tier) -> f64 {

@@ -5,6 +5,7 @@ use crate::ask::{Ask, Delivery, Refusal};
 use crate::connection::{Line, Severance};
 use crate::dice::{Dice, Key, digest};
 use crate::fault::{FAULT_HEADER, Fault, FaultKind};
+use crate::latency::milliseconds;
 use crate::limits::Allowance;
 use crate::log::{Logged, Track};
 use crate::mangle::{self, Outgoing};
@@ -271,7 +272,7 @@ async fn speak(
         settled: false,
     };
     let head_at = match ask.delivery {
-        Delivery::Stream => pace.first_token.mul_f64(0.9),
+        Delivery::Stream => milliseconds(pace.first_token.as_secs_f64() * 0.9),
         Delivery::Whole => pace.at(answer.output()),
     };
     // While this waits, the client may go away; then the ticket is dropped with it.

@@ -2,6 +2,7 @@
 
 use super::session::{OwnMarks, Session, Shape};
 use crate::dice::{Dice, Key, float, whole};
+use crate::latency::milliseconds;
 use crate::models::Api;
 use crate::speech::sentence;
 use serde_json::{Value, json};
@@ -41,7 +42,7 @@ const DAY_S: f64 = 86_400.0;
 /// A day's sessions in the order of their start. `scale` 1.0 is about 2,000 calls.
 pub fn day(kind: Workload, seed: u64, scale: f64) -> Vec<Session> {
     let sessions = match kind {
-        Workload::SupportChat => 640.0,
+        Workload::SupportChat => 790.0,
         Workload::Rag => 1_750.0,
         Workload::CodingAgent => 62.0,
         Workload::BatchExtraction => 2_000.0,
@@ -117,7 +118,7 @@ fn office_hours(dice: &mut Dice) -> Duration {
     } else {
         24.0 * dice.unit()
     };
-    Duration::from_secs_f64((hour * 3600.0).min(DAY_S - 1.0))
+    milliseconds((hour * 3600.0).min(DAY_S - 1.0))
 }
 
 fn session(
@@ -223,7 +224,7 @@ fn agent(company: &Company, id: &str, dice: &mut Dice) -> Vec<Session> {
         ..shape(model.0, model.1, "sk-sim-agent", &company.agent)
     };
     let start = office_hours(dice);
-    let turns = dice.size(5.0, 0.6, 1..=24);
+    let turns = dice.size(8.0, 0.6, 1..=40);
     let steps = dice.between(3, 14);
     let main = Session {
         turns_left: turns,
@@ -231,7 +232,7 @@ fn agent(company: &Company, id: &str, dice: &mut Dice) -> Vec<Session> {
         ..session(id.to_owned(), "code-agent", start, shape.clone(), dice)
     };
     let helpers = if dice.chance(0.35) { dice.between(1, 3) } else { 0 };
-    let began = start + Duration::from_secs_f64(40.0 + 200.0 * dice.unit());
+    let began = start + milliseconds(40.0 + 200.0 * dice.unit());
     let mut all = vec![main];
     for _ in 0..helpers {
         let shape = Shape { system: company.sub_agent.clone(), thinking: None, ..shape.clone() };
@@ -272,6 +273,6 @@ fn batch(company: &Company, id: String, number: u64, dice: &mut Dice) -> Session
     };
     // Twelve bursts, each within a few minutes: at the top of the hours from seven on.
     let burst = Duration::from_hours(7 + number % 12);
-    let start = burst + Duration::from_secs_f64(dice.exponential(90.0).min(1800.0));
+    let start = burst + milliseconds(dice.exponential(90.0).min(1800.0));
     session(id, "extract-invoice", start, shape, dice)
 }

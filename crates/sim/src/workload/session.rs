@@ -3,6 +3,7 @@
 use super::client::Request;
 use super::reply::Reply;
 use crate::dice::Dice;
+use crate::latency::milliseconds;
 use crate::models::Api;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -122,7 +123,7 @@ impl Session {
     }
 
     fn seconds(&mut self, median: f64) -> Duration {
-        Duration::from_secs_f64(self.dice.lognormal(median, 0.9).clamp(0.02, 3600.0))
+        milliseconds(self.dice.lognormal(median, 0.9).clamp(0.02, 3600.0))
     }
 
     /// A person says something.
