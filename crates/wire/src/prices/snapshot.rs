@@ -268,3 +268,54 @@ fn digits(text: &str) -> Option<(u64, u8)> {
     let scale = u8::try_from(fraction.len()).ok().filter(|scale| *scale <= 24)?;
     Some((mantissa, scale))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::from_litellm;
+    use super::*;
+
+    #[test]
+    fn what_is_written_reads_back_the_same() {
+        let list = r#"{
+            "m1": {"mode": "chat", "litellm_provider": "openai", "input_cost_per_token": 2.5e-06,
+                "output_cost_per_token": 1e-05, "cache_read_input_token_cost": 1.3e-07,
+                "input_cost_per_token_above_272k_tokens": 5e-06,
+                "output_cost_per_token_above_272k_tokens": 1.5e-05,
+                "input_cost_per_token_batches": 1.25e-06, "output_cost_per_token_batches": 5.1e-06,
+                "input_cost_per_token_priority": 5e-06, "output_cost_per_token_priority": 2e-05,
+                "regional_processing_uplift_multiplier_eu": 1.1},
+            "claude-opus-5-x": {"mode": "chat", "litellm_provider": "anthropic",
+                "input_cost_per_token": 9.99999e-06, "output_cost_per_token": 5e-05,
+                "cache_read_input_token_cost": 1e-06, "cache_creation_input_token_cost": 1.25e-05,
+                "cache_creation_input_token_cost_above_1hr": 2e-05,
+                "prompt_cache_min_tokens": 512.0, "provider_specific_entry": {"fast": 2, "us": 1.1}},
+            "xai/g": {"mode": "chat", "litellm_provider": "xai", "input_cost_per_token": 2e-06,
+                "output_cost_per_token": 6e-06, "input_cost_per_token_above_200k_tokens": 4e-06}
+        }"#;
+        let (rows, report) = from_litellm(list.as_bytes());
+        assert_eq!((rows.len(), report.held.len()), (3, 0), "{report}");
+        let catalog = parse(&write(&rows, "2026-11-23", "a test")).unwrap();
+        for row in &rows {
+            let at = catalog.taken.unwrap();
+            let found = catalog.find(&row.provider, &row.model, at).unwrap();
+            assert_eq!(found.as_ref(), row);
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_refused_with_its_line() {
+        for (line, what) in [
+            ("taken yesterday", "no date"),
+            ("[p\nm i=1 o=1", "no `]`"),
+            ("[p]\nm", "no rates"),
+            ("[p]\nm i=1", "no rate for input or output"),
+            ("[p]\nm i=1 o=x", "a rate that is no number"),
+            ("[p]\nm i=1 o=1 z=1", "an unknown class"),
+            ("[p]\nm i=1 o=1 | slow i=1 o=1", "an unknown tier"),
+            ("[p]\nm i=1 o=1 | batch>9k*.5", "a multiple of nothing"),
+            ("[p]\nm i=1 o=1 | cache=magic/1", "an unknown cache family"),
+        ] {
+            assert_eq!(parse(line).unwrap_err().what, what, "{line}");
+        }
+    }
+}
