@@ -11,6 +11,7 @@ const KEPT_BYTES: usize = 32 << 10;
 
 /// Puts events together.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each remembers one thing across a cut")]
 pub(crate) struct Events {
     /// The beginning of a line whose end has not come.
     line: Vec<u8>,
@@ -77,13 +78,12 @@ impl Events {
         if self.is_dropping {
             return;
         }
-        match self.line.len() + bytes.len() <= MOST_BYTES {
-            true => self.line.extend_from_slice(bytes),
-            false => {
-                (self.overflowed, self.is_dropping) = (true, true);
-                self.line = Vec::new();
-            }
+        if MOST_BYTES < self.line.len() + bytes.len() {
+            (self.overflowed, self.is_dropping) = (true, true);
+            self.line = Vec::new();
+            return;
         }
+        self.line.extend_from_slice(bytes);
     }
 
     fn take_line(&mut self, line: &[u8], on_event: &mut impl FnMut(&[u8])) {

@@ -1,5 +1,7 @@
 //! Edits: what was asked for is there afterwards, and everything else is as it was.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
@@ -13,7 +15,7 @@ const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
 
 fn read_ok(dialect: Dialect, body: &[u8]) -> Request {
-    read(dialect, body, &Key::new([7; 32])).unwrap()
+    read(dialect, body, &Key::new([7; 32])).expect("well formed")
 }
 
 fn set(block: u32, ttl: Ttl) -> WireEdit {
@@ -27,8 +29,8 @@ fn remove(block: u32) -> WireEdit {
 fn edited(dialect: Dialect, body: &str, edits: &[WireEdit]) -> Result<String, CannotEdit> {
     let layout = read_ok(dialect, body.as_bytes()).layout;
     let out = edit(&Bytes::copy_from_slice(body.as_bytes()), dialect, &layout, edits)?;
-    serde_json::from_slice::<Value>(&out).unwrap();
-    Ok(String::from_utf8(out.to_vec()).unwrap())
+    serde_json::from_slice::<Value>(&out).expect("an edit leaves JSON");
+    Ok(String::from_utf8(out.to_vec()).expect("an edit leaves text"))
 }
 
 fn check(dialect: Dialect, body: &str, edits: &[WireEdit], expected: &Expect) {
@@ -236,9 +238,24 @@ fn block(is_chat: bool, (text, is_odd, mark): (&str, bool, Option<bool>)) -> Val
 
 fn spelled(body: &Value, is_pretty: bool) -> String {
     match is_pretty {
-        true => serde_json::to_string_pretty(body).unwrap().replace('é', "\\u00e9"),
-        false => serde_json::to_string(body).unwrap(),
+        true => serde_json::to_string_pretty(body).expect("plain data").replace('é', "\\u00e9"),
+        false => serde_json::to_string(body).expect("plain data"),
     }
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c.is_ascii() {
+            true => out.push(c),
+            false => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04X}").expect("strings take everything");
+                }
+            }
+        }
+    }
+    out
 }
 
 /// Plain contents as arrays of one text.
@@ -324,13 +341,7 @@ proptest! {
             read_ok(dialect, one.as_bytes()).facts,
             read_ok(dialect, other.as_bytes()).facts
         );
-        let escaped: String = other
-            .chars()
-            .map(|c| match u32::from(c) {
-                0..0x80 => c.to_string(),
-                _ => c.encode_utf16(&mut [0; 2]).iter().map(|u| format!("\\u{u:04X}")).collect(),
-            })
-            .collect();
+        let escaped = escaped(&other);
         prop_assert_eq!(
             read_ok(dialect, escaped.as_bytes()).facts,
             read_ok(dialect, other.as_bytes()).facts

@@ -146,10 +146,10 @@ mod tests {
 
     #[test]
     fn long_blocks_that_differ_late_share_chunks() {
-        let key = Key::new([1; 32]);
         fn said(bytes: &[u8]) -> Said<'_> {
             Said { role: Role::User, content: Content::Text, bytes, opaque: 0 }
         }
+        let key = Key::new([1; 32]);
         let mut text = vec![b'x'; 20_000];
         let one = block(&key, said(&text));
         text[18_000] = b'y';

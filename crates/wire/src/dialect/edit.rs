@@ -161,8 +161,10 @@ impl<'e> Wish<'e> {
         self.marks.push((block, ttl));
     }
 
-    fn wanted(&self, block: u32) -> Option<Option<Ttl>> {
-        self.marks.iter().find(|(other, _)| *other == block).map(|(_, ttl)| *ttl)
+    /// The mark that a block will have, where `now` is the one that it has.
+    fn mark_after(&self, block: u32, now: Option<Ttl>) -> Option<Ttl> {
+        let wanted = self.marks.iter().find(|(other, _)| *other == block);
+        wanted.map_or(now, |(_, ttl)| *ttl)
     }
 
     fn cuts_options(&self) -> bool {
@@ -183,7 +185,7 @@ impl<'e> Wish<'e> {
         let mut marks = usize::from(options.is_some() && dialect != Dialect::OpenaiChat);
         let mut has_short = false;
         for (block, place) in (0..).zip(&layout.places) {
-            let ttl = self.wanted(block).unwrap_or_else(|| place.mark(body));
+            let ttl = self.mark_after(block, place.mark(body));
             marks += usize::from(ttl.is_some());
             if has_short && ttl == Some(Ttl::Long) && dialect != Dialect::OpenaiChat {
                 return Err(CannotEdit::LongAfterShort { block });
@@ -354,13 +356,12 @@ impl Splices<'_> {
                 "ttl" => options.ttl,
                 _ => options.include_usage,
             };
-            match present {
-                Some(piece) => self.replace(piece, value.clone()),
-                None => {
-                    self.insert(inner, key, value);
-                    inner.members += 1;
-                }
-            }
+            let Some(piece) = present else {
+                self.insert(inner, key, value);
+                inner.members += 1;
+                continue;
+            };
+            self.replace(piece, value.clone());
         }
     }
 

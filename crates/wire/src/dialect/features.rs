@@ -71,6 +71,7 @@ fn trim(word: &[u8]) -> &[u8] {
 
 /// What a word looks like, by its ASCII; letters of other scripts count as small ones.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one word")]
 struct Shape {
     starts_large: bool,
     has_inner_capital: bool,

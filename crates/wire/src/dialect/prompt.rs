@@ -119,22 +119,19 @@ impl Reader<'_> {
                 }
                 b"content" => {
                     refuse_second(is_content_read || content_at.is_some(), "content", &member)?;
-                    match &role {
-                        Some(role) => {
-                            self.content(scanner, Speaker::Message(role), out)?;
-                            is_content_read = true;
-                        }
-                        // Who speaks is part of what a block is: come back when it is known.
-                        None => {
-                            content_at = Some(scanner.at());
-                            scanner.skip()?;
-                        }
-                    }
+                    is_content_read = role.is_some();
+                    // Who speaks is part of what a block is: come back when it is known.
+                    let Some(role) = &role else {
+                        content_at = Some(scanner.at());
+                        scanner.skip()?;
+                        continue;
+                    };
+                    self.content(scanner, Speaker::Message(role), out)?;
                 }
                 _ if is_null => drop(scanner.skip()?),
                 b"tool_calls" => self.said_beside(scanner, Content::Tool, out)?,
                 b"function_call" => {
-                    out.push(self.anything(scanner, Role::Assistant, Content::Tool)?)
+                    out.push(self.anything(scanner, Role::Assistant, Content::Tool)?);
                 }
                 b"reasoning" | b"reasoning_content" | b"reasoning_details" => {
                     out.push(self.anything(scanner, Role::Assistant, Content::Reasoning)?);
@@ -195,13 +192,11 @@ impl Reader<'_> {
             Kind::Array => {
                 let mut elements = scanner.enter_array()?;
                 while scanner.element(&mut elements)? {
-                    match scanner.kind()? {
-                        Kind::Object => out.push(self.part(scanner, speaker)?),
-                        _ => {
-                            let role = self.role(speaker, Content::Other);
-                            out.push(self.anything(scanner, role, Content::Other)?);
-                        }
-                    }
+                    let role = self.role(speaker, Content::Other);
+                    out.push(match scanner.kind()? {
+                        Kind::Object => self.part(scanner, speaker)?,
+                        _ => self.anything(scanner, role, Content::Other)?,
+                    });
                 }
             }
             _ => {
@@ -291,7 +286,7 @@ impl Reader<'_> {
                 return Ok(());
             }
             (b"defer_loading", Kind::Bool) => {
-                part.is_deferred = scanner.clone().scalar()? == b"true"
+                part.is_deferred = scanner.clone().scalar()? == b"true";
             }
             _ => {}
         }
@@ -361,13 +356,11 @@ pub(super) fn refuse_second(is_second: bool, field: &'static str, member: &Membe
 }
 
 fn role_name(scanner: &mut Scanner<'_>) -> Read<Vec<u8>> {
-    match scanner.kind()? {
-        Kind::String => Ok(scanner.string()?.decoded().into_owned()),
-        _ => {
-            scanner.skip()?;
-            Ok(Vec::new())
-        }
+    if scanner.kind()? == Kind::String {
+        return Ok(scanner.string()?.decoded().into_owned());
     }
+    scanner.skip()?;
+    Ok(Vec::new())
 }
 
 /// A member in a form that can be compared.

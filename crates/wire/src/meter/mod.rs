@@ -223,7 +223,7 @@ impl Seen {
         let Found { characters, report, model, tier, finish, error, is_start, .. } = found;
         self.characters += characters;
         if let Some(report) = report {
-            self.report = Some(self.report.unwrap_or_default().then(report));
+            self.report = Some(self.report.unwrap_or_default().then(&report));
             // A running total is final once the model has stopped.
             self.is_final = !is_start && (finish.is_some() || self.finish.is_some());
         }

@@ -164,7 +164,7 @@ impl Report {
     }
 
     /// What is known after a later report: its fields are cumulative and replace earlier ones.
-    pub(super) fn then(self, later: Report) -> Report {
+    pub(super) fn then(&self, later: &Report) -> Report {
         Report {
             is_inclusive: self.is_inclusive || later.is_inclusive,
             input: self.input.then(later.input),

@@ -28,7 +28,10 @@ fn shown(metering: Metering) -> String {
 }
 
 fn check(reports: &[&str], expected: &Expect) {
-    let merged = reports.iter().map(|json| report(json)).fold(Report::default(), Report::then);
+    let merged = reports
+        .iter()
+        .map(|json| report(json))
+        .fold(Report::default(), |known, later| known.then(&later));
     expected.assert_eq(&shown(merged.metering()));
 }
 
