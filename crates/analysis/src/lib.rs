@@ -10,3 +10,6 @@ pub mod profile;
 pub mod proof;
 pub mod replay;
 pub mod report;
+
+#[cfg(test)]
+mod testing;

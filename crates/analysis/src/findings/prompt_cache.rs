@@ -4,13 +4,14 @@
 //! long life: one rule for all calls, and for each operation the one that suits it best. All rules
 //! for single operations are replayed *together*, so that their savings add up.
 
-use scrimp_core::Ttl;
 use scrimp_core::policy::Scope;
 use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
+use scrimp_core::{Ttl, Usd};
 
 use super::weigh::{Bill, Members, NowIs, Scales};
 use super::{Evidence, Finding, Rule, Study, Tried};
 use crate::replay::{Basis, Variant};
+use crate::report::plural;
 
 pub(super) const RULE: Rule = Rule {
     name: "prompt-cache",
@@ -28,6 +29,12 @@ const CANDIDATES: [Variant; 4] = [
 
 /// A saving below this share of the cost is not worth a line.
 const LEAST_SHARE: f64 = 0.005;
+
+/// One rule is simpler than many: it may save this much less.
+const GOOD_ENOUGH_PERCENT: u64 = 2;
+
+/// Names the finding for all calls until it has its number.
+const WHOLE: &str = "all";
 
 /// How many operations are told apart; the rule for all calls covers the others.
 const MOST_OPERATIONS: usize = 10;
@@ -58,10 +65,29 @@ fn find(study: &Study<'_>) -> Vec<Finding> {
         true => None,
         false => Some(scales.bill(named.iter().filter_map(Choice::rule).collect())),
     };
-    let all = overall.iter().map(|choice| (choice, &bills[choice.best]));
     let parts = together.iter().flat_map(|bill| named.iter().map(move |choice| (choice, bill)));
-    let found = all.chain(parts).filter_map(|(choice, bill)| finding(study, &scales, choice, bill));
-    found.collect()
+    let parts: Vec<(&Choice, &Bill)> = parts.collect();
+    let overall = overall.filter(|choice| is_as_good(&scales, choice, &bills[choice.best], &parts));
+    let whole = overall.as_ref().map(|_| WHOLE);
+    let parts = parts.into_iter().map(|(choice, bill)| (choice, bill, whole));
+    let all = overall.iter().map(|choice| (choice, &bills[choice.best], None));
+    all.chain(parts)
+        .filter_map(|(choice, bill, part_of)| finding(study, &scales, choice, bill, part_of))
+        .collect()
+}
+
+/// Whether one rule for all calls saves about as much as the rules for single operations do. If
+/// not, some operations are better left alone, and advice for all calls would be wrong for them.
+fn is_as_good(
+    scales: &Scales<'_>,
+    overall: &Choice,
+    bill: &Bill,
+    parts: &[(&Choice, &Bill)],
+) -> bool {
+    let of_parts = parts.iter().map(|(choice, bill)| scales.saving(bill, &choice.members));
+    let of_parts: Usd = of_parts.sum();
+    let of_all = scales.saving(bill, &overall.members);
+    of_parts <= of_all.scaled(100 + GOOD_ENOUGH_PERCENT, 100)
 }
 
 /// The candidate that saves most on the calls of `scope`; `None` if none is worth a line.
@@ -100,6 +126,7 @@ fn finding(
     scales: &Scales<'_>,
     choice: &Choice,
     bill: &Bill,
+    part_of: Option<&str>,
 ) -> Option<Finding> {
     let usd = scales.saving_range(bill, &choice.members);
     // A saving that is none in the unfavourable case is no advice.
@@ -111,14 +138,14 @@ fn finding(
         false => ClientMarks::Keep,
     };
     let rule = choice.rule()?;
-    let (whose, id, part_of) = match &choice.scope {
-        Scope::Operation(name) => (name.to_string(), format!("op:{name}"), Some("all".to_owned())),
-        _ => ("all calls".to_owned(), "all".to_owned(), None),
+    let (whose, id) = match &choice.scope {
+        Scope::Operation(name) => (name.to_string(), format!("op:{name}")),
+        _ => ("all calls".to_owned(), WHOLE.to_owned()),
     };
     let tried = choice.tried.iter().filter(|tried| tried.policy != choice.candidate().to_string());
     let evidence = Evidence {
         calls: choice.members.len() as u64,
-        facts: facts(scales.now_is, marks),
+        facts: facts(scales.now_is(&choice.members), marks),
         hit_share: Some(scales.hit_share(bill, &choice.members)),
         tried: tried.cloned().collect(),
         example: scales.example(bill, &choice.members),
@@ -135,7 +162,7 @@ fn finding(
         risk: risk(marks),
         change: Some(change(&rule, marks)),
         evidence,
-        part_of,
+        part_of: part_of.map(str::to_owned),
     })
 }
 
@@ -166,10 +193,10 @@ fn facts(now: NowIs, marks: ClientMarks) -> Vec<String> {
     let mut facts = Vec::new();
     let mut fact = |calls: u64, text: &str| {
         if 0 < calls {
-            facts.push(format!("{calls} calls: {text}"));
+            facts.push(format!("{} {text}", plural(calls, "call")));
         }
     };
-    fact(replayed, "both bills are replayed by the provider's published cache rules");
+    fact(replayed, "with both bills replayed by the provider's published cache rules");
     fact(measured, "compared with what the provider reported");
     fact(
         assumed_uncached,

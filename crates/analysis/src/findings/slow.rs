@@ -4,10 +4,9 @@
 //! named when the low end of the confidence interval of its median lies above twice the high end of
 //! that of all other calls, each with enough calls for an interval that means something.
 
-use scrimp_core::Span;
-
 use super::{Finding, Rule, Study};
 use crate::profile::{Durations, Operation};
+use crate::report::{count, plural, span};
 
 pub(super) const RULE: Rule = Rule {
     name: "slow",
@@ -45,10 +44,14 @@ fn finding(operation: &Operation, others: &Durations) -> Option<Finding> {
     let times = p50.as_secs_f64() / others_p50.as_secs_f64().max(1e-9);
     let title = format!("{}: {times:.1} times slower than the other calls", operation.name);
     let mut facts = vec![format!(
-        "median {p50} ({low} to {high} with 95% confidence) over {} calls; {others_p50} over the \
+        "median {} ({} to {} with 95% confidence) over {}; {} over the \
          {} others",
-        own.calls(),
-        others.calls()
+        span(p50),
+        span(low),
+        span(high),
+        plural(own.calls(), "call"),
+        span(others_p50),
+        count(others.calls())
     )];
     facts.extend(why(operation));
     Some(Finding::noticed(RULE.name, title, own.calls(), facts))
@@ -71,14 +74,11 @@ fn why(operation: &Operation) -> Vec<String> {
     let parts = (stats.first_token.quantile(0.5), stats.per_token.quantile(0.5));
     if let (Some(first), Some(each)) = parts {
         facts.push(format!(
-            "in {} streams the first token takes {first}, each further one {}",
-            stats.first_token.calls(),
-            short(each)
+            "in {} streams the first token takes {}, each further one {}",
+            count(stats.first_token.calls()),
+            span(first),
+            span(each)
         ));
     }
     facts
-}
-
-fn short(span: Span) -> String {
-    format!("{:.1}ms", span.as_millis_f64())
 }

@@ -1,1 +1,198 @@
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
+use std::fmt::Write as _;
+
+use expect_test::expect;
+use proptest::prelude::*;
+use scrimp_core::{Ending, Metering, Usd};
+
+use super::{FINDINGS, Finding, Study, find};
+use crate::profile::{Calendar, Profile};
+use crate::replay::{Reading, Trace, Variant, whatif};
+use crate::testing::{Sketch, entry, prices};
+
+fn found(sketches: &[Sketch]) -> Vec<Finding> {
+    let entries: Vec<_> = sketches.iter().map(entry).collect();
+    let prices = prices();
+    let records = entries.iter().map(|entry| &entry.record);
+    let profile = Profile::of(records, prices.clone(), Calendar::Real);
+    let trace = Trace::from_entries(entries.clone());
+    find(&Study { profile: &profile, trace: &trace, prices: &prices, reading: Reading::Covers })
+}
+
+/// Conversations that send everything again, minutes apart.
+fn conversations(operation: &'static str, sessions: i64) -> Vec<Sketch> {
+    let turn = move |session: i64, turn: i64| Sketch {
+        at_s: session * 7_000 + turn * 120,
+        operation,
+        session: Some(session),
+        prompt: [(1, 2_000), (2, 1_000)]
+            .into_iter()
+            .chain((0..=turn).map(|turn| (session * 100 + turn + 10, 800)))
+            .collect(),
+        ..Sketch::default()
+    };
+    (0..sessions).flat_map(|session| (0..8).map(move |at| turn(session, at))).collect()
+}
+
+/// Prompts that share nothing.
+fn one_shots(calls: i64) -> Vec<Sketch> {
+    let call = |at: i64| Sketch {
+        at_s: at * 60,
+        prompt: vec![(at * 10 + 1, 2_000), (at * 10 + 2, 1_000)],
+        ..Sketch::default()
+    };
+    (0..calls).map(call).collect()
+}
+
+fn timed(operation: &'static str, calls: i64, took_ms: impl Fn(i64) -> i64) -> Vec<Sketch> {
+    let call =
+        |at: i64| Sketch { at_s: at * 60, operation, took_ms: took_ms(at), ..Sketch::default() };
+    (0..calls).map(call).collect()
+}
+
+fn some(calls: i64, of: i64, odd: &Sketch) -> Vec<Sketch> {
+    let call = |at: i64| match at < calls {
+        true => Sketch { at_s: at * 60, ..odd.clone() },
+        false => Sketch { at_s: at * 60, ..Sketch::default() },
+    };
+    (0..of).map(call).collect()
+}
+
+/// For every rule a scenario in which it fires, and one much like it in which it is silent.
+fn scenarios() -> Vec<(&'static str, Vec<Sketch>, Vec<Sketch>)> {
+    let unpriced = Sketch { model: "unheard-of", ..Sketch::default() };
+    let unknown = Sketch { metering: Some(Metering::UNKNOWN), ..Sketch::default() };
+    let cut = Sketch { ending: Ending::Truncated { status: 200 }, ..Sketch::default() };
+    let two = |first: Vec<Sketch>, second: Vec<Sketch>| [first, second].concat();
+    vec![
+        ("prompt-cache", conversations("chat", 30), one_shots(200)),
+        ("unpriced", some(1, 50, &unpriced), some(0, 50, &unpriced)),
+        ("unknown-usage", some(1, 50, &unknown), some(0, 50, &unknown)),
+        ("truncated", some(5, 50, &cut), some(2, 50, &cut)),
+        (
+            "slow",
+            two(timed("a", 200, |_| 1_000), timed("b", 200, |at| 4_000 + at * 10)),
+            // Slower, but too few calls to be sure.
+            two(timed("a", 200, |_| 1_000), timed("b", 20, |at| 4_000 + at * 10)),
+        ),
+        (
+            "variable",
+            timed("a", 900, |at| if at % 30 == 0 { 20_000 } else { 1_000 + at }),
+            // One outlier among many moves nothing.
+            timed("a", 900, |at| if at == 0 { 900_000 } else { 1_000 + at }),
+        ),
+    ]
+}
+
+#[test]
+fn every_rule_fires_in_one_scenario_and_is_silent_in_another() {
+    let scenarios = scenarios();
+    for rule in FINDINGS {
+        let (_, fires, silent) =
+            scenarios.iter().find(|(name, ..)| *name == rule.name).expect("each rule has two");
+        let has = |sketches: &[Sketch]| found(sketches).iter().any(|f| f.rule == rule.name);
+        assert!(has(fires), "{} should fire", rule.name);
+        assert!(!has(silent), "{} should be silent", rule.name);
+    }
+}
+
+#[test]
+fn statements_name_the_counts_that_they_rest_on() {
+    let mut text = String::new();
+    for (name, fires, _) in scenarios().into_iter().skip(1) {
+        for finding in found(&fires).iter().filter(|finding| finding.rule == name) {
+            writeln!(text, "{} {} [{}]", finding.id, finding.title, finding.evidence.calls)
+                .unwrap();
+            finding.evidence.facts.iter().for_each(|fact| writeln!(text, "   {fact}").unwrap());
+        }
+    }
+    expect![[r#"
+        N1 no price for anthropic/unheard-of: 1 call in no sum [1]
+           1 call with 100 input tokens
+           a price of your own in the configuration's prices counts from the next run
+        N1 chat: usage unknown of 1 of 50 calls [1]
+           they are in no sum of tokens or money
+        N1 chat: 5 of 50 answers broke off (10.0%) [5]
+           their streams ended without the terminal event, which clients may not notice
+           their input was used and is billed; their output is known in part at best
+        N1 b: 5.0 times slower than the other calls [200]
+           median 4.9s (4.8s to 5.2s with 95% confidence) over 200 calls; 995.3ms over the 200 others
+           100 tokens in and 50 out a call on average
+        N1 a: one call in a hundred takes over 13 times the median [900]
+           median 1.5s, 99th percentile 20.0s (20.0s to 20.0s with 95% confidence) over 900 calls
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn the_cache_finding_says_what_to_add_and_what_it_rests_on() {
+    let mut both = conversations("chat", 30);
+    both.extend(one_shots(300).into_iter().map(|call| Sketch { operation: "on\"ce", ..call }));
+    let mut text = String::new();
+    for finding in found(&both) {
+        let usd = finding.usd.unwrap();
+        writeln!(
+            text,
+            "{} {} ${:.2} ({:.2} to {:.2}), {} calls, part of {:?}, hits {:.2?}\n{}",
+            finding.id,
+            finding.title,
+            usd.likely,
+            usd.low,
+            usd.high,
+            finding.evidence.calls,
+            finding.part_of,
+            finding.evidence.hit_share.map(|hits| (hits.before, hits.after)),
+            finding.change.unwrap(),
+        )
+        .unwrap();
+        assert!(finding.evidence.tried.iter().all(|tried| tried.usd <= usd.likely));
+    }
+    expect![[r#"
+        F1 short cache mark at the prompt's end, chat $5.51 (5.51 to 5.51), 240 calls, part of Some("F2"), hits Some((Some(0.00), 0.82))
+        [prompt_cache."op:chat"]
+        state = "on"
+        strategy = "tail"
+        ttl = "short"
+
+        F2 short cache mark at the prompt's end, all calls $4.40 (3.37 to 5.17), 540 calls, part of None, hits Some((Some(0.00), 0.53))
+        [prompt_cache]
+        state = "on"
+        strategy = "tail"
+        ttl = "short"
+
+    "#]].assert_eq(&text);
+}
+
+#[test]
+fn a_month_is_claimed_only_where_the_calls_cover_a_day() {
+    let long = found(&conversations("chat", 30));
+    assert!(long[0].usd_per_month.is_some());
+    let short = found(&conversations("chat", 5));
+    assert_eq!((short[0].usd.is_some(), short[0].usd_per_month), (true, None));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_finding_saves_more_than_the_bound_allows(
+        calls in prop::collection::vec((0_i64..9, 0_i64..4_000, 1_usize..6), 4..60)
+    ) {
+        let sketches: Vec<Sketch> = calls.iter().map(|(session, at_s, blocks)| Sketch {
+            at_s: *at_s,
+            session: Some(*session),
+            prompt: (0..*blocks as i64).map(|at| (session % 3 * 100 + at, 900)).collect(),
+            ..Sketch::default()
+        }).collect();
+        let entries: Vec<_> = sketches.iter().map(entry).collect();
+        let trace = Trace::from_entries(entries);
+        let variants = [Variant::None, Variant::Bound];
+        let rows = whatif(&trace, &variants, &prices(), Reading::Covers).rows;
+        let [none, bound] = [0, 1].map(|row: usize| rows[row].input_usd.unwrap());
+        for finding in found(&sketches) {
+            let usd = finding.usd.unwrap();
+            prop_assert!(usd.low <= usd.likely && usd.likely <= usd.high);
+            prop_assert!(usd.likely <= none - bound, "{:?} of {:?}", usd, none - bound);
+            prop_assert!(Usd::ZERO < usd.low);
+        }
+    }
+}

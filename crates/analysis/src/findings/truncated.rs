@@ -3,6 +3,7 @@
 
 use super::{Finding, Rule, Study};
 use crate::profile::Operation;
+use crate::report::count;
 
 pub(super) const RULE: Rule = Rule {
     name: "truncated",
@@ -22,10 +23,11 @@ fn find(study: &Study<'_>) -> Vec<Finding> {
 fn finding(operation: &Operation) -> Finding {
     let (truncated, calls) = (operation.stats.truncated, operation.stats.calls);
     let share = truncated as f64 / calls as f64 * 100.0;
-    let title =
-        format!("{}: {truncated} of {calls} answers broke off ({share:.1}%)", operation.name);
+    let name = &operation.name;
+    let (some, all) = (count(truncated), count(calls));
+    let title = format!("{name}: {some} of {all} answers broke off ({share:.1}%)");
     let facts = vec![
-        format!("{truncated} of {calls} streams ended without their terminal event"),
+        "their streams ended without the terminal event, which clients may not notice".to_owned(),
         "their input was used and is billed; their output is known in part at best".to_owned(),
     ];
     Finding::noticed(RULE.name, title, truncated, facts)

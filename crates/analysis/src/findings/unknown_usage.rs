@@ -1,6 +1,7 @@
 //! Calls whose tokens nobody reported. They are in no sum of tokens or money.
 
 use super::{Finding, Rule, Study};
+use crate::report::count;
 
 pub(super) const RULE: Rule = Rule {
     name: "unknown-usage",
@@ -13,9 +14,13 @@ fn find(study: &Study<'_>) -> Vec<Finding> {
     let unknown = operations.filter(|operation| 0 < operation.stats.unknown_usage);
     let finding = |operation: &crate::profile::Operation| {
         let (unknown, calls) = (operation.stats.unknown_usage, operation.stats.calls);
-        let title = format!("{}: usage unknown of {unknown} of {calls} calls", operation.name);
-        let mut facts =
-            vec![format!("{unknown} of {calls} calls are in no sum of tokens or money")];
+        let title = format!(
+            "{}: usage unknown of {} of {} calls",
+            operation.name,
+            count(unknown),
+            count(calls)
+        );
+        let mut facts = vec!["they are in no sum of tokens or money".to_owned()];
         if 0 < operation.stats.suspect {
             facts.push(format!(
                 "{} of them reported negative, huge or contradictory counts, which were left out",

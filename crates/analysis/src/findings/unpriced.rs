@@ -1,6 +1,7 @@
 //! Models without a price. They are not free: what they cost is in no sum.
 
 use super::{Finding, Rule, Study};
+use crate::report::{count, plural};
 
 pub(super) const RULE: Rule = Rule {
     name: "unpriced",
@@ -21,9 +22,9 @@ fn find(study: &Study<'_>) -> Vec<Finding> {
     }
     unpriced.sort_by_key(|(_, calls, _)| std::cmp::Reverse(*calls));
     let finding = |(name, calls, tokens): (String, u64, u64)| {
-        let title = format!("no price for {name}: {calls} calls are in no sum");
+        let title = format!("no price for {name}: {} in no sum", plural(calls, "call"));
         let facts = vec![
-            format!("{calls} calls with {tokens} input tokens have no price"),
+            format!("{} with {} input tokens", plural(calls, "call"), count(tokens)),
             "a price of your own in the configuration's prices counts from the next run".to_owned(),
         ];
         Finding { effort: "one price", ..Finding::noticed(RULE.name, title, calls, facts) }

@@ -7,6 +7,7 @@
 
 use super::{Finding, Rule, Study};
 use crate::profile::Operation;
+use crate::report::{plural, span};
 
 pub(super) const RULE: Rule = Rule {
     name: "variable",
@@ -40,9 +41,13 @@ fn finding(operation: &Operation) -> Option<Finding> {
         surely.floor()
     );
     let facts = vec![format!(
-        "median {p50}, 99th percentile {p99} ({tail_low} to {tail_high} with 95% confidence) over \
-         {} calls",
-        latency.calls()
+        "median {}, 99th percentile {} ({} to {} with 95% confidence) over \
+         {}",
+        span(p50),
+        span(p99),
+        span(tail_low),
+        span(tail_high),
+        plural(latency.calls(), "call")
     )];
     Some(Finding::noticed(RULE.name, title, latency.calls(), facts))
 }

@@ -27,7 +27,13 @@ pub(super) struct Scales<'a> {
     study: &'a Study<'a>,
     calls: Vec<Priced<'a>>,
     now: Bill,
-    pub(super) now_is: NowIs,
+}
+
+/// What the present bill of a call rests on.
+enum Now {
+    Replayed,
+    Measured,
+    AssumedUncached,
 }
 
 /// What "now" rests on, in calls.
@@ -44,6 +50,13 @@ pub(super) struct Bill {
     read: Vec<u64>,
 }
 
+/// Dollars of calls that depend on each other, for statistics only.
+#[derive(Clone, Copy, Debug, Default)]
+struct Part {
+    cost: f64,
+    saving: f64,
+}
+
 /// The calls that a finding is about, by number.
 pub(super) type Members = Vec<usize>;
 
@@ -52,7 +65,7 @@ impl<'a> Scales<'a> {
     pub(super) fn new(study: &'a Study<'a>) -> Option<Scales<'a>> {
         let (calls, _) = priced(study.trace, study.prices);
         let now = Bill { cost: Vec::new(), read: Vec::new() };
-        let mut scales = Scales { study, calls, now, now_is: NowIs::default() };
+        let mut scales = Scales { study, calls, now };
         if scales.calls.is_empty() {
             return None;
         }
@@ -60,33 +73,34 @@ impl<'a> Scales<'a> {
         Some(scales)
     }
 
-    fn bill_now(&mut self) -> Bill {
+    fn bill_now(&self) -> Bill {
         let any_blocks = self.calls.iter().any(|call| call.traced.are_blocks_known);
         let mut bill = match any_blocks {
             true => self.bill(Vec::new()),
             false => Bill::of(self.calls.len()),
         };
-        let mut now_is = NowIs::default();
         for (at, call) in self.calls.iter().enumerate() {
-            let traced = call.traced;
-            let usage = match (traced.are_blocks_known, traced.is_split_known) {
-                (true, _) => {
-                    now_is.replayed += 1;
-                    continue;
-                }
-                (false, true) => {
-                    now_is.measured += 1;
-                    traced.metering.usage
-                }
-                (false, false) => {
-                    now_is.assumed_uncached += 1;
-                    traced.metering.usage.without_caching()
-                }
-            };
-            bill.set(at, call, &usage);
+            let usage = call.traced.metering.usage;
+            match Now::of(call) {
+                Now::Replayed => {}
+                Now::Measured => bill.set(at, call, &usage),
+                Now::AssumedUncached => bill.set(at, call, &usage.without_caching()),
+            }
         }
-        self.now_is = now_is;
         bill
+    }
+
+    /// What the present bill of `members` rests on.
+    pub(super) fn now_is(&self, members: &Members) -> NowIs {
+        let mut now_is = NowIs::default();
+        for at in members {
+            match Now::of(&self.calls[*at]) {
+                Now::Replayed => now_is.replayed += 1,
+                Now::Measured => now_is.measured += 1,
+                Now::AssumedUncached => now_is.assumed_uncached += 1,
+            }
+        }
+        now_is
     }
 
     /// What every call costs under `rules`.
@@ -119,17 +133,23 @@ impl<'a> Scales<'a> {
         members.iter().map(|at| self.now.cost[*at] - bill.cost[*at]).sum()
     }
 
-    /// What `members` would save, with the range over redrawn units: sessions, or slices of time
-    /// where there are too few sessions. Its high end never passes what no policy can pass.
+    /// What `members` would save, with a range: the share saved over redrawn units (sessions, or
+    /// slices of time where there are too few), of what these calls cost. Its high end never passes
+    /// what no policy can pass.
     pub(super) fn saving_range(&self, bill: &Bill, members: &Members) -> Range {
         let likely = self.saving(bill, members);
-        let savings = self.clusters(members, |at| self.now.cost[at] - bill.cost[at]);
-        let total: Usd = savings.iter().copied().sum();
-        debug_assert_eq!(total, likely);
-        let mut draws: Vec<Usd> = (0..DRAWS).map(|round| redraw(&savings, round)).collect();
-        draws.sort_unstable();
-        let at = |percent: usize| draws.get(draws.len() * percent / 100).copied();
-        let (low, high) = (at(5).unwrap_or(likely), at(95).unwrap_or(likely));
+        let cost = self.cost_now(members);
+        let clusters = self.clusters(members, |at| Part {
+            cost: self.now.cost[at].as_f64(),
+            saving: (self.now.cost[at] - bill.cost[at]).as_f64(),
+        });
+        let mut shares: Vec<f64> = (0..DRAWS).map(|round| redraw(&clusters, round)).collect();
+        shares.sort_unstable_by(f64::total_cmp);
+        let at = |percent: usize| {
+            let share = shares.get(shares.len() * percent / 100).copied().unwrap_or(0.0);
+            Usd::from_f64_estimate(cost.as_f64() * share)
+        };
+        let (low, high) = (at(5), at(95));
         Range { low: low.min(likely), likely, high: high.min(self.most()).max(likely) }
     }
 
@@ -147,16 +167,18 @@ impl<'a> Scales<'a> {
     }
 
     /// Sums of `part` over clusters of calls that depend on each other.
-    fn clusters(&self, members: &Members, part: impl Fn(usize) -> Usd) -> Vec<Usd> {
+    fn clusters(&self, members: &Members, part: impl Fn(usize) -> Part) -> Vec<Part> {
         let by = |name: &dyn Fn(usize) -> u64| {
-            let mut clusters: FxHashMap<u64, Usd> = FxHashMap::default();
+            let mut clusters: FxHashMap<u64, Part> = FxHashMap::default();
             for at in members {
-                *clusters.entry(name(*at)).or_default() += part(*at);
+                let (cluster, part) = (clusters.entry(name(*at)).or_default(), part(*at));
+                cluster.cost += part.cost;
+                cluster.saving += part.saving;
             }
             // In the order of their names, so that the same calls give the same range.
             let mut clusters: Vec<_> = clusters.into_iter().collect();
-            clusters.sort_unstable();
-            clusters.into_iter().map(|(_, usd)| usd).collect::<Vec<_>>()
+            clusters.sort_unstable_by_key(|(name, _)| *name);
+            clusters.into_iter().map(|(_, part)| part).collect::<Vec<_>>()
         };
         let unit = |at: usize| hash::mix(self.calls[at].traced.call.unit()) % MOST_CLUSTERS;
         let units = by(&unit);
@@ -209,6 +231,16 @@ impl<'a> Scales<'a> {
     }
 }
 
+impl Now {
+    fn of(call: &Priced<'_>) -> Now {
+        match (call.traced.are_blocks_known, call.traced.is_split_known) {
+            (true, _) => Now::Replayed,
+            (false, true) => Now::Measured,
+            (false, false) => Now::AssumedUncached,
+        }
+    }
+}
+
 impl Bill {
     fn of(calls: usize) -> Bill {
         Bill { cost: vec![Usd::ZERO; calls], read: vec![0; calls] }
@@ -220,13 +252,17 @@ impl Bill {
     }
 }
 
-fn redraw(savings: &[Usd], round: u64) -> Usd {
-    let count = savings.len() as u64;
-    let pick = |place: u64| {
+/// The share that is saved by clusters drawn again with replacement.
+fn redraw(clusters: &[Part], round: u64) -> f64 {
+    let count = clusters.len() as u64;
+    let mut sum = Part::default();
+    for place in 0..count {
         let number = hash::chain(hash::chain(hash::text("saving"), round), place);
-        savings[usize::try_from(number % count).expect("below a length")]
-    };
-    (0..count).map(pick).sum()
+        let drawn = &clusters[usize::try_from(number % count).expect("below a length")];
+        sum.cost += drawn.cost;
+        sum.saving += drawn.saving;
+    }
+    if 0.0 < sum.cost { sum.saving / sum.cost } else { 0.0 }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]

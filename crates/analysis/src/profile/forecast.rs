@@ -11,6 +11,7 @@ use scrimp_core::{Ending, Record, Span, Time, Usd, hash};
 use serde::Serialize;
 
 use super::Hour;
+use crate::findings::Range;
 
 /// Days in a mean month.
 const DAYS_PER_MONTH: f64 = 30.437;
@@ -120,6 +121,17 @@ impl Forecast {
     /// `usd` of the period as an amount a month.
     pub fn scale(&self, usd: Usd) -> Usd {
         Usd::from_f64_estimate(usd.as_f64() / self.days * DAYS_PER_MONTH)
+    }
+
+    /// A range of the period as a range a month; its ends move with the ends of the volume.
+    pub(super) fn scale_range(&self, usd: Range) -> Range {
+        let month = self.usd_per_month.as_f64().max(f64::MIN_POSITIVE);
+        let with = |usd: Usd, volume: Usd| {
+            Usd::from_f64_estimate(self.scale(usd).as_f64() * (volume.as_f64() / month))
+        };
+        let likely = self.scale(usd.likely);
+        let (low, high) = (with(usd.low, self.low), with(usd.high, self.high));
+        Range { low: low.min(likely), likely, high: high.max(likely) }
     }
 }
 

@@ -192,11 +192,10 @@ impl Profile {
         self.forecast.as_ref().map(|forecast| forecast.scale(usd))
     }
 
-    /// A range of the whole period as a range a month; `None` where nothing is extrapolated.
+    /// A range of the whole period as a range a month: as wide as itself and as the volume of calls
+    /// together. `None` where nothing is extrapolated.
     pub fn per_month_of(&self, usd: Range) -> Option<Range> {
-        let Range { low, likely, high } = usd;
-        let of = |usd| self.per_month(usd);
-        Some(Range { low: of(low)?, likely: of(likely)?, high: of(high)? })
+        self.forecast.as_ref().map(|forecast| forecast.scale_range(usd))
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Stats {
     pub unknown_usage: u64,
     /// Calls whose usage is partly or wholly estimated.
     pub estimated_usage: u64,
+    /// Calls that went through a gateway, which sees what was cached; logs may not say.
+    pub through_gateway: u64,
     /// Calls whose provider reported usage that cannot be believed; it was left out.
     pub suspect: u64,
     /// Tokens of the metered calls.
@@ -83,6 +85,8 @@ impl Stats {
     /// Counts one record.
     pub(super) fn see(&mut self, record: &Record, prices: &Catalog) {
         self.calls += 1;
+        // A log's call has no body.
+        self.through_gateway += u64::from(0 < record.call.body_bytes);
         match &record.ending {
             Ending::Answered { .. } if record.is_success() => self.see_timing(record),
             Ending::Truncated { .. } => self.truncated += 1,
@@ -159,6 +163,7 @@ impl Stats {
             unpriced,
             unknown_usage,
             estimated_usage,
+            through_gateway,
             suspect,
             usage,
             usd,
@@ -176,6 +181,7 @@ impl Stats {
         self.unpriced += unpriced;
         self.unknown_usage += unknown_usage;
         self.estimated_usage += estimated_usage;
+        self.through_gateway += through_gateway;
         self.suspect += suspect;
         self.usage += *usage;
         if let Some(usd) = usd {
@@ -233,11 +239,14 @@ impl Stats {
         known.chain([rest]).filter(|total| 0 < total.tokens || total.usd != Usd::ZERO).collect()
     }
 
-    /// Cache reads' share of the input; `None` without input.
+    /// Cache reads' share of the input; `None` without input, and where only logs tell of the calls
+    /// and none of them mentions a cache: that is silence, not nothing.
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
     pub fn cached_share(&self) -> Option<f64> {
         let input = self.usage.input();
-        (0 < input).then(|| self.usage.cache_read as f64 / input as f64)
+        let Usage { cache_read, cache_write_short, cache_write_long, .. } = self.usage;
+        let is_told = 0 < self.through_gateway + cache_read + cache_write_short + cache_write_long;
+        (0 < input && is_told).then(|| cache_read as f64 / input as f64)
     }
 }
 

@@ -91,7 +91,7 @@ fn record(sketch: &Sketch) -> Record {
             digest: Digest::default(),
         },
         prompt: Vec::new(),
-        body_bytes: 0,
+        body_bytes: 1,
     };
     let attempt = Attempt {
         provider: call.provider.clone(),

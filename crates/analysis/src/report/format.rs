@@ -56,6 +56,14 @@ pub fn span(span: Span) -> String {
     }
 }
 
+/// `1 call`, `2 calls`.
+pub fn plural(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", count(number)),
+    }
+}
+
 /// A share as a percentage.
 pub(super) fn percent(share: f64) -> String {
     match share * 100.0 {

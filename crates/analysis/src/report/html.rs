@@ -7,8 +7,8 @@ use scrimp_core::price::Class;
 use scrimp_core::{Span, Usd};
 
 use super::chart::{self, Bar, escape};
-use super::format::{count, days, money, percent, span};
-use super::text::{basis, plural, range, share};
+use super::format::{count, days, money, percent, plural, span};
+use super::text::{basis, range, share};
 use super::{Analysis, Input};
 use crate::findings::Finding;
 use crate::profile::{ClassTotal, Durations, Hour, Operation, Profile, Stats};
@@ -167,13 +167,16 @@ fn finding(finding: &Finding) -> String {
     let change = change
         .as_ref()
         .map_or(String::new(), |change| format!("<pre>{}</pre>", escape_lines(change)));
-    format!(
-        "<article><h3>{} {}</h3><p>{}</p><ul>{items}</ul>{change}{}</article>",
-        escape(id),
-        escape(title),
-        escape(&facts.join(" · ")),
-        alternatives(finding)
-    )
+    let (id, title) = (escape(id), escape(title));
+    let facts = escape(&facts.join(" · "));
+    let body = format!("<ul>{items}</ul>{change}{}", alternatives(finding));
+    match part_of {
+        None => format!("<article><h3>{id} {title}</h3><p>{facts}</p>{body}</article>"),
+        Some(_) => format!(
+            "<article><h3>{id} {title}</h3><p>{facts}</p>\
+             <details><summary>More</summary>{body}</details></article>"
+        ),
+    }
 }
 
 /// What else was tried, beside what was chosen.

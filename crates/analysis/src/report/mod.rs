@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::findings::{Finding, Range};
 use crate::profile::Profile;
 
-pub use format::{count, money, one_line, span};
+pub use format::{count, money, one_line, plural, span};
 pub use html::html;
 pub use text::{Paint, text};
 

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::format::{count, days, fit, money, one_line, percent, span};
+use super::format::{count, days, fit, money, one_line, percent, plural, span};
 use super::{Analysis, Input};
 use crate::findings::{Finding, Range};
-use crate::profile::{Operation, Profile, Stats};
+use crate::profile::{Calendar, Operation, Profile, Stats};
 
 /// Whether the terminal takes colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Paint {
 
 /// The most operations and models that are listed.
 const MOST_ROWS: usize = 12;
+/// The most findings that are listed.
+const MOST_FINDINGS: usize = 8;
 /// The most skipped lines that are shown with their reasons.
 const MOST_SKIPPED: usize = 5;
 const NARROWEST: usize = 40;
@@ -84,11 +86,10 @@ impl Page {
         let totals = &profile.totals;
         let read = inputs.iter().filter(|input| input.error.is_none()).count();
         let mut facts = vec![plural(read as u64, "file"), plural(totals.calls, "call")];
-        let covered = profile.covers().as_secs_f64() / 86_400.0;
-        facts.push(match profile.forecast {
-            Some(forecast) => days(forecast.days),
-            None if covered < 1.0 => span(profile.covers()),
-            None => format!("{} (relative times)", days(covered)),
+        facts.extend(match (profile.period, profile.calendar) {
+            (None, _) => None,
+            (Some(_), Calendar::Relative) => Some(format!("{} (relative times)", covered(profile))),
+            (Some(_), Calendar::Real) => Some(covered(profile)),
         });
         self.line(&facts.join(", "));
         if totals.calls == 0 {
@@ -108,8 +109,14 @@ impl Page {
         let unpriced = format!("unpriced {}", count(totals.unpriced));
         let unknown = format!("unknown usage {}", count(totals.unknown_usage));
         let errors = format!("errors {}", percent(share(totals.errors, totals.calls)));
-        self.styled("1", &[money, unpriced, unknown, errors].join("   "));
-        self.styled("2", &rests_on(totals));
+        let line = [&*money, &*unpriced, &*unknown, &*errors].join("   ");
+        if line.chars().count() <= self.width {
+            self.styled("1", &line);
+        } else {
+            self.styled("1", &money);
+            self.wrapped("", "", &[unpriced, unknown, errors].join(", "));
+        }
+        self.wrapped("", "", &rests_on(totals));
     }
 
     fn warnings(&mut self, analysis: &Analysis) {
@@ -221,13 +228,13 @@ impl Page {
             findings.iter().filter(|finding| finding.change.is_some()).collect();
         self.line("");
         if applicable.is_empty() {
-            self.line("worth doing: nothing found that the replay confirms");
+            self.wrapped("", "", "worth doing: nothing found that the replay confirms");
             return;
         }
         let is_monthly = analysis.profile.forecast.is_some();
         let unit = if is_monthly { "$/month" } else { "$ on these calls" };
-        self.styled("2", &format!("worth doing: {unit} (90% range), basis"));
-        for finding in &applicable {
+        self.styled("2", &format!("worth doing: {unit} (90% range)"));
+        for finding in applicable.iter().take(MOST_FINDINGS) {
             let amount = if is_monthly { finding.usd_per_month } else { finding.usd };
             let amount = amount.map_or("?".to_owned(), range);
             let indent = if finding.part_of.is_some() { "  " } else { "" };
@@ -238,8 +245,12 @@ impl Page {
                 self.line(&format!("{head:<room$}{tail}"));
                 continue;
             }
-            self.line(&head);
+            self.wrapped(&format!("{indent}{:<3} ", finding.id), "    ", &finding.title);
             self.line(&format!("{:>width$}", tail.trim_start(), width = self.width));
+        }
+        let hidden = applicable.len().saturating_sub(MOST_FINDINGS);
+        if 0 < hidden {
+            self.styled("2", &format!("and {hidden} more (--json has them)"));
         }
         self.together(analysis);
         self.details(applicable[0]);
@@ -251,7 +262,7 @@ impl Page {
         };
         let amount = range(together.usd_per_month.unwrap_or(together.usd));
         let share = together.share.map_or(String::new(), |share| format!(" ({})", percent(share)));
-        self.line(&format!("together {amount}{share}, overlap removed"));
+        self.wrapped("", "  ", &format!("together {amount}{share}, overlap removed"));
     }
 
     /// What the first finding rests on; the others' details are in `--json` and `--html`.
@@ -292,6 +303,13 @@ fn widths(titles: &[&str], rows: &[(String, Vec<String>)]) -> Vec<usize> {
     titles.iter().enumerate().map(|(at, title)| longest(at).unwrap_or(0).max(title.len())).collect()
 }
 
+fn covered(profile: &Profile) -> String {
+    match profile.covers().as_secs_f64() / 86_400.0 {
+        ..1.0 => span(profile.covers()),
+        covered => days(covered),
+    }
+}
+
 fn rests_on(totals: &Stats) -> String {
     let tokens = &totals.usage;
     let mut text = format!(
@@ -318,13 +336,6 @@ pub(super) fn basis(finding: &Finding) -> &'static str {
         crate::replay::Basis::Measured => "measured",
         crate::replay::Basis::Replayed => "replayed",
         crate::replay::Basis::Modelled => "modelled",
-    }
-}
-
-pub(super) fn plural(number: u64, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", count(number)),
     }
 }
 
