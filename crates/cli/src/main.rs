@@ -1,2 +1,21 @@
-//! Scrimp.
-fn main() {}
+//! Makes LLM applications faster and cheaper, and proves it. `scrimp --help` says how.
+
+mod args;
+mod commands;
+mod input;
+mod ui;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = args::Cli::parse();
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ui::report(&error),
+    }
+}

@@ -1,0 +1,302 @@
+//! The command line, defined once: parsing, help and completions all come from here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Scrimp on tokens, never on answers, and prove it.
+///
+/// Without a command: analyses the coding-agent transcripts and Scrimp records found on this
+/// machine.
+#[derive(Debug, Parser)]
+#[command(name = "scrimp", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it work: simulated providers, two days of traffic in fast motion; needs nothing
+    Demo(Demo),
+    /// The gateway, its API and its dashboard
+    Serve(Serve),
+    /// What your calls cost, how long they take, and what would be worth doing
+    Analyze(Analyze),
+    /// The same calls under other prompt-caching rules, one row each
+    Whatif(Whatif),
+    /// Write a finding's rule into the configuration, with a journal
+    Apply(Apply),
+    /// Take an applied rule back
+    Undo(Undo),
+    /// What applied rules saved, against the traffic held out
+    Proof(Proof),
+    /// What a call costs
+    Price(Price),
+    /// Check a configuration file, or print its reference
+    #[command(subcommand)]
+    Config(Config),
+    /// Simulated providers on loopback, for tests and benchmarks
+    Sim(Sim),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Json {
+    /// Print JSON; its fields are stable
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataDir {
+    /// The data directory [default: $SCRIMP_DATA, else $XDG_DATA_HOME/scrimp, else ~/.local/share/scrimp]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// About how long it takes, such as 60s
+    #[arg(long = "for", value_name = "TIME", default_value = "60s", value_parser = seconds)]
+    pub(crate) time: f64,
+    /// Do not open the dashboard in a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// The seed of the traffic; the same seed gives the same figures
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Where the dashboard listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4100")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The configuration; without one, calls pass to the public providers with the caller's own key
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where to listen [default: 127.0.0.1:4100, or what the configuration says]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Analyze {
+    /// Files and folders of logs, `-` for standard input; without any, the gateway's own records
+    pub(crate) paths: Vec<PathBuf>,
+    /// The format, where it should not be recognised by itself
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// Also write one self-contained HTML page
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Price calls that name no model as this one
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Whatif {
+    /// Files and folders of logs, `-` for standard input
+    #[arg(required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Modes to compare: none, client, system:short, system:long, tail:short, tail:long, bound
+    #[arg(long, value_name = "MODES", value_delimiter = ',')]
+    pub(crate) prompt_cache: Vec<String>,
+    /// Policy files to compare, a row each
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub(crate) policies: Vec<PathBuf>,
+    /// The format, where it should not be recognised by itself
+    #[arg(long)]
+    pub(crate) format: Option<String>,
+    /// What a long mark does to a prefix that it covers but did not write: the vendors do not say
+    #[arg(long, value_enum, default_value_t = Reading::Covers)]
+    pub(crate) reading: Reading,
+    /// Price calls that name no model as this one
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Reading {
+    /// It gives the whole prefix the long life
+    Covers,
+    /// Only what it newly writes has the long life
+    WritesOnly,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    /// The finding, such as F1
+    pub(crate) finding: String,
+    /// The share of sessions to treat
+    #[arg(long, default_value = "20%", value_parser = share)]
+    pub(crate) share: u32,
+    /// The configuration to write into
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The number in the journal
+    pub(crate) number: u64,
+    /// The configuration that it was written into
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Proof {
+    /// The number in the journal; without one, all
+    pub(crate) number: Option<u64>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Price {
+    /// The model, or provider/model
+    #[arg(required_unless_present = "batch")]
+    pub(crate) model: Option<String>,
+    /// Input tokens that are neither read from nor written to a cache
+    #[arg(long, default_value_t = 0)]
+    pub(crate) uncached: u64,
+    /// Input tokens read from the cache
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cache_read: u64,
+    /// Input tokens written with the short life
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cache_write_short: u64,
+    /// Input tokens written with the long life
+    #[arg(long, default_value_t = 0)]
+    pub(crate) cache_write_long: u64,
+    /// Output tokens
+    #[arg(long, default_value_t = 0)]
+    pub(crate) output: u64,
+    /// The service tier
+    #[arg(long, value_enum)]
+    pub(crate) tier: Option<Tier>,
+    /// The day to price at, such as 2026-11-01 [default: today]
+    #[arg(long, value_name = "DATE")]
+    pub(crate) at: Option<String>,
+    /// Own prices, laid over the ones shipped
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// Price each JSON line of a file, one answer a line
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub(crate) batch: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Tier {
+    Standard,
+    Batch,
+    Flex,
+    Priority,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Config {
+    /// Check a file; errors name line and column
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print every setting with its default and meaning
+    Reference,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sim {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) listen: SocketAddr,
+    /// The seed of answers, latencies and faults
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Answer without latency, evictions or cold caches
+    #[arg(long)]
+    pub(crate) fast: bool,
+    /// Answer every call with the same bytes, as fast as possible
+    #[arg(long)]
+    pub(crate) bench: bool,
+    /// Play a fault by chance, as PROBABILITY=FAULT, such as 0.01=529
+    #[arg(long, value_name = "RULE")]
+    pub(crate) fault: Vec<String>,
+    /// Instead of serving: play a workload (support-chat, rag, coding-agent, batch-extraction)
+    #[arg(long, value_name = "WORKLOAD", requires = "against")]
+    pub(crate) play: Option<String>,
+    /// Play it against this base URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) against: Option<String>,
+    /// Stop playing after about this many calls
+    #[arg(long, default_value_t = 100)]
+    pub(crate) calls: usize,
+}
+
+/// `60s`, `2m`, `90`
+fn seconds(text: &str) -> Result<f64, String> {
+    let (number, unit) = match text.strip_suffix('m') {
+        Some(number) => (number, 60.0),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if 0.0 < number && number.is_finite() => Ok(number * unit),
+        _ => Err("a time such as 60s or 2m is asked for".to_owned()),
+    }
+}
+
+/// `20%` or `0.2`, in millionths
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 1")]
+fn share(text: &str) -> Result<u32, String> {
+    let (number, unit) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    match number.trim().parse::<f64>().map(|number| number / unit) {
+        Ok(share) if 0.0 < share && share <= 1.0 => Ok((share * 1e6).round() as u32),
+        _ => Err("a share such as 20% or 0.2 is asked for".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn shares_and_times_read_as_people_write_them() {
+        assert_eq!(share("20%"), Ok(200_000));
+        assert_eq!(share("0.05"), Ok(50_000));
+        assert!(share("0").is_err() && share("120%").is_err() && share("many").is_err());
+        assert_eq!(seconds("2m"), Ok(120.0));
+        assert!(seconds("-1s").is_err() && seconds("soon").is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! `scrimp analyze`, and bare `scrimp`: profile, cost and findings.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory as _;
+use scrimp_analysis::report::{self, Paint};
+
+use super::price::catalog;
+use super::{data_dir, study};
+use crate::args::{Analyze, Cli, DataDir, Json};
+use crate::ui;
+
+/// `scrimp analyze [PATH…]`
+pub(crate) fn run(arguments: &Analyze) -> Result<()> {
+    let prices = Arc::new(catalog(None)?);
+    let calls = match arguments.paths.as_slice() {
+        [] => study::read_records(&data_dir(&arguments.data)?, &prices)?,
+        paths => study::read_logs(
+            paths,
+            arguments.format.as_deref(),
+            arguments.model.as_deref(),
+            &prices,
+        )?,
+    };
+    let analysis = study::analyse(calls, &prices);
+    if let Some(path) = &arguments.html {
+        std::fs::write(path, report::html(&analysis))
+            .with_context(|| format!("the page could not be written to {}", path.display()))?;
+        eprintln!("wrote {}", path.display());
+    }
+    match arguments.json.json {
+        true => ui::print_json(&analysis),
+        false => ui::print(&report::text(&analysis, ui::width(), paint())),
+    }
+}
+
+/// Bare `scrimp`: what is found on this machine, otherwise help.
+pub(crate) fn run_bare() -> Result<()> {
+    let transcripts = home().map(|home| home.join(".claude/projects"));
+    let found: Vec<PathBuf> = transcripts.into_iter().filter(|path| path.is_dir()).collect();
+    let data = DataDir { data: None };
+    let has_records = data_dir(&data).is_ok_and(|folder| folder.is_dir());
+    if found.is_empty() && !has_records {
+        return Ok(Cli::command().print_help()?);
+    }
+    let json = Json { json: false };
+    let (format, html, model) = (None, None, None);
+    run(&Analyze { paths: found, format, html, model, data, json })
+}
+
+/// The user's home.
+pub(crate) fn home() -> Option<PathBuf> {
+    std::env::var_os("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+}
+
+fn paint() -> Paint {
+    let is_plain = std::env::var_os("NO_COLOR").is_some() || !std::io::stdout().is_terminal();
+    if is_plain { Paint::Plain } else { Paint::Colour }
+}

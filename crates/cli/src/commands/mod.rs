@@ -1,0 +1,36 @@
+//! One file for each subcommand: arguments in, one call into a library, text out.
+
+mod analyze;
+mod price;
+mod sim;
+mod study;
+mod whatif;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+
+use crate::args::{Cli, Command, DataDir};
+use crate::ui::OrHint;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli) -> Result<()> {
+    match cli.command {
+        None => analyze::run_bare(),
+        Some(Command::Analyze(arguments)) => analyze::run(&arguments),
+        Some(Command::Whatif(arguments)) => whatif::run(&arguments),
+        Some(Command::Price(arguments)) => price::run(&arguments),
+        Some(Command::Sim(arguments)) => sim::run(&arguments),
+        Some(_) => Ok(()),
+    }
+}
+
+/// The data directory: as given, from the environment, or the usual place.
+pub(crate) fn data_dir(given: &DataDir) -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let chosen = given.data.clone().or_else(|| variable("SCRIMP_DATA").map(PathBuf::from));
+    let xdg = || variable("XDG_DATA_HOME").map(|folder| PathBuf::from(folder).join("scrimp"));
+    let usual = || analyze::home().map(|home| home.join(".local/share/scrimp"));
+    let missing = "no data directory: HOME is not set";
+    chosen.or_else(xdg).or_else(usual).context(missing).or_hint("name one with --data DIR")
+}

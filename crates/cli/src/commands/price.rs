@@ -1,0 +1,96 @@
+//! `scrimp price`: what a call costs, line by line.
+
+use std::fmt::Write as _;
+use std::io::BufRead;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result};
+use scrimp_core::price::{Catalog, Terms, Tier};
+use scrimp_core::{Time, Usage};
+use scrimp_wire::prices;
+use scrimp_wire::prices::quote::{self, Quote};
+
+use crate::args::{self, Price};
+use crate::ui::{self, OrHint};
+
+/// `scrimp price MODEL …`
+pub(crate) fn run(arguments: &Price) -> Result<()> {
+    let catalog = catalog(arguments.prices.as_deref())?;
+    if let Some(file) = &arguments.batch {
+        return batch(&catalog, file);
+    }
+    let model = arguments.model.as_deref().context("a model is asked for")?;
+    let at = match &arguments.at {
+        None => now(),
+        Some(day) => prices::day(day)
+            .with_context(|| format!("`--at {day}` is no day"))
+            .or_hint("write it as 2026-11-01")?,
+    };
+    let usage = Usage {
+        uncached: arguments.uncached,
+        cache_read: arguments.cache_read,
+        cache_write_short: arguments.cache_write_short,
+        cache_write_long: arguments.cache_write_long,
+        output: arguments.output,
+        ..Usage::ZERO
+    };
+    let terms = Terms { tier: tier(arguments.tier), ..Terms::default() };
+    let quote = quote::quote(&catalog, None, model, &usage, terms, at)
+        .or_hint("own prices can be laid over the ones shipped: --prices FILE")?;
+    match arguments.json.json {
+        true => ui::print_json(&quote),
+        false => ui::print(&table(&quote)?),
+    }
+}
+
+/// The prices shipped, with a file of own ones over them.
+pub(crate) fn catalog(overlay: Option<&Path>) -> Result<Catalog> {
+    let mut catalog = prices::snapshot();
+    let Some(path) = overlay else { return Ok(catalog) };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("own prices could not be read from {}", path.display()))?;
+    for row in prices::overlay(&text).with_context(|| path.display().to_string())? {
+        catalog.add(row);
+    }
+    Ok(catalog)
+}
+
+/// The time of day, read at the edge and handed inward.
+pub(crate) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+fn tier(tier: Option<args::Tier>) -> Tier {
+    match tier {
+        None | Some(args::Tier::Standard) => Tier::Standard,
+        Some(args::Tier::Batch) => Tier::Batch,
+        Some(args::Tier::Flex) => Tier::Flex,
+        Some(args::Tier::Priority) => Tier::Priority,
+    }
+}
+
+fn batch(catalog: &Catalog, file: &Path) -> Result<()> {
+    let questions = std::fs::File::open(file).with_context(|| file.display().to_string())?;
+    let mut answers = String::new();
+    for line in std::io::BufReader::new(questions).lines() {
+        writeln!(answers, "{}", quote::answer(catalog, &line?, now()))?;
+    }
+    ui::print(&answers)
+}
+
+fn table(quote: &Quote) -> Result<String> {
+    let mut text = format!("{}/{}\n", quote.provider, quote.model);
+    for line in &quote.lines {
+        let what = serde_json::to_value(line.what)?;
+        let what = what.as_str().unwrap_or_default().replace('_', " ");
+        let million = format!("${}/M", line.usd_per_million);
+        writeln!(text, "  {what:<18}{:>14}  {million:>12}  ${}", line.tokens, line.usd)?;
+    }
+    writeln!(text, "  {:<18}{:>14}  {:>12}  ${}", "together", "", "", quote.usd)?;
+    for note in &quote.notes {
+        writeln!(text, "note: {note}")?;
+    }
+    Ok(text)
+}

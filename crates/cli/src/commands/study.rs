@@ -1,0 +1,102 @@
+//! Logs or own records, read, counted, and made ready for a replay.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use scrimp_analysis::findings::{self, Study};
+use scrimp_analysis::profile::{Calendar, Profiler};
+use scrimp_analysis::replay::{Reading, Trace};
+use scrimp_analysis::report::{Analysis, Input};
+use scrimp_core::{Catalog, Entry, Time};
+use scrimp_store::Reader as Records;
+use scrimp_wire::import::Assumed;
+
+use super::price::now;
+use crate::input::{Inputs, Reader};
+use crate::ui::OrHint;
+
+/// Calls, each once, in the order of time.
+pub(crate) struct Calls {
+    pub(crate) trace: Trace,
+    pub(crate) profiler: Profiler,
+    pub(crate) inputs: Inputs,
+}
+
+/// Reads every file in and under `paths`.
+pub(crate) fn read_logs(
+    paths: &[PathBuf],
+    format: Option<&str>,
+    model: Option<&str>,
+    prices: &Arc<Catalog>,
+) -> Result<Calls> {
+    let assumed = model.map(|model| assume(prices, model)).transpose()?;
+    let reader = Reader::new(format, assumed, now())?;
+    let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
+    let mut entries = Vec::new();
+    let inputs = reader.read(paths, &mut |entry, calendar| {
+        profiler.note_calendar(calendar);
+        profiler.see(&entry.record);
+        entries.push(entry);
+    });
+    let inputs = inputs.or_hint("name files or folders of logs, or `-` for standard input")?;
+    if entries.is_empty() {
+        bail!("no calls were found{}", reasons(&inputs.files));
+    }
+    Ok(Calls { trace: Trace::from_entries(entries), profiler, inputs })
+}
+
+/// Reads the gateway's own records.
+pub(crate) fn read_records(data: &Path, prices: &Arc<Catalog>) -> Result<Calls> {
+    let records = Records::open(data)
+        .or_hint("`scrimp serve` makes one; or name files of logs to analyze")?;
+    let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
+    let mut entries = Vec::new();
+    let mut unread = 0_u64;
+    for record in records.scan(Time::EPOCH, Time::NEVER) {
+        let Ok(record) = record else {
+            unread += 1;
+            continue;
+        };
+        profiler.see(&record);
+        entries.push(Entry { record, trail: None });
+    }
+    if entries.is_empty() {
+        bail!("{} holds no calls yet", data.display());
+    }
+    let input = Input {
+        path: data.display().to_string(),
+        format: Some("scrimp records".to_owned()),
+        calls: entries.len() as u64,
+        skipped_lines: unread,
+        skipped: Vec::new(),
+        error: None,
+    };
+    let inputs = Inputs { files: vec![input], ..Inputs::default() };
+    Ok(Calls { trace: Trace::from_entries(entries), profiler, inputs })
+}
+
+/// What the calls say, and what would be worth doing.
+pub(crate) fn analyse(calls: Calls, prices: &Arc<Catalog>) -> Analysis {
+    let Calls { trace, profiler, inputs } = calls;
+    let profile = profiler.profile();
+    let study = Study { profile: &profile, trace: &trace, prices, reading: Reading::Covers };
+    let findings = findings::find(&study);
+    Analysis { inputs: inputs.files, profile, findings, notes: inputs.notes }
+}
+
+/// Whose a model is that the user names: `provider/model`, or the vendor's own.
+fn assume(prices: &Catalog, model: &str) -> Result<Assumed> {
+    let (row, _) = scrimp_wire::prices::quote::resolve(prices, None, model, now())
+        .context("calls without a model cannot be priced as asked")?;
+    Ok(Assumed { provider: row.provider.clone(), model: row.model.clone() })
+}
+
+fn reasons(files: &[Input]) -> String {
+    let reasons: Vec<String> = files
+        .iter()
+        .filter_map(|file| Some(format!("\n{}: {}", file.path, file.error.as_ref()?)))
+        .take(5)
+        .collect();
+    reasons.concat()
+}

@@ -1,0 +1,76 @@
+//! What people see beside a command's own output: errors with hints, widths, questions.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+/// A way out, printed below the error that it is attached to.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Hint(pub(crate) String);
+
+/// Attaches a way out to an error.
+pub(crate) trait OrHint<T> {
+    /// The hint is shown below the chain of causes.
+    fn or_hint(self, hint: impl Into<String>) -> anyhow::Result<T>;
+}
+
+impl<T, E: Into<anyhow::Error>> OrHint<T> for Result<T, E> {
+    fn or_hint(self, hint: impl Into<String>) -> anyhow::Result<T> {
+        self.map_err(|error| error.into().context(Hint(hint.into())))
+    }
+}
+
+/// Prints an error with its causes, then the way out where one is known.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if is_broken_pipe(error) {
+        return ExitCode::SUCCESS;
+    }
+    let is_hint = |cause: &(dyn std::error::Error + 'static)| cause.to_string();
+    let hint = error.downcast_ref::<Hint>().map(ToString::to_string);
+    let causes: Vec<String> =
+        error.chain().map(is_hint).filter(|c| Some(c) != hint.as_ref()).collect();
+    eprintln!("error: {}", causes.join(": "));
+    if let Some(hint) = hint {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::FAILURE
+}
+
+/// A reader such as `head` went away: not an error of ours.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut io = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    io.any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// Prints to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        stdout.write_all(b"\n")?;
+    }
+    Ok(stdout.flush()?)
+}
+
+/// Prints a value as JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+/// How wide a table may be.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    columns.or_else(terminal).unwrap_or(100).clamp(40, 140)
+}
+
+/// Asks a question that a word beginning with `y` answers with yes; without a terminal: no.
+pub(crate) fn confirm(question: &str) -> anyhow::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    eprint!("{question} ");
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_lowercase().starts_with('y'))
+}
