@@ -15,7 +15,7 @@ fn any_mark() -> impl Strategy<Value = Option<Ttl>> {
 /// Few different texts, so that prompts share beginnings; the same text may be counted differently.
 fn any_calls() -> impl Strategy<Value = Vec<Asks>> {
     let says = (0_u64..3, 0_u32..40, any_mark()).prop_map(|(says, extra, mark)| {
-        Says(says, [700, 30, 2_000][usize::try_from(says).unwrap()] + extra % 3, mark)
+        Says(says, [700, 30, 2_000][usize::try_from(says).expect("of three")] + extra % 3, mark)
     });
     let asks = (0_i64..4_000, 0_i64..60, prop::collection::vec(says, 1..7));
     let asks = asks.prop_map(|(at, begins, prompt)| Asks { at, begins, prompt });

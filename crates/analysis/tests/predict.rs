@@ -17,7 +17,7 @@ fn trace(mark: Option<Ttl>) -> Trace {
     let turns = (0..SESSIONS).flat_map(|session| (0..2).map(move |turn| (session, turn)));
     let entries = turns.enumerate().map(|(number, (session, turn))| {
         let words = |n| Says(100 * session + n, 1_000, mark.filter(|_| n == turn));
-        let at = i64::try_from(session * 10_000 + turn * 60).unwrap();
+        let at = i64::try_from(session * 10_000 + turn * 60).expect("small");
         let prompt = (0..=turn).map(words).collect();
         let mut entry = support::entry(number, &Asks { at, begins: 1, prompt });
         let mut call = (*entry.record.call).clone();

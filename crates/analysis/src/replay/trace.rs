@@ -15,6 +15,7 @@ use scrimp_core::record::{Timing, Trail, TrailEnd};
 use scrimp_core::{
     Block, Call, Entry, Metering, NodeId, PrefixTree, Record, Time, UsageState, hash,
 };
+use serde::Serialize;
 
 /// Recorded calls whose prompts are known, and how many others there were.
 #[derive(Debug)]
@@ -26,13 +27,13 @@ pub struct Trace {
 }
 
 /// What records lack, in calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Gaps {
     /// Without a prompt: in no row.
     pub without_prompt: usize,
     /// Without known usage: in no row.
     pub without_usage: usize,
-    /// With known block boundaries missing, so that look-back is not modelled.
+    /// Whose blocks are not the provider's own, so that look-back is not modelled.
     pub without_blocks: usize,
     /// That used no input at all (refused, failed before they ran): in no row.
     pub without_input: usize,
@@ -77,7 +78,7 @@ impl Trace {
     pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Trace {
         let mut growing = Growing::default();
         for Entry { record, trail } in entries {
-            growing.add(&record, trail);
+            growing.add(record, trail);
         }
         growing.finish()
     }
@@ -145,7 +146,7 @@ struct Growing {
 }
 
 impl Growing {
-    fn add(&mut self, record: &Record, trail: Option<Trail>) {
+    fn add(&mut self, mut record: Record, trail: Option<Trail>) {
         let usage = record.metering.usage;
         let input = usage.without_caching().uncached;
         if record.metering.state == UsageState::Unknown {
@@ -165,11 +166,11 @@ impl Growing {
         self.blocks += trail.symbols.len() as u64;
         self.do_trails_know_caching |= has_trail && usage.uncached < input;
         let ends = self.insert(&record.call, &trail);
-        let is_measured = record.metering.state == UsageState::Measured;
+        forget_texts(&mut record.call);
         let traced = Traced {
-            is_split_known: is_measured && !has_trail,
+            is_split_known: is_reported(record.metering.state) && !has_trail,
             are_blocks_known: trail.blocks_known,
-            ..traced(record, ends, input)
+            ..traced(&record, ends, input)
         };
         self.calls.push((traced, Claim { ends: trail.ends }));
     }
@@ -200,11 +201,26 @@ impl Growing {
                 nodes.path_into(*last, &mut path);
                 claim.fix_tokens(traced.input, &path, &mut nodes, &mut is_fixed);
             }
-            let is_measured = traced.metering.state == UsageState::Measured;
-            traced.is_split_known |= is_measured && self.do_trails_know_caching;
+            let is_reported = is_reported(traced.metering.state);
+            traced.is_split_known |= is_reported && self.do_trails_know_caching;
             calls.push(traced);
         }
         Trace { calls, nodes, gaps: self.gaps, blocks: self.blocks }
+    }
+}
+
+/// Whether the provider itself said how the input splits: it does so with the answer's beginning,
+/// so of a call that broke off too.
+fn is_reported(state: UsageState) -> bool {
+    matches!(state, UsageState::Measured | UsageState::Partial)
+}
+
+/// Lets go what only tells texts apart: the path has it now, and traces are long.
+fn forget_texts(call: &mut Arc<Call>) {
+    let Some(call) = Arc::get_mut(call) else { return };
+    for block in &mut call.prompt {
+        block.chunks = Box::default();
+        block.features = None;
     }
 }
 

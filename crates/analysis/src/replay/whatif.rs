@@ -177,8 +177,10 @@ fn client(
     reading: Reading,
 ) -> (Basis, Option<Sums>) {
     let has_marks = |call: &Priced<'_>| call.traced.call.prompt.iter().any(|b| b.mark.is_some());
-    if let Some(measured) = measured(calls) {
-        (Basis::Measured, Some(measured))
+    let is_known = |call: &Priced<'_>| call.traced.is_split_known;
+    if calls.iter().any(is_known) {
+        let basis = if calls.iter().all(is_known) { Basis::Measured } else { Basis::Modelled };
+        (basis, Some(recorded(calls)))
     } else if calls.iter().any(has_marks) {
         (Basis::Replayed, Some(replayed(trace, calls, Variant::Client, prices, reading)))
     } else {
@@ -186,17 +188,14 @@ fn client(
     }
 }
 
-/// What was measured, where it was of every call.
-fn measured(calls: &[Priced<'_>]) -> Option<Sums> {
-    let is_known = calls.iter().all(|call| call.traced.is_split_known);
-    is_known.then(|| sums(calls.iter().map(|call| (call, call.traced.metering.usage))))
+fn recorded(calls: &[Priced<'_>]) -> Sums {
+    sums(calls.iter().map(|call| (call, call.traced.metering.usage)))
 }
 
 fn lowest(trace: &Trace, calls: &[Priced<'_>]) -> Sums {
     let bound = bound::lowest_input_cost(trace, calls);
     // What was measured may have read what was written before the records began.
-    let measured = measured(calls).map(|sums| sums.input_usd);
-    let input_usd = measured.map_or(bound, |measured| measured.min(bound));
+    let input_usd = bound.min(recorded(calls).input_usd);
     let output: Usd = calls
         .iter()
         .map(|call| {
@@ -250,7 +249,15 @@ fn notes(trace: &Trace, unpriced: &BTreeMap<Arc<str>, usize>, calls: &[Priced<'_
         note(*count, &format!("to {model}, which has no price: in no row"));
     }
     note(without_blocks, "with unknown block boundaries: look-back not modelled");
+    let count = |is: fn(&Traced) -> bool| calls.iter().filter(|call| is(call.traced)).count();
+    let (known, unknown) = (count(|call| call.is_split_known), count(|call| !call.is_split_known));
+    if known > 0 {
+        note(unknown, "that do not say what they read from a cache: uncached in `client`");
+    }
     let is_uncached = |call: &&Priced<'_>| call.asked.cache.is_none();
-    note(calls.iter().filter(is_uncached).count(), "to models without known cache rules");
+    note(
+        calls.iter().filter(is_uncached).count(),
+        "to models without known cache rules: as recorded",
+    );
     notes
 }
