@@ -24,27 +24,69 @@ fn main() {
     }
     let table = match build(&web, &out) {
         Ok(dist) => embedded(&dist),
-        Err(why) => {
-            println!("cargo::warning=the dashboard is left out of this build: {why}");
-            fallback(&out, &why)
+        Err(missing) => {
+            missing.tell(&out);
+            fallback(&out, missing.why())
         }
     };
     let table = table.expect("what was just built can be read");
     fs::write(out.join("assets.rs"), table).expect("OUT_DIR can be written");
 }
 
+/// Why there is no dashboard.
+enum Missing {
+    Skipped,
+    NoNode,
+    NotInstalled(String),
+    NotBuilt(String),
+}
+
+impl Missing {
+    /// For the page. Nothing of the building machine's own is in it, since it is passed on.
+    fn why(&self) -> &'static str {
+        match self {
+            Missing::Skipped => "It was left out on purpose (SCRIMP_SKIP_WEB was set).",
+            Missing::NoNode => "There was no Node.js with npm on the machine that built it.",
+            Missing::NotInstalled(_) => "Its packages could not be fetched when it was built.",
+            Missing::NotBuilt(_) => "Its sources did not build.",
+        }
+    }
+
+    /// For whoever builds. Also has cargo try again as soon as it may work.
+    fn tell(&self, out: &Path) {
+        let detail = match self {
+            Missing::Skipped => return,
+            Missing::NoNode => {
+                let path = env::var_os("PATH").unwrap_or_default();
+                for folder in env::split_paths(&path).filter(|folder| folder.is_dir()) {
+                    println!("cargo::rerun-if-changed={}", folder.display());
+                }
+                println!("cargo::rerun-if-env-changed=PATH");
+                "install Node.js 20 or later with npm, and build again"
+            }
+            Missing::NotInstalled(detail) | Missing::NotBuilt(detail) => {
+                // Cargo takes a file that is not there for one that has changed.
+                println!("cargo::rerun-if-changed={}", out.join("try-again").display());
+                detail
+            }
+        };
+        println!("cargo::warning=this build has no dashboard. {} {detail}", self.why());
+        println!("cargo::warning=SCRIMP_SKIP_WEB=1 leaves it out without trying");
+    }
+}
+
 /// Builds the dashboard and says where, or why not.
-fn build(web: &Path, out: &Path) -> Result<PathBuf, String> {
+fn build(web: &Path, out: &Path) -> Result<PathBuf, Missing> {
     if env::var_os("SCRIMP_SKIP_WEB").is_some_and(|value| value != "0") {
-        return Err("SCRIMP_SKIP_WEB is set".to_owned());
+        return Err(Missing::Skipped);
     }
-    if run(Command::new(npm()).arg("--version")).is_err() {
-        return Err("there was no npm (Node.js) on the machine that built it".to_owned());
-    }
+    run(Command::new(npm()).arg("--version")).map_err(|_| Missing::NoNode)?;
     let (work, dist) = (out.join("web"), out.join("dist"));
-    copy_sources(web, &work).map_err(|error| format!("cannot copy `web`: {error}"))?;
-    install(&work)?;
-    run(Command::new(npm()).current_dir(&work).args(["run", "build", "--", "--out"]).arg(&dist))?;
+    copy_sources(web, &work).map_err(|error| Missing::NotBuilt(error.to_string()))?;
+    install(&work).map_err(Missing::NotInstalled)?;
+    let arguments = ["run", "--silent", "build", "--", "--out"];
+    run(Command::new(npm()).current_dir(&work).args(arguments).arg(&dist))
+        .map_err(Missing::NotBuilt)?;
     Ok(dist)
 }
 
@@ -68,14 +110,14 @@ const fn npm() -> &'static str {
 
 /// Runs a command quietly. What it complained about is the error.
 fn run(command: &mut Command) -> Result<(), String> {
-    let name = format!("{command:?}").replace('"', "");
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said: Vec<_> = said.lines().filter(|line| line.contains("rror")).take(4).collect();
-    Err(format!("{name}: {}; {}", output.status, said.join("; ")))
+    let told = |line: &&str| !line.starts_with(' ') && line.to_lowercase().contains("error");
+    let said: Vec<_> = said.lines().filter(told).take(4).collect();
+    Err(format!("npm, {}: {}", output.status, said.join("; ")))
 }
 
 fn copy_sources(web: &Path, work: &Path) -> io::Result<()> {
@@ -116,8 +158,7 @@ fn embedded(dist: &Path) -> io::Result<String> {
 
 /// The table of a page that says why there is no dashboard.
 fn fallback(out: &Path, why: &str) -> io::Result<String> {
-    let why = why.replace('&', "&amp;").replace('<', "&lt;").replace(':', "&#58;");
-    let page = fs::read_to_string("fallback.html")?.replace("{{why}}", &format!("{why}."));
+    let page = fs::read_to_string("fallback.html")?.replace("{{why}}", why);
     fs::write(out.join("fallback.html"), &page)?;
     fs::copy("fallback.css", out.join("fallback.css"))?;
     let mut rows = String::new();
