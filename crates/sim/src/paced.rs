@@ -52,6 +52,8 @@ pub(crate) struct Paced {
     packing: Packing,
     /// One turn of waiting between frames that must not leave together.
     rested: bool,
+    /// When the last act is due.
+    ends_at: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
     line: Arc<Line>,
     ticket: Option<Ticket>,
@@ -81,6 +83,7 @@ impl Paced {
             ending,
             packing,
             rested: true,
+            ends_at: None,
             sleep: None,
             line,
             ticket,
@@ -102,9 +105,8 @@ impl Paced {
             Ending::Stall => Poll::Pending,
             Ending::Sever(how) => {
                 // One tick, so that what was sent before has left.
-                let due = self.sleep.as_ref().map(|sleep| sleep.deadline());
-                let due = due.filter(|due| Instant::now() < *due);
-                let due = due.unwrap_or_else(|| Instant::now() + Duration::from_millis(2));
+                let tick = Duration::from_millis(2);
+                let due = *self.ends_at.get_or_insert_with(|| Instant::now() + tick);
                 ready!(self.wait_until(due, cx));
                 self.line.sever(how);
                 self.ending = Ending::Stall;

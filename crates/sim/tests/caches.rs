@@ -101,23 +101,32 @@ async fn check(model: &str, calls: &[(u64, &str)], expected: &Expect) {
 #[tokio::test(start_paused = true)]
 async fn an_entry_lives_five_minutes_from_its_last_use() {
     let spec = "600*s 10";
-    check("claude-sonnet-5-5", &[(0, spec), (290, spec), (580, spec), (881, spec)], &expect![[r#"
+    check(
+        "claude-sonnet-5-5",
+        &[(0, spec), (290, spec), (580, spec), (881, spec)],
+        &expect![[r#"
             0s uncached   10 read    0 short  603 long    0
           290s uncached   10 read  603 short    0 long    0
           580s uncached   10 read  603 short    0 long    0
           881s uncached   10 read    0 short  603 long    0
-    "#]])
-        .await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_entry_lives_an_hour() {
     let spec = "600*l 10";
-    check("claude-sonnet-5-5", &[(0, spec), (3599, spec), (7200, spec)], &expect![[r#"
+    check(
+        "claude-sonnet-5-5",
+        &[(0, spec), (3599, spec), (7200, spec)],
+        &expect![[r#"
             0s uncached   10 read    0 short    0 long  603
          3599s uncached   10 read  603 short    0 long    0
          7200s uncached   10 read    0 short    0 long  603
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,14 +163,24 @@ async fn entries_are_written_at_marks_only() {
 async fn a_mark_looks_at_twenty_positions() {
     let after = |count: usize| format!("600{}*s", " 1".repeat(count));
     let (hit, miss) = (after(19), after(20));
-    check("claude-sonnet-5-5", &[(0, "600*s"), (1, &hit)], &expect![[r#"
+    check(
+        "claude-sonnet-5-5",
+        &[(0, "600*s"), (1, &hit)],
+        &expect![[r#"
             0s uncached    0 read    0 short  603 long    0
             1s uncached    0 read  603 short   19 long    0
-    "#]]).await;
-    check("claude-sonnet-5-5", &[(0, "600*s"), (1, &miss)], &expect![[r#"
+    "#]],
+    )
+    .await;
+    check(
+        "claude-sonnet-5-5",
+        &[(0, "600*s"), (1, &miss)],
+        &expect![[r#"
             0s uncached    0 read    0 short  603 long    0
             1s uncached    0 read    0 short  623 long    0
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,26 +206,44 @@ async fn a_long_mark_can_cover_all_or_only_what_it_wrote() {
     let calls =
         [(0, "600*s", json!({})), (1, "600 100*l", json!({})), (400, "600 100 10*l", json!({}))];
     let new_part = Settings { long_mark: LongMark::NewPart, ..Settings::exact(1) };
-    check_with(Settings::exact(1), "claude-sonnet-5-5", &calls, &expect![[r#"
+    check_with(
+        Settings::exact(1),
+        "claude-sonnet-5-5",
+        &calls,
+        &expect![[r#"
             0s uncached    0 read    0 short  603 long    0
             1s uncached    0 read  603 short    0 long  100
           400s uncached    0 read  703 short    0 long   10
-    "#]]).await;
-    check_with(new_part, "claude-sonnet-5-5", &calls, &expect![[r#"
+    "#]],
+    )
+    .await;
+    check_with(
+        new_part,
+        "claude-sonnet-5-5",
+        &calls,
+        &expect![[r#"
             0s uncached    0 read    0 short  603 long    0
             1s uncached    0 read  603 short    0 long  100
           400s uncached    0 read    0 short    0 long  713
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_automatic_mark_moves_with_the_conversation() {
     let automatic = json!({"cache_control": {"type": "ephemeral"}});
     let calls = [(0, "600", automatic.clone()), (9, "600|20|30", automatic)];
-    check_with(Settings::exact(1), "claude-sonnet-5-5", &calls, &expect![[r#"
+    check_with(
+        Settings::exact(1),
+        "claude-sonnet-5-5",
+        &calls,
+        &expect![[r#"
             0s uncached    0 read    0 short  603 long    0
             9s uncached    0 read  603 short   56 long    0
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,7 +266,11 @@ async fn a_change_loses_its_own_level_and_those_after_it() {
         (5, "600*s", with(json!({"model": "claude-opus-5-5"}))),
         (6, "600*s", with(json!({}))),
     ];
-    check_with(Settings::exact(1), "claude-sonnet-5-5", &calls, &expect![[r#"
+    check_with(
+        Settings::exact(1),
+        "claude-sonnet-5-5",
+        &calls,
+        &expect![[r#"
             0s uncached    0 read    0 short 1321 long    0
             1s uncached    0 read  718 short  603 long    0
             2s uncached    0 read  718 short  603 long    0
@@ -237,7 +278,9 @@ async fn a_change_loses_its_own_level_and_those_after_it() {
             4s uncached    0 read    0 short 1306 long    0
             5s uncached    0 read    0 short 1321 long    0
             6s uncached    0 read 1321 short    0 long    0
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,7 +301,8 @@ async fn a_text_is_the_same_as_one_block_and_marks_change_no_answer() {
             0s uncached  707 read    0 short    0 long    0
             0s uncached    0 read    0 short  707 long    0
             0s uncached    0 read  707 short    0 long    0
-    "#]].assert_eq(&told(&provider));
+    "#]]
+    .assert_eq(&told(&provider));
 }
 
 #[tokio::test(start_paused = true)]
@@ -351,12 +395,17 @@ async fn the_implicit_breakpoint_follows_an_append_only_conversation() {
 async fn a_changing_suffix_pays_for_a_write_and_never_hits_without_a_breakpoint() {
     let calls =
         [(0, "1100 9:beta"), (60, "1100 9:gamma"), (120, "1100*s 9:delta"), (180, "1100*s 9:mu")];
-    check("gpt-6-luna", &calls, &expect![[r#"
+    check(
+        "gpt-6-luna",
+        &calls,
+        &expect![[r#"
             0s uncached    0 read    0 short 1113 long    0
            60s uncached    0 read    0 short 1113 long    0
           120s uncached    0 read    0 short 1113 long    0
           180s uncached    0 read 1104 short    9 long    0
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,12 +417,18 @@ async fn explicit_mode_without_breakpoints_caches_nothing() {
         (2, "1100*s 9", explicit.clone()),
         (3, "1100*s 9", explicit),
     ];
-    check_with(Settings::exact(1), "gpt-6-luna", &calls, &expect![[r#"
+    check_with(
+        Settings::exact(1),
+        "gpt-6-luna",
+        &calls,
+        &expect![[r#"
             0s uncached 1104 read    0 short    0 long    0
             1s uncached 1104 read    0 short    0 long    0
             2s uncached    9 read    0 short 1104 long    0
             3s uncached    9 read 1104 short    0 long    0
-    "#]]).await;
+    "#]],
+    )
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
