@@ -9,9 +9,9 @@
 //! Two designs of the interval were compared by simulation (units with log-normal and Pareto costs,
 //! tail index down to 1.1, 30 units an arm, nominally 95 %): the delta method with a cluster-robust
 //! variance covered 81–91 %, the delete-one-unit jackknife of the logarithm of the ratio 92–94 %,
-//! about a tenth to a third wider. Money is claimed on this, so it is the jackknife, with Student's t on Welch's
-//! degrees of freedom. What no interval can cure, a few units or one that outweighs the others, is
-//! *too early*.
+//! a tenth to four tenths wider. Money is claimed on this, so it is the jackknife, with Student's t on
+//! Welch's degrees of freedom. What no interval can cure, a few units or one that outweighs the
+//! others, is *too early*.
 
 use scrimp_core::Usd;
 use scrimp_core::experiment::UnitTotals;
