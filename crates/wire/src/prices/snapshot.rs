@@ -228,10 +228,10 @@ fn read_head(head: &str) -> Result<(Tier, u64), &'static str> {
 
 fn read_multiple(cards: &[Card], head: &str, factor: &str) -> Result<Card, &'static str> {
     let (tier, above) = read_head(head)?;
-    let factor = read_decimal(factor).ok_or("no multiplier")?;
+    let factor = digits(factor).ok_or("no multiplier")?;
     let like = |card: &&Card| card.tier == Tier::Standard && card.above == above;
     let standard = Sparse::of(&cards.iter().find(like).ok_or("a multiple of nothing")?.rates);
-    let scaled = standard.times_ratio(factor, Rate::new(1, 0)).and_then(|card| card.rates());
+    let scaled = times(&standard, factor).and_then(|card| card.rates());
     Ok(Card { tier, above, rates: scaled.ok_or("a multiple that does not fit")? })
 }
 
@@ -252,8 +252,18 @@ fn per_token(per_million: &str) -> Option<Rate> {
     Some(Rate::new(mantissa, scale + 6))
 }
 
-fn read_decimal(text: &str) -> Option<Rate> {
-    digits(text).map(|(mantissa, scale)| Rate::new(mantissa, scale))
+/// A card times a factor: nearly all are whole thousandths, which need no division.
+fn times(card: &Sparse, (mantissa, scale): (u64, u8)) -> Option<Sparse> {
+    let thousandths =
+        3_u8.checked_sub(scale).map(|zeros| mantissa.saturating_mul(10_u64.pow(zeros.into())));
+    let Some(permille) = thousandths.and_then(|factor| u32::try_from(factor).ok()) else {
+        return card.times_ratio(Rate::new(mantissa, scale), Rate::new(1, 0));
+    };
+    let mut scaled = Sparse::default();
+    for class in CLASSES {
+        scaled.set(class, card.get(class).map(|rate| rate.times_permille(permille)));
+    }
+    Some(scaled)
 }
 
 /// A plain decimal's digits and how many of them stand after the point. Without an allocation:
