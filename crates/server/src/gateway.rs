@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use scrimp_core::{Catalog, Memory, Record, Time};
+use scrimp_core::{Catalog, JournalEntry, Memory, Record, Time};
 use scrimp_store::Store;
 use scrimp_wire::Key;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -18,7 +18,8 @@ use crate::config::Config;
 use crate::counts::{Counted, Counts};
 use crate::door;
 use crate::ids::Ids;
-use crate::journal::Files;
+use crate::config::ConfigError;
+use crate::journal::{self, Application, Files, JournalError};
 use crate::log::Log;
 use crate::running::Running;
 use crate::upstream::{Connector, Pool};
@@ -71,6 +72,17 @@ pub(crate) struct Shared {
     pub(crate) refused_config: Mutex<Option<String>>,
     log: Option<Arc<Log>>,
     phase: watch::Sender<Phase>,
+}
+
+/// Why a policy cannot be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotChange {
+    /// The gateway was given no place to write configuration to.
+    #[error("this gateway has no files to write a rule into")]
+    NoFiles,
+    /// The change itself went wrong.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// How far the gateway has stopped.
@@ -150,10 +162,69 @@ impl Gateway {
         *self.shared.refused_config.lock().expect("nothing here panics") = None;
     }
 
-    /// Notes that a configuration was wrong; the running one stays in force.
-    pub fn refuse_config(&self, why: String) {
-        self.shared.counts.refused_reload();
-        *self.shared.refused_config.lock().expect("nothing here panics") = Some(why);
+    /// Puts the configuration in force that is on disk now. One that is wrong leaves the running one
+    /// in force, and is told in the log and in health.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let Some(files) = &self.shared.files else { return Ok(()) };
+        // The sockets stay where they are, and what is safe depends on where that is.
+        let address = self.running().config.listen.address;
+        let loaded = files.load().and_then(|mut config| {
+            config.listen.address = address;
+            config.check_exposure("the changed configuration").map(|()| config)
+        });
+        match loaded {
+            Ok(config) => {
+                self.reconfigure(config);
+                self.note("configuration_changed", "the changed configuration is in force");
+                Ok(())
+            }
+            Err(wrong) => {
+                self.shared.counts.refused_reload();
+                self.note("configuration_refused", &wrong.to_string());
+                let mut refused = self.shared.refused_config.lock().expect("nothing here panics");
+                *refused = Some(wrong.to_string());
+                Err(wrong)
+            }
+        }
+    }
+
+    /// Writes a rule into the configuration and puts it in force. Returns its number.
+    pub fn apply(&self, application: &Application) -> Result<u64, CannotChange> {
+        let files = self.shared.files.as_ref().ok_or(CannotChange::NoFiles)?;
+        let number =
+            journal::apply(files, &self.shared.store, application, self.shared.clock.now())?;
+        self.reload().map_err(JournalError::from)?;
+        Ok(number)
+    }
+
+    /// Takes a rule back, out of the configuration and out of force.
+    pub fn undo(&self, number: u64, because: &str) -> Result<JournalEntry, CannotChange> {
+        let files = self.shared.files.as_ref().ok_or(CannotChange::NoFiles)?;
+        let now = self.shared.clock.now();
+        let entry = journal::undo(files, &self.shared.store, number, because, now)?;
+        self.reload().map_err(JournalError::from)?;
+        Ok(entry)
+    }
+
+    /// Takes back every rule that has proved dearer. Asked once a minute; blocks on the store.
+    pub fn guard(&self) -> Result<(), CannotChange> {
+        let Some(files) = &self.shared.files else { return Ok(()) };
+        let now = self.shared.clock.now();
+        let undone = journal::guard(files, &self.shared.store, now)?;
+        for entry in &undone {
+            let because = entry.undone_because.as_deref().unwrap_or_default();
+            self.note("policy_undone", &format!("journal #{}: {because}", entry.number));
+        }
+        if !undone.is_empty() {
+            self.reload().map_err(JournalError::from)?;
+        }
+        Ok(())
+    }
+
+    fn note(&self, event: &str, message: &str) {
+        if let Some(log) = &self.shared.log {
+            log.note(event, message);
+        }
     }
 
     /// What is in force.
@@ -174,6 +245,18 @@ impl Gateway {
     /// How far the gateway has stopped.
     pub fn phase(&self) -> Phase {
         *self.shared.phase.borrow()
+    }
+
+    /// Waits until the gateway has stopped so far.
+    pub(crate) async fn reaches(&self, phase: Phase) {
+        let mut current = self.shared.phase.subscribe();
+        // The sender lives as long as this gateway.
+        current.wait_for(|current| phase <= *current).await.ok();
+    }
+
+    /// Where the configuration lies.
+    pub(crate) fn files(&self) -> Option<&Files> {
+        self.shared.files.as_ref()
     }
 
     /// Waits until no call is open.

@@ -12,6 +12,7 @@ pub mod config;
 mod counts;
 mod door;
 mod encoding;
+mod files;
 mod flight;
 mod gateway;
 mod ids;
@@ -20,6 +21,7 @@ mod log;
 mod page;
 mod reply;
 mod running;
+mod serve;
 mod upstream;
 
 #[cfg(test)]
@@ -28,7 +30,8 @@ mod tests;
 pub use clock::Clock;
 pub use config::{Config, ConfigError};
 pub use counts::Counted;
-pub use gateway::{Gateway, Phase, Setup};
+pub use gateway::{CannotChange, Gateway, Phase, Setup};
 pub use log::Log;
 pub use running::Running;
+pub use serve::{Program, ServeError, serve};
 pub use upstream::{Connector, Dial};

@@ -1,24 +1,264 @@
 //! The gateway's own routes: health, metrics, the control API, the dashboard.
+//!
+//! Everything that reads the store does so on a thread of its own, never on one that serves calls.
 
-use http::{Request, Response, StatusCode};
+mod control;
+mod live;
+mod metrics;
+mod rows;
+mod study;
+mod summary;
+
+use http::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use scrimp_core::CallId;
+use scrimp_store::{CallFilter, Only, StoreError};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
-use crate::gateway::Gateway;
+use crate::config::{Config, Limits};
+use crate::door::{body, hosts};
+use crate::gateway::{Gateway, Phase};
 use crate::page::Page;
 use crate::running::Running;
+use control::Refused;
+pub(crate) use study::Findings;
+use summary::Window;
 
-/// What the findings job found last.
-#[derive(Debug, Default)]
-pub(crate) struct Findings {}
+/// The header without which nothing is changed: no page of another origin can send it unasked.
+const CONTROL: &str = "x-scrimp-control";
+/// A control request is short.
+const LONGEST: u64 = 64 << 10;
+/// The most rows of a list.
+const MOST_ROWS: usize = 1_000;
 
 /// Answers a request that is no call.
 pub(crate) async fn answer(
-    _gateway: &Gateway,
-    _running: &Running,
+    gateway: &Gateway,
+    running: &Running,
     request: Request<Incoming>,
 ) -> Response<Page> {
-    match request.uri().path() {
-        "/healthz" => Page::of(StatusCode::OK, "text/plain", "ok\n"),
-        _ => Page::error(StatusCode::NOT_FOUND, "there is nothing here"),
+    let path = request.uri().path();
+    match (request.method().as_str(), path) {
+        ("HEAD", "/") => Page::of(StatusCode::OK, "text/plain", ""),
+        ("GET" | "HEAD", "/healthz") => Page::of(StatusCode::OK, "text/plain", "ok\n"),
+        ("GET" | "HEAD", "/readyz") => ready(gateway),
+        ("GET", "/metrics") => metrics::page(gateway),
+        _ => match path.strip_prefix("/api/v1/") {
+            Some(rest) => {
+                let rest = rest.to_owned();
+                controlled(gateway, &running.config, &rest, request).await
+            }
+            None => asset(&request),
+        },
+    }
+}
+
+fn ready(gateway: &Gateway) -> Response<Page> {
+    match gateway.phase() {
+        Phase::Serving => Page::of(StatusCode::OK, "text/plain", "ready\n"),
+        _ => Page::error(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping"),
+    }
+}
+
+/// A file of the dashboard.
+fn asset(request: &Request<Incoming>) -> Response<Page> {
+    let headers = request.headers();
+    let found = scrimp_dashboard::asset(request.uri().path());
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let Some(asset) = found.filter(|_| is_read) else {
+        return Page::error(StatusCode::NOT_FOUND, "there is nothing here; the dashboard is at /");
+    };
+    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok());
+    let representation = asset.representation(accepted.unwrap_or(""));
+    let is_known = headers.get(IF_NONE_MATCH).is_some_and(|tag| tag == representation.etag);
+    let mut page = match is_known {
+        true => Page::of(StatusCode::NOT_MODIFIED, asset.content_type, ""),
+        false => Page::of(StatusCode::OK, asset.content_type, representation.bytes),
+    };
+    let headers = page.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(asset.cache_control()));
+    headers.insert(ETAG, HeaderValue::from_static(representation.etag));
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    headers.insert(
+        "content-security-policy",
+        HeaderValue::from_static(scrimp_dashboard::CONTENT_SECURITY_POLICY),
+    );
+    if let Some(encoding) = representation.encoding {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
+    page
+}
+
+/// A route of the control API, for those who may.
+async fn controlled(
+    gateway: &Gateway,
+    config: &Config,
+    path: &str,
+    request: Request<Incoming>,
+) -> Response<Page> {
+    if !hosts::is_own_origin(request.headers(), config) {
+        return Page::error(StatusCode::FORBIDDEN, "control routes answer no other site's pages");
+    }
+    let is_post = *request.method() == Method::POST;
+    if !may_control(config, request.headers(), is_post) {
+        let told = "control needs the header `x-scrimp-control`, with the control token as its \
+                    value where the gateway has one";
+        return Page::error(StatusCode::UNAUTHORIZED, told);
+    }
+    let query = request.uri().query().unwrap_or("").to_owned();
+    match (request.method().as_str(), path) {
+        ("GET", "live") => live::live(gateway),
+        ("GET", _) => read(gateway, path, &query).await,
+        ("POST", "policies/apply" | "policies/undo") => change(gateway, path, request).await,
+        _ => nothing(),
+    }
+}
+
+/// Whoever reaches a loopback address may look; changes need a header that no foreign page can
+/// send. Elsewhere both need the token.
+fn may_control(config: &Config, headers: &HeaderMap, is_post: bool) -> bool {
+    let sent = headers.get(CONTROL).map(HeaderValue::as_bytes);
+    let bearer = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let bearer = bearer.and_then(|value| value.strip_prefix(b"Bearer "));
+    match &config.listen.control_token {
+        Some(token) => [sent, bearer].into_iter().flatten().any(|guess| token.is(guess)),
+        None => !is_post || sent.is_some(),
+    }
+}
+
+fn nothing() -> Response<Page> {
+    Page::error(StatusCode::NOT_FOUND, "there is no such control route")
+}
+
+/// Reads something, on a thread where nobody waits.
+async fn read(gateway: &Gateway, path: &str, query: &str) -> Response<Page> {
+    let (gateway, path, query) = (gateway.clone(), path.to_owned(), query.to_owned());
+    let findings = study::current(gateway.shared());
+    let reading =
+        tokio::task::spawn_blocking(move || answer_read(&gateway, &path, &query, &findings));
+    match reading.await {
+        Ok(Ok(Some(value))) => Page::json(StatusCode::OK, &value),
+        Ok(Ok(None)) => nothing(),
+        Ok(Err(error)) => Page::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Err(_) => Page::error(StatusCode::INTERNAL_SERVER_ERROR, "the question fell over"),
+    }
+}
+
+fn answer_read(
+    gateway: &Gateway,
+    path: &str,
+    query: &str,
+    findings: &Findings,
+) -> Result<Option<Value>, StoreError> {
+    let shared = gateway.shared();
+    Ok(match path {
+        "summary" => {
+            let name = parameter(query, "window").unwrap_or_else(|| "24h".to_owned());
+            let window = Window::named(&name);
+            window.map(|window| summary::summary(shared, window, findings)).transpose()?
+        }
+        "calls" => {
+            let records = shared.store.reader().recent(&filter(query))?;
+            Some(json!({ "calls": records.iter().map(rows::Row::of).collect::<Vec<_>>() }))
+        }
+        "findings" => Some(control::findings(findings)),
+        "policies" => Some(control::policies(gateway)?),
+        "proofs" => Some(control::proofs(gateway)?),
+        _ => {
+            let id = path.strip_prefix("calls/").and_then(|id| id.parse::<CallId>().ok());
+            let record = id.map(|id| shared.store.reader().call(id)).transpose()?.flatten();
+            record.map(|record| rows::detail(&record, &gateway.running().policies.prices))
+        }
+    })
+}
+
+fn filter(query: &str) -> CallFilter {
+    let limit = parameter(query, "limit").and_then(|limit| limit.parse().ok()).unwrap_or(100);
+    let named = |name| parameter(query, name).filter(|value| !value.is_empty()).map(Into::into);
+    CallFilter {
+        limit: usize::min(limit, MOST_ROWS),
+        before: parameter(query, "before").and_then(|id| id.parse().ok()),
+        only: match parameter(query, "only").as_deref() {
+            Some("errors") => Only::Errors,
+            _ => Only::All,
+        },
+        model: named("model"),
+        operation: named("operation"),
+    }
+}
+
+/// A parameter of a query, decoded.
+fn parameter(query: &str, name: &str) -> Option<String> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
+    let (mut decoded, mut rest) = (Vec::new(), value.as_bytes());
+    while let Some((byte, tail)) = rest.split_first() {
+        let hex = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match (byte, hex.and_then(|hex| u8::from_str_radix(hex, 16).ok())) {
+            (b'%', Some(value)) => {
+                decoded.push(value);
+                rest = &tail[2..];
+                continue;
+            }
+            (b'+', _) => decoded.push(b' '),
+            _ => decoded.push(*byte),
+        }
+        rest = tail;
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// Changes something.
+async fn change(gateway: &Gateway, path: &str, request: Request<Incoming>) -> Response<Page> {
+    let mut incoming = request.into_body();
+    let limits = Limits { body_bytes: LONGEST, ..gateway.running().config.limits };
+    let Ok(bytes) = body::read(&mut incoming, &limits).await else {
+        return Page::error(StatusCode::PAYLOAD_TOO_LARGE, "that is no control request");
+    };
+    let is_apply = path == "policies/apply";
+    let gateway = gateway.clone();
+    let changing = tokio::task::spawn_blocking(move || {
+        let findings = gateway.shared().findings.lock().expect("nothing here panics").clone();
+        match is_apply {
+            true => asked(&bytes).map(|asked| control::apply(&gateway, &asked, &findings)),
+            false => asked(&bytes).map(|asked| control::undo(&gateway, &asked)),
+        }
+    });
+    match changing.await {
+        Ok(Ok(Ok(value))) => Page::json(StatusCode::OK, &value),
+        Ok(Ok(Err(refused))) => Page::error(status_of(&refused), &refused.to_string()),
+        Ok(Err(why)) => Page::error(StatusCode::BAD_REQUEST, &why),
+        Err(_) => Page::error(StatusCode::INTERNAL_SERVER_ERROR, "the change fell over"),
+    }
+}
+
+fn asked<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+fn status_of(refused: &Refused) -> StatusCode {
+    match refused {
+        Refused::NoFinding(_) => StatusCode::NOT_FOUND,
+        Refused::NoShare => StatusCode::BAD_REQUEST,
+        Refused::NoFiles | Refused::Journal(_) => StatusCode::CONFLICT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_decoded() {
+        let query = "model=a%2Fb&operation=x+y&limit=5&bad=%zz";
+        assert_eq!(parameter(query, "model").as_deref(), Some("a/b"));
+        assert_eq!(parameter(query, "operation").as_deref(), Some("x y"));
+        assert_eq!(parameter(query, "bad").as_deref(), Some("%zz"));
+        assert_eq!(parameter(query, "none"), None);
+        assert_eq!(filter(query).limit, 5);
     }
 }

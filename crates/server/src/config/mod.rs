@@ -143,7 +143,7 @@ impl Config {
             rollup_retention: store.rollup_retention.map(|length| length.0),
             providers,
         };
-        config.refuse_open_keys(&source)?;
+        config.check_exposure(name)?;
         Ok(config)
     }
 
@@ -153,11 +153,13 @@ impl Config {
     }
 
     /// Whoever reaches the gateway could spend a stored key, and would see everybody's calls.
-    fn refuse_open_keys(&self, source: &Source<'_>) -> Result<(), ConfigError> {
+    /// `named` says where the address was written.
+    pub(crate) fn check_exposure(&self, named: &str) -> Result<(), ConfigError> {
         if self.is_loopback() {
             return Ok(());
         }
         let address = self.listen.address;
+        let source = Source { file: named, text: "" };
         if self.listen.control_token.is_none() {
             let message = format!(
                 "listening on {address}, which is not loopback, needs `control_token` in [listen]"

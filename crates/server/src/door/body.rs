@@ -20,7 +20,7 @@ const DRAINED: u64 = 64 << 20;
 const DRAINING: Duration = Duration::from_secs(5);
 
 /// Why a body did not come in.
-pub(super) enum NotRead {
+pub(crate) enum NotRead {
     /// It may not.
     Refused(Refusal),
     /// The client went away.
@@ -39,7 +39,7 @@ pub(super) fn check_length(headers: &HeaderMap, limits: &Limits) -> Result<(), R
 }
 
 /// Reads a body to its end.
-pub(super) async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, NotRead> {
+pub(crate) async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, NotRead> {
     let reading = tokio::time::timeout(limits.body_timeout, gather(body, limits.body_bytes));
     reading.await.unwrap_or(Err(NotRead::Refused(Refusal::BodyTimeout)))
 }

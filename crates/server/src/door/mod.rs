@@ -3,7 +3,7 @@
 //! A call is given a name before its body is read, so that one that never becomes a whole request
 //! is settled like any other.
 
-mod body;
+pub(crate) mod body;
 pub(crate) mod hosts;
 mod identify;
 mod route;

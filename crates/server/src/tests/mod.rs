@@ -1,5 +1,7 @@
 //! The gateway over pipes in memory, in virtual time.
 
+mod control;
+mod days;
 mod faults;
 mod fidelity;
 mod hang_up;

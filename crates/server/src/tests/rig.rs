@@ -93,7 +93,7 @@ impl Rig {
     ) -> Rig {
         let config = Config::parse("scrimp.toml", config, None, &|_| None).unwrap();
         let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path(), Options::USUAL).unwrap();
+        let store = Store::open(directory.path(), Options::STANDARD).unwrap();
         let gateway = Gateway::new(Setup {
             config,
             files: None,

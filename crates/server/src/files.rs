@@ -1,0 +1,96 @@
+//! Where the configuration lies, and how it is read and changed on disk.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::config::{Config, ConfigError};
+
+/// Where the configuration lies.
+#[derive(Clone, Debug)]
+pub struct Files {
+    /// The user's own file, if there is one.
+    pub config: Option<PathBuf>,
+    /// The data directory. Rules are written into a file there where the user has none.
+    pub data: PathBuf,
+}
+
+/// When each file was last changed; `None` where there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamps(Vec<Option<(SystemTime, u64)>>);
+
+impl Files {
+    /// The file with the rules that `apply` wrote where the user has no file.
+    pub fn applied(&self) -> PathBuf {
+        self.data.join("applied.toml")
+    }
+
+    /// The file that `apply` writes into.
+    pub fn writable(&self) -> PathBuf {
+        self.config.clone().unwrap_or_else(|| self.applied())
+    }
+
+    /// Reads the configuration as it is on disk now.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let text = self.config.as_deref().map(read).transpose()?;
+        let name = self.config.as_ref().map_or("built-in".to_owned(), |p| p.display().to_string());
+        self.parse(&name, text.as_deref().unwrap_or(""), None)
+    }
+
+    /// What the configuration would be if [`Files::writable`] held `text`.
+    pub fn preview(&self, text: &str) -> Result<Config, ConfigError> {
+        match &self.config {
+            Some(path) => self.parse(&path.display().to_string(), text, None),
+            None => self.parse("built-in", "", Some(text)),
+        }
+    }
+
+    fn parse(&self, name: &str, text: &str, applied: Option<&str>) -> Result<Config, ConfigError> {
+        let path = self.applied();
+        let on_disk = std::fs::read_to_string(&path).ok();
+        let file = path.display().to_string();
+        let applied = applied.or(on_disk.as_deref()).map(|text| (file.as_str(), text));
+        Config::parse(name, text, applied, &|name| std::env::var(name).ok())
+    }
+
+    /// When the files were changed, to see whether they were.
+    pub fn stamps(&self) -> Stamps {
+        let stamp = |path: &Path| {
+            let metadata = std::fs::metadata(path).ok()?;
+            Some((metadata.modified().ok()?, metadata.len()))
+        };
+        let paths = self.config.iter().cloned().chain([self.applied()]);
+        Stamps(paths.map(|path| stamp(&path)).collect())
+    }
+
+    /// The text that [`Files::writable`] holds; empty if there is no such file.
+    pub(crate) fn text(&self) -> io::Result<String> {
+        match std::fs::read_to_string(self.writable()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+            text => text,
+        }
+    }
+
+    /// Replaces the text as a whole: a reader sees the old one or the new one.
+    pub(crate) fn write(&self, text: &str) -> io::Result<()> {
+        let path = self.writable();
+        // A configuration may hold keys, so the new file is no more open than the old one.
+        let fresh = path.with_extension("toml.new");
+        let mut file = std::fs::File::create(&fresh)?;
+        if let Ok(metadata) = std::fs::metadata(&path) {
+            file.set_permissions(metadata.permissions())?;
+        }
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, &path)
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path).map_err(|error| ConfigError {
+        file: path.display().to_string(),
+        place: None,
+        message: format!("it cannot be read: {error}"),
+        suggestion: None,
+    })
+}

@@ -1,0 +1,168 @@
+//! The gateway's own routes, reconfiguration, and stopping.
+
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+
+use super::rig::{Act, Rig, answer, body_of, chat, last_chunk, read_all, settle_down, stream};
+use crate::journal::Files;
+use crate::{Config, Phase};
+
+const PLAIN: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
+const TOLD: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}";
+const STREAM: &str =
+    r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
+
+fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
+         content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+async fn get(rig: &Rig, path: &str) -> Value {
+    let got = rig.call(&request("GET", path, "", "")).await;
+    serde_json::from_slice(&body_of(&got)).expect("JSON")
+}
+
+fn status(answer: &[u8]) -> u16 {
+    let head = String::from_utf8_lossy(answer);
+    head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_summary_and_the_lists_show_a_call() {
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
+    rig.call(&chat(PLAIN)).await;
+    let record = rig.record().await;
+    rig.gateway.shared().store.flush();
+
+    let summary = get(&rig, "/api/v1/summary?window=24h").await;
+    assert_eq!(summary["totals"]["calls"], 1);
+    assert_eq!(summary["totals"]["tokens"]["uncached"], 9);
+    assert_eq!(summary["totals"]["usd"], record.cost.unwrap().to_string());
+    assert_eq!(summary["models"][0]["model"], "gpt-4o");
+    assert_eq!(summary["operations"][0]["name"], "chat");
+    assert_eq!(summary["health"]["observing"], true);
+    assert_eq!(summary["series"].as_array().unwrap().len(), 1);
+
+    let calls = get(&rig, "/api/v1/calls?limit=5&operation=chat").await;
+    assert_eq!(calls["calls"][0]["id"], record.call.id.to_string());
+    let detail = get(&rig, &format!("/api/v1/calls/{}", record.call.id)).await;
+    assert_eq!(detail["bill"][0]["tokens"], 9);
+    assert_eq!(detail["blocks"][0]["role"], "user");
+    for path in ["findings", "policies", "proofs"] {
+        assert!(get(&rig, &format!("/api/v1/{path}")).await.is_object(), "{path}");
+    }
+    assert!(get(&rig, "/api/v1/calls/0").await["error"].is_object());
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_metrics_and_dashboard_answer() {
+    let rig = Rig::new("", vec![]);
+    for (path, expected) in [("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "scrimp_calls_total 0")] {
+        let got = rig.call(&request("GET", path, "", "")).await;
+        assert!(String::from_utf8_lossy(&body_of(&got)).contains(expected), "{path}");
+    }
+    let page = rig.call(&request("GET", "/", "", "")).await;
+    let head = String::from_utf8_lossy(&page);
+    assert_eq!(status(&page), 200);
+    assert!(head.contains("content-security-policy: "));
+    assert_eq!(status(&rig.call(&request("GET", "/../etc/passwd", "", "")).await), 404);
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_is_refused_to_foreign_pages_and_without_the_header() {
+    let rig = Rig::new("", vec![]);
+    let undo = |headers: &str| request("POST", "/api/v1/policies/undo", headers, "{\"number\":1}");
+    assert_eq!(status(&rig.call(&undo("")).await), 401);
+    let foreign = "origin: http://evil.example\r\nx-scrimp-control: 1\r\n";
+    assert_eq!(status(&rig.call(&undo(foreign)).await), 403);
+    assert_eq!(status(&rig.call(&undo("x-scrimp-control: 1\r\n")).await), 409, "no files here");
+
+    let open = "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"let-me\"";
+    let rig = Rig::new(open, vec![]);
+    let look = |headers: &str| request("GET", "/api/v1/calls", headers, "");
+    assert_eq!(status(&rig.call(&look("")).await), 401);
+    assert_eq!(status(&rig.call(&look("x-scrimp-control: 1\r\n")).await), 401);
+    assert_eq!(status(&rig.call(&look("x-scrimp-control: let-me\r\n")).await), 200);
+    assert_eq!(status(&rig.call(&look("authorization: Bearer let-me\r\n")).await), 200);
+    let files = request("GET", "/v1/files", "", "");
+    assert_eq!(status(&rig.call(&files).await), 404, "only known routes pass from elsewhere");
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_seen_live() {
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
+    let mut watcher = rig.connect();
+    watcher.write_all(&request("GET", "/api/v1/live", "", "")).await.unwrap();
+    settle_down().await;
+    rig.call(&chat(PLAIN)).await;
+    rig.record().await;
+    rig.gateway.enter(Phase::Draining);
+    settle_down().await;
+    rig.gateway.enter(Phase::Closing);
+    let seen = String::from_utf8_lossy(&read_all(&mut watcher).await).into_owned();
+    assert!(seen.contains("event: call\ndata: {\"id\":"), "{seen}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_configuration_applies_and_a_broken_one_does_not() {
+    let rig = Rig::new("", vec![]);
+    let files = Files { config: Some(rig.directory.path().join("scrimp.toml")), data: rig.directory.path().into() };
+    std::fs::write(files.config.as_ref().unwrap(), "[http]\nbody_bytes = 77").unwrap();
+    rig.gateway.reconfigure(files.load().unwrap());
+    assert_eq!(rig.gateway.running().config.limits.body_bytes, 77);
+    std::fs::write(files.config.as_ref().unwrap(), "[http]\nbody_byte = 78").unwrap();
+    let wrong = files.load().unwrap_err();
+    assert_eq!((wrong.place, wrong.suggestion.as_deref()), (Some((2, 1)), Some("body_bytes")));
+    assert_eq!(rig.gateway.running().config.limits.body_bytes, 77);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_in_flight_keeps_the_configuration_that_it_began_with() {
+    let mut script = stream(&["data: [DONE]\n\n"]);
+    script.insert(1, Act::Wait(5_000));
+    script.push(last_chunk());
+    let mut rig = Rig::new("", vec![script]);
+    let mut client = rig.connect();
+    client.write_all(&chat(STREAM)).await.unwrap();
+    settle_down().await;
+    let text = "[providers.openai]\nbase_url = \"http://127.0.0.1:1\"\n[http]\nfirst_token_timeout = \"1s\"";
+    rig.gateway.reconfigure(Config::parse("t", text, None, &|_| None).unwrap());
+    let got = read_all(&mut client).await;
+    assert!(got.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&got));
+    assert_eq!(rig.record().await.timing.ended.map(|e| 5_000 <= e.nanos() / 1_000_000), Some(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_finishes_open_streams_and_refuses_new_calls() {
+    let mut script = stream(&["data: {}\n\n"]);
+    script.extend([Act::Wait(2_000), last_chunk()]);
+    let mut rig = Rig::new("", vec![script]);
+    let (mut open, mut idle) = (rig.connect(), rig.connect());
+    open.write_all(&chat(STREAM)).await.unwrap();
+    settle_down().await;
+    rig.gateway.enter(Phase::Draining);
+    let whole = read_all(&mut open).await;
+    assert!(whole.ends_with(b"0\r\n\r\n"));
+    assert_eq!(read_all(&mut idle).await, b"", "idle connections are closed");
+    assert_eq!(rig.records().await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn closing_ends_open_streams_settled() {
+    let mut script = stream(&["data: {}\n\n"]);
+    script.push(Act::Wait(600_000));
+    let mut rig = Rig::new("", vec![script]);
+    let mut open = rig.connect();
+    open.write_all(&chat(STREAM)).await.unwrap();
+    settle_down().await;
+    rig.gateway.enter(Phase::Draining);
+    settle_down().await;
+    rig.gateway.enter(Phase::Closing);
+    read_all(&mut open).await;
+    assert_eq!(rig.record().await.ending, scrimp_core::Ending::Abandoned);
+    assert!(rig.now_ms() < 100);
+}

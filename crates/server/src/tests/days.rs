@@ -1,0 +1,153 @@
+//! Whole days against the simulated providers, with faults, in virtual time.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use scrimp_analysis::replay::decisions;
+use scrimp_core::{Ending, Record, Time};
+use scrimp_sim::workload::{Played, Request, Workload, day, drive, exchange};
+use scrimp_sim::{FAULT_HEADER, FAULTS, FaultRule, Provider, Settings};
+use tokio::io::duplex;
+use tokio::time::Instant;
+
+use super::rig::Rig;
+use crate::{Connector, Gateway};
+
+const RULES: &str = "[prompt_cache]\nstate = \"on\"\nstrategy = \"tail\"\nshare = 0.5\n\
+                     [http]\nfirst_token_timeout = \"60s\"\nchunk_timeout = \"30s\"";
+
+/// A gateway in front of a simulated provider.
+fn rig(settings: Settings) -> (Rig, Arc<Provider>) {
+    let provider = Provider::new(settings);
+    let behind = provider.clone();
+    let connector = Connector::Memory(Arc::new(move |_| {
+        let (near, far) = duplex(256 << 10);
+        tokio::spawn(behind.clone().serve(far));
+        Ok(near)
+    }));
+    let rig = Rig::with(RULES, connector, Arc::new(Mutex::default()), Instant::now());
+    (rig, provider)
+}
+
+async fn play(gateway: &Gateway, kind: Workload, scale: f64) -> Vec<Played> {
+    let gateway = gateway.clone();
+    let connect = move || {
+        let (near, far) = duplex(256 << 10);
+        let gateway = gateway.clone();
+        tokio::spawn(async move { gateway.serve(far).await });
+        std::future::ready(Ok(near))
+    };
+    drive(day(kind, 11, scale), connect).await
+}
+
+fn faulty(seed: u64) -> Settings {
+    let faults = ["429:1", "529", "500", "reset", "stall", "midreset", "nodone", "nousage", "slow"];
+    let rule = |name: &&str| FaultRule { fault: name.parse().unwrap(), probability: 0.01 };
+    Settings { faults: faults.iter().map(rule).collect(), ..Settings::usual(seed) }
+}
+
+/// Everything that was settled, read back from the store.
+async fn settled(rig: &Rig) -> Vec<Record> {
+    rig.gateway.idle().await;
+    rig.gateway.shared().store.flush();
+    let scan = rig.gateway.shared().store.reader().scan(Time::EPOCH, Time::NEVER);
+    scan.map(|record| record.unwrap()).collect()
+}
+
+fn ledger_calls(rig: &Rig) -> u64 {
+    let reader = rig.gateway.shared().store.reader();
+    let rows = reader.ledger(Time::EPOCH, Time::from_secs(4_000_000_000)).unwrap();
+    rows.iter().map(|row| row.calls).sum()
+}
+
+async fn live_equals_replay(kind: Workload, scale: f64) {
+    let (rig, _provider) = rig(faulty(5));
+    let played = play(&rig.gateway, kind, scale).await;
+    let records = settled(&rig).await;
+    assert!(20 < played.len(), "a day is more than {} calls", played.len());
+    assert_eq!((records.len(), ledger_calls(&rig)), (played.len(), played.len() as u64));
+    assert_eq!(rig.gateway.shared().store.health().settled_twice, 0);
+
+    let replayed = decisions(&records, &rig.gateway.running().policies);
+    for (live, replayed) in records.iter().zip(&replayed) {
+        assert_eq!(live.placement, replayed.placement, "{}", live.call.id);
+        assert_eq!(live.ending, replayed.ending, "{}", live.call.id);
+        assert_eq!(live.attempts, replayed.attempts, "{}", live.call.id);
+        assert_eq!(live.cost, replayed.cost, "{}", live.call.id);
+        assert_eq!(live.metering, replayed.metering, "{}", live.call.id);
+    }
+    assert!(records.iter().any(|record| !record.is_success()), "faults were played");
+    assert!(records.iter().any(|record| record.placement.as_ref().is_some_and(|p| p.is_applied())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_equals_replay_for_support_chat() {
+    live_equals_replay(Workload::SupportChat, 0.06).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_equals_replay_for_rag() {
+    live_equals_replay(Workload::Rag, 0.06).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_equals_replay_for_a_coding_agent() {
+    live_equals_replay(Workload::CodingAgent, 0.06).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn live_equals_replay_for_batch_extraction() {
+    live_equals_replay(Workload::BatchExtraction, 0.06).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_charged_is_what_the_provider_bills() {
+    let (rig, provider) = rig(Settings::usual(5));
+    play(&rig.gateway, Workload::SupportChat, 0.04).await;
+    let records = settled(&rig).await;
+    let whole = records.iter().filter(|record| matches!(record.ending, Ending::Answered { .. }));
+    let (mut compared, bills) = (0, provider.bills());
+    assert_eq!(bills.len(), records.len());
+    for record in whole {
+        let usage = record.metering.usage;
+        let same = bills.iter().any(|bill| {
+            let theirs = bill.usage;
+            theirs.cache_read == usage.cache_read
+                && theirs.output + theirs.reasoning == usage.total_output()
+        });
+        assert!(same, "no bill has {usage:?}");
+        compared += 1;
+    }
+    assert!(20 < compared);
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_fault_settles_exactly_once() {
+    let mut calls = 0;
+    let (mut rig, _provider) = rig(Settings::exact(3));
+    let plain = "\"messages\":[{\"role\":\"user\",\"content\":\"hello there\"}],\"max_tokens\":50";
+    for (name, _) in FAULTS {
+        for (path, model) in [("/v1/chat/completions", "gpt-4o"), ("/v1/messages", "claude-sonnet-4-5")] {
+            for stream in ["false", "true"] {
+                let body = format!("{{\"model\":\"{model}\",\"stream\":{stream},{plain}}}");
+                let request = Request {
+                    api: match path {
+                        "/v1/messages" => scrimp_sim::Api::Anthropic,
+                        _ => scrimp_sim::Api::OpenAi,
+                    },
+                    path: path.to_owned(),
+                    headers: vec![(FAULT_HEADER.to_owned(), (*name).to_owned())],
+                    body: body.into(),
+                };
+                let io = rig.connect();
+                let seen = exchange(io, &request, Some(Duration::from_secs(200))).await;
+                calls += 1;
+                let records = rig.records().await;
+                assert_eq!(records.len(), 1, "{name} {path} {stream}: {seen:?}");
+            }
+        }
+    }
+    rig.gateway.shared().store.flush();
+    assert_eq!(ledger_calls(&rig), calls);
+    assert_eq!(rig.gateway.counted().in_flight, 0);
+}
