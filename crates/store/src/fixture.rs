@@ -220,10 +220,10 @@ fn any_ending(dice: &mut Dice) -> Ending {
     }
 }
 
-/// A plain answered call, the `n`-th of a second-by-second day, in one of 50 conversations that each
-/// grow by two blocks per turn.
+/// A plain answered call, the `n`-th of a hundred per second, in one of 50 conversations that each
+/// grow by two blocks per turn, and begin again after 30 turns.
 pub fn turn(n: u64) -> Record {
-    turn_of(n, n % 50, n / 50, NOON + Span::from_millis(n.cast_signed() * 10))
+    turn_of(n, n % 50, n / 50 % 30, NOON + Span::from_millis(n.cast_signed() * 10))
 }
 
 /// Turn `turn` of `session` as call `n`, arriving at `at`.
@@ -281,7 +281,7 @@ pub fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
         prompt,
         body_bytes: tokens * 4,
     };
-    let is_error = n % 97 == 96;
+    let is_error = n % 17 == 16;
     let status = if is_error { 529 } else { 200 };
     let metering = Metering::measured(usage);
     let attempt = Attempt {

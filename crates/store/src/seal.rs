@@ -248,3 +248,6 @@ fn is_whole(path: &Path, bytes: i64) -> bool {
     };
     ends_well().unwrap_or(false)
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,9 +203,10 @@ impl Sealed {
             return Ok(());
         }
         let ids = self.file.ids(group)?;
+        // All that can fail comes first: rows without their group would end the scan.
+        self.group = Some(self.file.records(group)?);
         let keys = arrivals.into_iter().zip(ids).zip(0..);
         self.rows = keys.filter(|((at, _), _)| from <= *at && *at < to).collect();
-        self.group = Some(self.file.records(group)?);
         Ok(())
     }
 }

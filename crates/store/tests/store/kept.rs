@@ -64,13 +64,13 @@ fn lists_are_filtered_and_paged_across_segments() {
             && Some(&record.call.operation) == operation.as_ref()
     };
     let expected: Vec<&Record> = records.iter().rev().filter(passes).collect();
-    assert!(2 < expected.len());
+    assert!(1 < expected.len());
     let reader = store.reader();
     let filter = CallFilter {
         only: Only::Errors,
         model: model.clone(),
         operation: operation.clone(),
-        ..CallFilter::latest(2)
+        ..CallFilter::latest(1)
     };
     let mut found: Vec<Record> = Vec::new();
     loop {
@@ -187,13 +187,21 @@ fn units_of_both_arms_add_up_and_stay_bounded() {
 #[test]
 fn retention_drops_files_and_old_cells_and_never_the_ledger() {
     let dir = tempfile::tempdir().unwrap();
-    let store = open(dir.path());
+    let keep = Options {
+        keep_records: Options::STANDARD.keep_records,
+        keep_minutes: Options::STANDARD.keep_minutes,
+        keep_hours: Options::STANDARD.keep_hours,
+        ..patient()
+    };
+    let store = Store::open(dir.path(), keep).unwrap();
+    // Beyond any clock that this runs by, so that only the test's own clock counts.
+    let noon = NOON + Span::from_hours(24 * 365 * 200);
     for day in 0..4 {
-        let at = NOON + Span::from_hours(24 * 20 * day);
+        let at = noon + Span::from_hours(24 * 20 * day);
         settle(&store, &[turn_of(day as u64, 1, 0, at)]);
         store.seal().unwrap();
     }
-    let now = NOON + Span::from_hours(24 * 60);
+    let now = noon + Span::from_hours(24 * 60);
     store.retain(now).unwrap();
     let reader = store.reader();
     let cells = |width| all_cells(&reader, width).len();

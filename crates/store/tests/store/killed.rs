@@ -60,7 +60,7 @@ fn durable_after(child: &mut Child, count: u64) -> u64 {
 fn a_killed_process_loses_nothing_that_was_flushed_and_tears_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (mut first, mut known) = (0, 0_u64);
-    for round in 0..25 {
+    for round in 0..15 {
         let mut child = spawn(dir.path(), first);
         let durable = durable_after(&mut child, 1 + hash::mix(round) % 40);
         // std kills with SIGKILL.

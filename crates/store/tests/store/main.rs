@@ -17,7 +17,14 @@ use scrimp_store::{Cell, Options, Reader, Store, Width};
 
 /// Nothing happens by the clock: only when the test asks for it.
 fn patient() -> Options {
-    Options { flush_every: std::time::Duration::from_secs(3_600), ..Options::STANDARD }
+    let century = Span::from_hours(24 * 365 * 100);
+    Options {
+        flush_every: std::time::Duration::from_secs(3_600),
+        keep_records: century,
+        keep_minutes: century,
+        keep_hours: century,
+        ..Options::STANDARD
+    }
 }
 
 fn open(dir: &Path) -> Store {

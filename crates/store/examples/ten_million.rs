@@ -1,0 +1,139 @@
+//! How long each question that a screen asks takes over millions of calls.
+//!
+//! `cargo run --release -p scrimp-store --example ten_million -- [CALLS] [DIRECTORY]` fills a store
+//! with calls spread evenly over the last 30 days, through the same door as a gateway, and times
+//! each question afterwards. The directory is kept if it is named, and used again if it is full.
+
+#![expect(clippy::print_stdout, reason = "it is a program for people")]
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "for display")]
+
+#[path = "../src/fixture.rs"]
+mod fixture;
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use scrimp_core::{Call, CallId, Record, Span, Time, hash};
+use scrimp_store::{CallFilter, Only, Options, Reader, Store, Width};
+
+const DAYS: i64 = 30;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let calls: u64 = arguments.next().map_or(1_000_000, |n| n.parse().expect("a number of calls"));
+    let named = arguments.next();
+    let temporary = tempfile::tempdir().expect("a temporary directory");
+    let dir = named.as_ref().map_or(temporary.path(), Path::new);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    let now = Time::from_secs(since.as_secs().cast_signed());
+    let opened = Instant::now();
+    let store = Store::open(dir, Options::STANDARD).expect("the store opens");
+    println!("open: {:?}", opened.elapsed());
+    if store.reader().recent(&CallFilter::latest(1)).expect("a list").is_empty() {
+        fill(&store, calls, now);
+    }
+    println!("on disk: {} MB", directory_mb(dir));
+    store.close().expect("the store closes");
+    let opened = Instant::now();
+    let store = Store::open(dir, Options::STANDARD).expect("the store opens again");
+    println!("open again: {:?}", opened.elapsed());
+    ask(&store.reader(), now);
+}
+
+/// Settles the calls as fast as the disk takes them.
+fn fill(store: &Store, calls: u64, now: Time) {
+    let templates: Vec<Record> = (0..3_000).map(fixture::turn).collect();
+    let step = Span::from_hours(24 * DAYS).nanos() / calls.cast_signed().max(1);
+    let start = now - Span::from_nanos(step * calls.cast_signed());
+    let begun = Instant::now();
+    let (mut settling, mut worst) = (Duration::ZERO, Duration::ZERO);
+    for n in 0..calls {
+        let at = start + Span::from_nanos(step * n.cast_signed());
+        let record = Arc::new(renamed(&templates[n as usize % templates.len()], n, at));
+        let before = Instant::now();
+        store.settle(record);
+        let took = before.elapsed();
+        settling += took;
+        worst = worst.max(took);
+        if n % 8_192 == 8_191 {
+            store.flush();
+        }
+    }
+    store.flush();
+    let (took, health) = (begun.elapsed(), store.health());
+    println!("filled with {calls} calls in {took:.1?}: {:.1} µs each", micros(took) / calls as f64);
+    println!("settle: mean {:.2} µs, worst {worst:?}", micros(settling) / calls as f64);
+    println!("dropped {}, hot {}", health.details_dropped, health.hot_records);
+    let sealing = Instant::now();
+    store.seal().expect("sealed");
+    println!("seal of the rest: {:.1?}", sealing.elapsed());
+}
+
+fn renamed(template: &Record, n: u64, at: Time) -> Record {
+    let id = CallId(u128::from(at.nanos().cast_unsigned()) << 64 | u128::from(hash::mix(n)));
+    let call = Call { id, arrived: at, ..(*template.call).clone() };
+    Record { call: Arc::new(call), ..template.clone() }
+}
+
+fn ask(reader: &Reader, now: Time) {
+    let windows = [
+        ("1h of minutes", Span::from_hours(1), Width::Minute),
+        ("24h of minutes", Span::from_hours(24), Width::Minute),
+        ("24h of hours", Span::from_hours(24), Width::Hour),
+        ("7d of hours", Span::from_hours(7 * 24), Width::Hour),
+        ("30d of hours", Span::from_hours(30 * 24), Width::Hour),
+        ("30d of days", Span::from_hours(30 * 24), Width::Day),
+    ];
+    for (name, span, width) in windows {
+        timed(&format!("cells {name}"), || {
+            reader.cells(now - span, now, width).expect("cells").len()
+        });
+    }
+    timed("ledger 30d", || reader.ledger(now - Span::from_hours(720), now).expect("rows").len());
+    timed("units", || reader.units(7).expect("units").len());
+    timed("recent 100", || reader.recent(&CallFilter::latest(100)).expect("a list").len());
+    let errors = CallFilter { only: Only::Errors, ..CallFilter::latest(100) };
+    timed("recent 100 errors", || reader.recent(&errors).expect("a list").len());
+    let none = CallFilter { model: Some("no-such-model".into()), ..CallFilter::latest(100) };
+    timed("recent of an unknown model", || reader.recent(&none).expect("a list").len());
+    let old = now - Span::from_hours(24 * 15);
+    let before = Some(CallId(u128::from(old.nanos().cast_unsigned()) << 64));
+    let page = CallFilter { before, ..CallFilter::latest(100) };
+    timed("a page of 100 from 15 days ago", || reader.recent(&page).expect("a list").len());
+    let found = reader.recent(&page).expect("a list");
+    let id = found.first().expect("a call").call.id;
+    timed("call by id, sealed 15 days ago", || {
+        usize::from(reader.call(id).expect("read").is_some())
+    });
+    timed("call by id, unknown", || usize::from(reader.call(CallId(1)).expect("read").is_some()));
+    timed("scan of one hour", || reader.scan(old, old + Span::from_hours(1)).count());
+}
+
+/// The median of five.
+fn timed(name: &str, question: impl Fn() -> usize) {
+    let mut times: Vec<Duration> = (0..5)
+        .map(|_| {
+            let begun = Instant::now();
+            black_box(question());
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    println!("{name}: {:.1} ms, {} results", micros(times[2]) / 1e3, question());
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
+
+fn directory_mb(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).expect("the directory").flatten();
+    let bytes = entries.map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => directory_mb(&entry.path()) << 20,
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    bytes.sum::<u64>() >> 20
+}

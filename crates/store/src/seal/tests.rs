@@ -1,0 +1,90 @@
+//! Crashes between the steps of sealing, and a disk that refuses.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use scrimp_core::{Record, Span, Time};
+
+use super::{Stop, seal};
+use crate::fixture::turn;
+use crate::{Options, Store};
+
+fn open(dir: &Path) -> Store {
+    open_with(dir, Options::STANDARD.queued_records)
+}
+
+fn open_with(dir: &Path, queued_records: usize) -> Store {
+    let century = Span::from_hours(24 * 365 * 100);
+    let options = Options {
+        flush_every: Duration::from_secs(3_600),
+        keep_records: century,
+        keep_minutes: century,
+        keep_hours: century,
+        queued_records,
+        ..Options::STANDARD
+    };
+    Store::open(dir, options).unwrap()
+}
+
+fn settle(store: &Store, range: std::ops::Range<u64>) {
+    range.for_each(|n| store.settle(Arc::new(turn(n))));
+    store.flush();
+}
+
+fn scan(store: &Store) -> Vec<Record> {
+    store.reader().scan(Time::EPOCH, Time::NEVER).map(Result::unwrap).collect()
+}
+
+fn ledger_calls(store: &Store) -> u64 {
+    store.reader().ledger(Time::EPOCH, Time::NEVER).unwrap().iter().map(|row| row.calls).sum()
+}
+
+#[test]
+fn a_crash_after_any_step_of_sealing_loses_and_doubles_nothing() {
+    for stop in [Stop::Written, Stop::Renamed, Stop::Registered, Stop::HalfDeleted, Stop::Never] {
+        let dir = tempfile::tempdir().unwrap();
+        let expected: Vec<Record> = (0..1_400).map(turn).collect();
+        let store = open(dir.path());
+        settle(&store, 0..1_300);
+        seal(store.shared(), 1_300, stop).unwrap();
+        assert!(scan(&store) == expected[..1_300], "{stop:?}, before");
+        drop(store);
+        let store = open(dir.path());
+        assert!(scan(&store) == expected[..1_300], "{stop:?}, after");
+        settle(&store, 1_300..1_400);
+        store.seal().unwrap();
+        assert!(scan(&store) == expected, "{stop:?}, sealed again");
+        assert_eq!(ledger_calls(&store), 1_400, "{stop:?}");
+        let names = std::fs::read_dir(dir.path().join("segments")).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert!(names.iter().all(|name| name.to_string_lossy().ends_with(".parquet")), "{names:?}");
+        assert_eq!(store.health().corrupt_files, [""; 0], "{stop:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_costs_nothing_from_the_ledger_and_writing_resumes_by_itself() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_with(dir.path(), 500);
+    settle(&store, 0..100);
+    // What SQLite says when the disk is full.
+    let limit = |pages: i64| {
+        store.shared().db().pragma_update(None, "max_page_count", pages).unwrap();
+    };
+    limit(1);
+    for some in 1..10 {
+        settle(&store, some * 200..(some + 1) * 200);
+    }
+    let health = store.health();
+    assert!(health.last_flush_error.unwrap().contains("full"));
+    assert_eq!(health.settled, 100 + 1_800);
+    assert_eq!(ledger_calls(&store), 100);
+    limit(i64::from(u32::MAX) - 1);
+    store.flush();
+    let health = store.health();
+    assert_eq!(health.last_flush_error, None);
+    assert_eq!(ledger_calls(&store), 1_900);
+    assert_eq!(health.details_dropped, 1_300);
+    assert_eq!(scan(&store).len(), 600);
+}
