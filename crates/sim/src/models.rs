@@ -132,7 +132,7 @@ const fn fast(base_ms: f64, prefill_per_s: f64, output_per_s: f64) -> Speed {
 }
 
 /// Twice for input and cache, one and a half times for output, beyond 272k tokens of prompt.
-const fn long_openai(rates: Rates) -> Option<LongContext> {
+const fn long_openai(rates: Rates) -> LongContext {
     let Rates { uncached, cache_read, write_short, write_long, output } = rates;
     let rates = Rates {
         uncached: uncached * 2,
@@ -141,7 +141,7 @@ const fn long_openai(rates: Rates) -> Option<LongContext> {
         write_long: write_long * 2,
         output: output / 2 * 3,
     };
-    Some(LongContext { above: 272_000, rates })
+    LongContext { above: 272_000, rates }
 }
 
 const SOL_5_6: Rates = rates(4_000_000, 400_000, 5_000_000, 10_000_000, 20_000_000);
@@ -226,7 +226,7 @@ pub const MODELS: &[Model] = &[
     Model {
         id: "gpt-5.5",
         rates: GPT_5_5,
-        long: long_openai(GPT_5_5),
+        long: Some(long_openai(GPT_5_5)),
         priority_permille: 2500,
         reasoning: 200,
         ..OPENAI
@@ -235,7 +235,7 @@ pub const MODELS: &[Model] = &[
         id: "gpt-5.6-sol",
         cache: CacheRule::Breakpoints { minimum: 1024 },
         rates: SOL_5_6,
-        long: long_openai(SOL_5_6),
+        long: Some(long_openai(SOL_5_6)),
         reasoning: 150,
         ..OPENAI
     },
@@ -243,7 +243,7 @@ pub const MODELS: &[Model] = &[
         id: "gpt-6-sol",
         cache: CacheRule::Breakpoints { minimum: 1024 },
         rates: SOL_6,
-        long: long_openai(SOL_6),
+        long: Some(long_openai(SOL_6)),
         reasoning: 120,
         ..OPENAI
     },
@@ -251,7 +251,7 @@ pub const MODELS: &[Model] = &[
         id: "gpt-6-luna",
         cache: CacheRule::Breakpoints { minimum: 1024 },
         rates: LUNA_6,
-        long: long_openai(LUNA_6),
+        long: Some(long_openai(LUNA_6)),
         speed: fast(220.0, 15_000.0, 160.0),
         ..OPENAI
     },

@@ -35,7 +35,8 @@ pub(crate) fn answer(fault: &Fault) -> Option<(Bytes, Duration)> {
             whole(head(200, &headers, SMALL.as_bytes()))
         }
         FaultKind::ManyHeaders => {
-            let many: String = (0..fault.number(10_000)).map(|n| format!("x-{n}: y\r\n")).collect();
+            let names = 0..fault.number(10_000);
+            let many = names.fold(String::new(), |many, n| many + &format!("x-{n}: y\r\n"));
             whole(head(200, &format!("{many}{}", length(SMALL.len())), SMALL.as_bytes()))
         }
         FaultKind::HeaderDrip => {

@@ -76,23 +76,12 @@ pub(crate) async fn answer(
         }
         _ => Api::OpenAi,
     };
-    let body = match body {
-        Ok(body) => body,
-        Err(_) => {
-            let arrival = Arrival {
-                provider,
-                line,
-                headers,
-                body: Bytes::new(),
-                track,
-                at,
-                at_ms,
-                request_id,
-            };
-            return Ok(refuse(arrival, api, &heads::refusal_of_status(api, 413)));
-        }
-    };
+    let whole = body.is_ok();
+    let body = body.unwrap_or_default();
     let arrival = Arrival { provider, line, headers, body, track, at, at_ms, request_id };
+    if !whole {
+        return Ok(refuse(arrival, api, &heads::refusal_of_status(api, 413)));
+    }
     Ok(match (head.method.as_str(), path) {
         ("POST", "/v1/chat/completions" | "/v1/messages") => converse(arrival, api).await,
         ("POST", "/v1/messages/count_tokens") => count(arrival),
@@ -346,7 +335,7 @@ fn count(arrival: Arrival) -> Response<Body> {
 
 fn models(arrival: Arrival, api: Api) -> Response<Body> {
     let own = MODELS.iter().filter(|model| model.api == api);
-    let rows: Vec<_> = own.map(|model| described(model)).collect();
+    let rows: Vec<_> = own.map(described).collect();
     let body = match api {
         Api::OpenAi => json!({"object": "list", "data": rows}),
         Api::Anthropic => json!({

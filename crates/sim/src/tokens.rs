@@ -81,12 +81,12 @@ pub(crate) fn cuts(text: &[u8], before: u64, step: u64) -> Vec<(usize, u64)> {
     let mut tokens = before;
     let mut places = Vec::new();
     each_token(text, |place| {
-        if tokens % step == 0 && tokens != before {
+        if tokens.is_multiple_of(step) && tokens != before {
             places.push((place, tokens));
         }
         tokens += 1;
     });
-    if tokens % step == 0 && tokens != before {
+    if tokens.is_multiple_of(step) && tokens != before {
         places.push((text.len(), tokens));
     }
     places

@@ -3,77 +3,11 @@
 
 mod common;
 
-use common::{json, request, send};
+use common::{body, call, request, send, told};
 use expect_test::{Expect, expect};
 use scrimp_sim::{Api, Hazards, LongMark, Provider, Settings};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
-use std::sync::Arc;
 use std::time::Duration;
-
-/// Blocks of a message: `SIZE[:WORD][*s|*l]`, tokens of text made of a word, with a short or long
-/// mark. Three tokens (Anthropic) or four (`OpenAI`) of frame come with each message.
-fn blocks(api: Api, spec: &str) -> Value {
-    let block = |spec: &str| {
-        let (text, mark) =
-            spec.split_once('*').map_or((spec, None), |(text, mark)| (text, Some(mark)));
-        let (size, word) = text.split_once(':').unwrap_or((text, "alpha"));
-        let text = format!("{word} ").repeat(size.parse().expect("a size"));
-        let mut block = json!({"type": "text", "text": text});
-        let (name, mark) = match (api, mark) {
-            (_, None) => return block,
-            (Api::Anthropic, Some("l")) => {
-                ("cache_control", json!({"type": "ephemeral", "ttl": "1h"}))
-            }
-            (Api::Anthropic, Some(_)) => ("cache_control", json!({"type": "ephemeral"})),
-            (Api::OpenAi, Some("l")) => {
-                ("prompt_cache_breakpoint", json!({"mode": "explicit", "ttl": "12h"}))
-            }
-            (Api::OpenAi, Some(_)) => ("prompt_cache_breakpoint", json!({"mode": "explicit"})),
-        };
-        block[name] = mark;
-        block
-    };
-    spec.split_whitespace().map(block).collect()
-}
-
-/// A body whose messages are told apart by `|`; the first is the caller's, then they take turns.
-fn body(model: &str, spec: &str, more: &Value) -> Value {
-    let api = scrimp_sim::model(model).expect("a model").api;
-    let message = |(place, spec): (usize, &str)| {
-        let role = if place % 2 == 0 { "user" } else { "assistant" };
-        json!({"role": role, "content": blocks(api, spec)})
-    };
-    let messages: Vec<Value> = spec.split('|').enumerate().map(message).collect();
-    let mut body = json!({"model": model, "messages": messages, "max_tokens": 1});
-    if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
-        body.extend(more.clone());
-    }
-    body
-}
-
-async fn call(provider: &Arc<Provider>, body: &Value, headers: &[(&str, &str)]) -> Value {
-    let api = scrimp_sim::model(body["model"].as_str().expect("a name")).expect("a model").api;
-    json(&send(provider, &request(api, body, headers)).await)
-}
-
-fn told(provider: &Provider) -> String {
-    let mut text = String::new();
-    for bill in provider.bills() {
-        let usage = bill.usage;
-        writeln!(
-            text,
-            "{:>5}s uncached {:>4} read {:>4} short {:>4} long {:>4}",
-            bill.at_ms / 1000,
-            usage.uncached,
-            usage.cache_read,
-            usage.write_short,
-            usage.write_long
-        )
-        .expect("a string takes every write");
-    }
-    text
-}
 
 /// Plays calls at their second and compares their input.
 async fn check_with(
@@ -105,11 +39,11 @@ async fn an_entry_lives_five_minutes_from_its_last_use() {
         "claude-sonnet-5-5",
         &[(0, spec), (290, spec), (580, spec), (881, spec)],
         &expect![[r#"
-            0s uncached   10 read    0 short  603 long    0
-          290s uncached   10 read  603 short    0 long    0
-          580s uncached   10 read  603 short    0 long    0
-          881s uncached   10 read    0 short  603 long    0
-    "#]],
+            0s     uncached   10 read    0 short  603 long    0
+            290s   uncached   10 read  603 short    0 long    0
+            580s   uncached   10 read  603 short    0 long    0
+            881s   uncached   10 read    0 short  603 long    0
+        "#]],
     )
     .await;
 }
@@ -121,10 +55,10 @@ async fn a_long_entry_lives_an_hour() {
         "claude-sonnet-5-5",
         &[(0, spec), (3599, spec), (7200, spec)],
         &expect![[r#"
-            0s uncached   10 read    0 short    0 long  603
-         3599s uncached   10 read  603 short    0 long    0
-         7200s uncached   10 read    0 short    0 long  603
-    "#]],
+            0s     uncached   10 read    0 short    0 long  603
+            3599s  uncached   10 read  603 short    0 long    0
+            7200s  uncached   10 read    0 short    0 long  603
+        "#]],
     )
     .await;
 }
@@ -135,10 +69,10 @@ async fn a_prefix_below_the_minimum_is_silently_not_written() {
         "claude-haiku-4-5",
         &[(0, "4000*s"), (1, "4000*s"), (2, "4093*s"), (3, "4093*s")],
         &expect![[r#"
-                0s uncached 4003 read    0 short    0 long    0
-                1s uncached 4003 read    0 short    0 long    0
-                2s uncached    0 read    0 short 4096 long    0
-                3s uncached    0 read 4096 short    0 long    0
+            0s     uncached 4003 read    0 short    0 long    0
+            1s     uncached 4003 read    0 short    0 long    0
+            2s     uncached    0 read    0 short 4096 long    0
+            3s     uncached    0 read 4096 short    0 long    0
         "#]],
     )
     .await;
@@ -151,9 +85,9 @@ async fn entries_are_written_at_marks_only() {
         "claude-sonnet-5-5",
         &[(0, "600 600*s"), (1, "600*s 600:beta"), (2, "600 600*s 50*s")],
         &expect![[r#"
-                0s uncached    0 read    0 short 1203 long    0
-                1s uncached  600 read    0 short  603 long    0
-                2s uncached    0 read 1203 short   50 long    0
+            0s     uncached    0 read    0 short 1203 long    0
+            1s     uncached  600 read    0 short  603 long    0
+            2s     uncached    0 read 1203 short   50 long    0
         "#]],
     )
     .await;
@@ -167,18 +101,18 @@ async fn a_mark_looks_at_twenty_positions() {
         "claude-sonnet-5-5",
         &[(0, "600*s"), (1, &hit)],
         &expect![[r#"
-            0s uncached    0 read    0 short  603 long    0
-            1s uncached    0 read  603 short   19 long    0
-    "#]],
+            0s     uncached    0 read    0 short  603 long    0
+            1s     uncached    0 read  603 short   19 long    0
+        "#]],
     )
     .await;
     check(
         "claude-sonnet-5-5",
         &[(0, "600*s"), (1, &miss)],
         &expect![[r#"
-            0s uncached    0 read    0 short  603 long    0
-            1s uncached    0 read    0 short  623 long    0
-    "#]],
+            0s     uncached    0 read    0 short  603 long    0
+            1s     uncached    0 read    0 short  623 long    0
+        "#]],
     )
     .await;
 }
@@ -193,9 +127,9 @@ async fn of_two_lives_each_part_is_billed_at_its_own_rate() {
             (301, "600*l 100 200*l 100*s 10"),
         ],
         &expect![[r#"
-                0s uncached   10 read    0 short  100 long  603
-                1s uncached   10 read  703 short  100 long  200
-              301s uncached   10 read  903 short  100 long    0
+            0s     uncached   10 read    0 short  100 long  603
+            1s     uncached   10 read  703 short  100 long  200
+            301s   uncached   10 read  903 short  100 long    0
         "#]],
     )
     .await;
@@ -211,10 +145,10 @@ async fn a_long_mark_can_cover_all_or_only_what_it_wrote() {
         "claude-sonnet-5-5",
         &calls,
         &expect![[r#"
-            0s uncached    0 read    0 short  603 long    0
-            1s uncached    0 read  603 short    0 long  100
-          400s uncached    0 read  703 short    0 long   10
-    "#]],
+            0s     uncached    0 read    0 short  603 long    0
+            1s     uncached    0 read  603 short    0 long  100
+            400s   uncached    0 read  703 short    0 long   10
+        "#]],
     )
     .await;
     check_with(
@@ -222,10 +156,10 @@ async fn a_long_mark_can_cover_all_or_only_what_it_wrote() {
         "claude-sonnet-5-5",
         &calls,
         &expect![[r#"
-            0s uncached    0 read    0 short  603 long    0
-            1s uncached    0 read  603 short    0 long  100
-          400s uncached    0 read    0 short    0 long  713
-    "#]],
+            0s     uncached    0 read    0 short  603 long    0
+            1s     uncached    0 read  603 short    0 long  100
+            400s   uncached    0 read    0 short    0 long  713
+        "#]],
     )
     .await;
 }
@@ -239,9 +173,9 @@ async fn the_automatic_mark_moves_with_the_conversation() {
         "claude-sonnet-5-5",
         &calls,
         &expect![[r#"
-            0s uncached    0 read    0 short  603 long    0
-            9s uncached    0 read  603 short   56 long    0
-    "#]],
+            0s     uncached    0 read    0 short  603 long    0
+            9s     uncached    0 read  603 short   56 long    0
+        "#]],
     )
     .await;
 }
@@ -271,14 +205,14 @@ async fn a_change_loses_its_own_level_and_those_after_it() {
         "claude-sonnet-5-5",
         &calls,
         &expect![[r#"
-            0s uncached    0 read    0 short 1321 long    0
-            1s uncached    0 read  718 short  603 long    0
-            2s uncached    0 read  718 short  603 long    0
-            3s uncached    0 read    0 short 1321 long    0
-            4s uncached    0 read    0 short 1306 long    0
-            5s uncached    0 read    0 short 1321 long    0
-            6s uncached    0 read 1321 short    0 long    0
-    "#]],
+            0s     uncached    0 read    0 short 1321 long    0
+            1s     uncached    0 read  718 short  603 long    0
+            2s     uncached    0 read  718 short  603 long    0
+            3s     uncached    0 read    0 short 1321 long    0
+            4s     uncached    0 read    0 short 1306 long    0
+            5s     uncached    0 read    0 short 1321 long    0
+            6s     uncached    0 read 1321 short    0 long    0
+        "#]],
     )
     .await;
 }
@@ -298,9 +232,9 @@ async fn a_text_is_the_same_as_one_block_and_marks_change_no_answer() {
     assert_eq!(first["content"], second["content"]);
     call(&provider, &marked, &[]).await;
     expect![[r#"
-            0s uncached  707 read    0 short    0 long    0
-            0s uncached    0 read    0 short  707 long    0
-            0s uncached    0 read  707 short    0 long    0
+        0s     uncached  707 read    0 short    0 long    0
+        0s     uncached    0 read    0 short  707 long    0
+        0s     uncached    0 read  707 short    0 long    0
     "#]]
     .assert_eq(&told(&provider));
 }
@@ -383,9 +317,9 @@ async fn the_implicit_breakpoint_follows_an_append_only_conversation() {
         "gpt-6-luna",
         &[(0, "1100"), (60, "1100|20|30"), (120, "1100|20|30|9|9")],
         &expect![[r#"
-                0s uncached    0 read    0 short 1104 long    0
-               60s uncached    0 read 1104 short   58 long    0
-              120s uncached    0 read 1162 short   26 long    0
+            0s     uncached    0 read    0 short 1104 long    0
+            60s    uncached    0 read 1104 short   58 long    0
+            120s   uncached    0 read 1162 short   26 long    0
         "#]],
     )
     .await;
@@ -399,11 +333,11 @@ async fn a_changing_suffix_pays_for_a_write_and_never_hits_without_a_breakpoint(
         "gpt-6-luna",
         &calls,
         &expect![[r#"
-            0s uncached    0 read    0 short 1113 long    0
-           60s uncached    0 read    0 short 1113 long    0
-          120s uncached    0 read    0 short 1113 long    0
-          180s uncached    0 read 1104 short    9 long    0
-    "#]],
+            0s     uncached    0 read    0 short 1113 long    0
+            60s    uncached    0 read    0 short 1113 long    0
+            120s   uncached    0 read    0 short 1113 long    0
+            180s   uncached    0 read 1104 short    9 long    0
+        "#]],
     )
     .await;
 }
@@ -422,11 +356,11 @@ async fn explicit_mode_without_breakpoints_caches_nothing() {
         "gpt-6-luna",
         &calls,
         &expect![[r#"
-            0s uncached 1104 read    0 short    0 long    0
-            1s uncached 1104 read    0 short    0 long    0
-            2s uncached    9 read    0 short 1104 long    0
-            3s uncached    9 read 1104 short    0 long    0
-    "#]],
+            0s     uncached 1104 read    0 short    0 long    0
+            1s     uncached 1104 read    0 short    0 long    0
+            2s     uncached    9 read    0 short 1104 long    0
+            3s     uncached    9 read 1104 short    0 long    0
+        "#]],
     )
     .await;
 }
@@ -437,8 +371,8 @@ async fn breakpoints_live_half_an_hour_or_half_a_day() {
         "gpt-5.6-sol",
         &[(0, "1100*l 200*s 9"), (2000, "1100*l 200*s 9"), (45_000, "1100*l 200*s 9")],
         &expect![[r#"
-                0s uncached    0 read    0 short  209 long 1104
-             2000s uncached    0 read 1104 short  209 long    0
+            0s     uncached    0 read    0 short  209 long 1104
+            2000s  uncached    0 read 1104 short  209 long    0
             45000s uncached    0 read 1104 short  209 long    0
         "#]],
     )
@@ -458,12 +392,12 @@ async fn earlier_models_cache_by_themselves_in_steps_of_128() {
             (700, "1300"),
         ],
         &expect![[r#"
-                0s uncached 1304 read    0 short    0 long    0
-                1s uncached   24 read 1280 short    0 long    0
-                2s uncached  112 read 1152 short    0 long    0
-                3s uncached  904 read    0 short    0 long    0
-                4s uncached  904 read    0 short    0 long    0
-              700s uncached 1304 read    0 short    0 long    0
+            0s     uncached 1304 read    0 short    0 long    0
+            1s     uncached   24 read 1280 short    0 long    0
+            2s     uncached  112 read 1152 short    0 long    0
+            3s     uncached  904 read    0 short    0 long    0
+            4s     uncached  904 read    0 short    0 long    0
+            700s   uncached 1304 read    0 short    0 long    0
         "#]],
     )
     .await;
@@ -487,7 +421,7 @@ async fn evictions_come_at_the_rate_that_was_set() {
     for round in 0..300 {
         let spec = format!("600:w{round}*s");
         call(&provider, &body("claude-sonnet-5-5", &spec, &json!({})), &[]).await;
-        tokio::time::sleep(Duration::from_secs(240)).await;
+        tokio::time::sleep(Duration::from_mins(4)).await;
         call(&provider, &body("claude-sonnet-5-5", &spec, &json!({})), &[]).await;
     }
     let lost = provider

@@ -49,9 +49,17 @@ async fn wire(api: Api, stream: bool, fault: &str) -> Wire {
     let asked = request(api, &body(api, stream), &[(FAULT_HEADER, fault)]);
     let mut head = format!("POST {} HTTP/1.1\r\nhost: x\r\n", asked.path);
     for (name, value) in &asked.headers {
-        head += &format!("{name}: {value}\r\n");
+        head.extend([name, ": ", value, "\r\n"]);
     }
-    head += &format!("connection: close\r\ncontent-length: {}\r\n\r\n", asked.body.len());
+    let length = asked.body.len().to_string();
+    head.extend([
+        "connection: close
+content-length: ",
+        &length,
+        "
+
+",
+    ]);
     near.write_all(head.as_bytes()).await.expect("the head");
     near.write_all(&asked.body).await.expect("the body");
     // In a task of its own, which takes turns with the provider's.
@@ -64,7 +72,7 @@ async fn listen(mut near: tokio::io::DuplexStream) -> Wire {
     let mut buffer = vec![0; 1 << 20];
     loop {
         let read = near.read(&mut buffer);
-        match tokio::time::timeout(Duration::from_secs(60), read).await {
+        match tokio::time::timeout(Duration::from_mins(1), read).await {
             Err(_) => {
                 wire.open = true;
                 return wire;
@@ -255,7 +263,7 @@ async fn every_fault_of_the_table_can_be_asked_for_and_is_logged() {
     for (name, _) in FAULTS {
         let provider = Provider::new(Settings::exact(1));
         let asked = request(Api::OpenAi, &body(Api::OpenAi, true), &[(FAULT_HEADER, name)]);
-        let call = tokio::time::timeout(Duration::from_secs(600), send(&provider, &asked)).await;
+        let call = tokio::time::timeout(Duration::from_mins(10), send(&provider, &asked)).await;
         let entry = &provider.log()[0];
         assert_eq!(entry.fault.as_deref(), Some(*name));
         drop(call);

@@ -1,7 +1,7 @@
 //! Chat completions on the wire: whole, as chunks, and errors.
 
 use crate::ask::{Refusal, Tier};
-use crate::speech::{Answer, Called, Finish};
+use crate::speech::{Answer, Called, Finish, Spoken};
 use crate::telling::{Frame, Numbers, Part, Telling, quoted};
 use bytes::Bytes;
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(crate) fn stream(telling: &Telling) -> Vec<Frame> {
     let mut chunks = Chunks::new(telling);
     let mut tokens = answer.reasoning;
     chunks.delta(r#"{"role":"assistant","content":"","refusal":null}"#, tokens, Part::Head);
-    for (fragment, own) in answer.text.iter().flat_map(|text| text.each()) {
+    for (fragment, own) in answer.text.iter().flat_map(Spoken::each) {
         tokens += own;
         chunks.delta(&format!(r#"{{"content":{}}}"#, quoted(fragment)), tokens, Part::Content);
     }

@@ -247,7 +247,7 @@ fn agent(company: &Company, id: &str, dice: &mut Dice) -> Vec<Session> {
 }
 
 fn batch(company: &Company, id: String, number: u64, dice: &mut Dice) -> Session {
-    let api = if number % 2 == 0 { Api::Anthropic } else { Api::OpenAi };
+    let api = if number.is_multiple_of(2) { Api::Anthropic } else { Api::OpenAi };
     let model = match api {
         Api::Anthropic => "claude-haiku-4-5",
         Api::OpenAi => "gpt-6-luna",

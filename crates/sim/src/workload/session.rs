@@ -81,12 +81,12 @@ impl Session {
             (None, Some(last)) => self.again(last),
             (None, None) => {
                 self.say();
-                self.plan(Duration::ZERO)
+                Some(self.plan(Duration::ZERO))
             }
             (Some(answer), _) => {
                 let reply = Reply::read(self.shape.api, answer);
                 let wait = self.take(&reply)?;
-                self.plan(wait)
+                Some(self.plan(wait))
             }
         }
     }
@@ -152,13 +152,13 @@ impl Session {
         }
     }
 
-    fn plan(&mut self, wait: Duration) -> Option<Planned> {
+    fn plan(&mut self, wait: Duration) -> Planned {
         let hangs_up = self.dice.chance(self.shape.hang_up_share);
         let patience = hangs_up.then(|| self.seconds(1.5));
         let planned = Planned { wait, request: self.request(), patience };
         self.last = Some(planned.clone());
         self.retries_left = 1;
-        Some(planned)
+        planned
     }
 
     fn request(&self) -> Request {
