@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { HOSTILE } from "./canned.mjs";
 
 export async function cannedChecks(tools) {
-  for (const scenario of [hostileNames, emptyDay, brokenApi, controlToken, liveCalls, applyAndUndo, filters, unknownCall]) {
+  for (const scenario of [hostileNames, emptyDay, brokenApi, controlToken, liveCalls, applyAndUndo, filters, olderCalls, unknownCall]) {
     await scenario(tools);
   }
 }
@@ -124,6 +124,15 @@ async function filters({ browser, origin, openPage, visit, check }) {
   await page.getByLabel("Model").fill("nothing-has-this-name");
   await page.getByLabel("Model").press("Enter");
   await page.getByText("No call passes this filter").waitFor();
+  await page.context().close();
+}
+
+async function olderCalls({ browser, origin, openPage, visit, check }) {
+  const page = await openPage(browser, origin);
+  await visit(page, `${origin}/#/calls?operation=many`);
+  await page.getByRole("button", { name: "Older calls" }).click();
+  await page.getByRole("button", { name: "Older calls" }).waitFor({ state: "detached" });
+  check(await page.locator(".calls tbody tr").count() === 130, "older calls are added at the end", String(await page.locator(".calls tbody tr").count()));
   await page.context().close();
 }
 

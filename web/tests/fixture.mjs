@@ -91,12 +91,20 @@ async function api(request, response, scene, path, query, state) {
 }
 
 function calls(query) {
+  if (query.get("operation") === "many") return many(query.get("before"));
   const rows = Array.from({ length: ROWS }, (_, n) => callRow(n));
   const asked = (name) => query.get(name) ?? "";
   return rows.filter((row) =>
     (asked("model") === "" || row.model === asked("model"))
     && (asked("operation") === "" || row.operation === asked("operation"))
     && (asked("only") !== "errors" || row.ending !== "answered" || 400 <= row.status));
+}
+
+/** 130 calls in pages of 100, for whoever wants older ones. */
+function many(before) {
+  const rows = Array.from({ length: 130 }, (_, n) => ({ ...callRow(n), id: (1000 - n).toString(16).padStart(32, "0"), operation: "many" }));
+  const from = before === null ? 0 : rows.findIndex((row) => row.id === before) + 1;
+  return rows.slice(from, from + 100);
 }
 
 function detail(response, id) {

@@ -64,10 +64,10 @@ function TokenForm({ again }: { again: () => void }): JSX.Element {
 }
 
 /** For newcomers: how to send the first call through here. */
-export function Welcome(): JSX.Element {
+export function Welcome({ heading = "No calls yet" }: { heading?: string }): JSX.Element {
   return (
     <section class="welcome" aria-labelledby="welcome">
-      <h2 id="welcome">No calls yet</h2>
+      <h2 id="welcome">{heading}</h2>
       <p>Point an SDK at this gateway. Two lines in the shell that runs your application:</p>
       <Exports />
       <p class="quiet">

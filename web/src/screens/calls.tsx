@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { cachedShare, clock, count, exact, inputTokens, ms, outputTokens, percent, usd, words } from "../format";
+import { get } from "../api";
 import { useLoad } from "../load";
 import { href, replace } from "../route";
 import { follow } from "../sse";
@@ -13,7 +14,8 @@ import { Waterfall, WaterfallLegend } from "../parts/waterfall";
 import type { CallRow } from "../types";
 
 const PAGE = 100;
-const MOST_ROWS = 500;
+/** The most rows kept of those that came while one watched. */
+const MOST_LIVE = 500;
 /** New rows are shown this often at most, in ms: a busy gateway settles thousands a second. */
 const BEAT = 250;
 
@@ -38,7 +40,7 @@ export function passes(row: CallRow, filter: Filter): boolean {
 /** Newest first, each call once. */
 export function merged(fresh: readonly CallRow[], old: readonly CallRow[]): CallRow[] {
   const seen = new Set<string>();
-  return [...fresh, ...old].filter((row) => !seen.has(row.id) && seen.add(row.id)).slice(0, MOST_ROWS);
+  return [...fresh, ...old].filter((row) => !seen.has(row.id) && seen.add(row.id));
 }
 
 export function CallsScreen({ query }: { query: URLSearchParams }): JSX.Element {
@@ -47,6 +49,7 @@ export function CallsScreen({ query }: { query: URLSearchParams }): JSX.Element 
   const asked = new URLSearchParams(Object.entries({ limit: String(PAGE), ...filter }).filter(([, value]) => value !== ""));
   const loaded = useLoad<{ calls: CallRow[] }>(`calls?${asked}`, null);
   const [paused, setPaused] = useState(false);
+  const older = useOlder(asked.toString());
   const live = useLive({ only, model, operation }, paused, loaded.again);
   return (
     <>
@@ -56,9 +59,48 @@ export function CallsScreen({ query }: { query: URLSearchParams }): JSX.Element 
       </div>
       <Filters filter={filter} paused={paused} pause={() => setPaused(!paused)} />
       <Await loaded={loaded} what="the calls">
-        {({ calls }) => <List rows={merged(live.rows, calls)} filter={filter} />}
+        {({ calls }) => (
+          <>
+            <List rows={merged(live.rows, [...calls, ...older.rows])} filter={filter} />
+            {PAGE <= calls.length && <Older older={older} last={older.rows.at(-1) ?? calls.at(-1)} />}
+          </>
+        )}
       </Await>
     </>
+  );
+}
+
+interface OlderCalls {
+  rows: CallRow[];
+  state: "more" | "asking" | "end";
+  why: string;
+  ask: (before: string) => Promise<void>;
+}
+
+/** Calls before those of the first page, a page at a time. Another question forgets them. */
+function useOlder(asked: string): OlderCalls {
+  const [found, setFound] = useState<Omit<OlderCalls, "ask">>({ rows: [], state: "more", why: "" });
+  useEffect(() => setFound({ rows: [], state: "more", why: "" }), [asked]);
+  const ask = async (before: string): Promise<void> => {
+    setFound((old) => ({ ...old, state: "asking", why: "" }));
+    try {
+      const { calls } = await get<{ calls: CallRow[] }>(`calls?${asked}&before=${encodeURIComponent(before)}`);
+      const state = calls.length < PAGE ? "end" : "more";
+      setFound((old) => ({ rows: merged(old.rows, calls), state, why: "" }));
+    } catch (error) {
+      setFound((old) => ({ ...old, state: "more", why: error instanceof Error ? error.message : String(error) }));
+    }
+  };
+  return { ...found, ask };
+}
+
+function Older({ older, last }: { older: OlderCalls; last: CallRow | undefined }): JSX.Element | null {
+  if (last === undefined || older.state === "end") return null;
+  return (
+    <p>
+      <button type="button" disabled={older.state === "asking"} onClick={() => void older.ask(last.id)}>Older calls</button>
+      {older.why !== "" && <span class="bad" role="alert"> {older.why}</span>}
+    </p>
   );
 }
 
@@ -70,7 +112,7 @@ interface Lists {
 const NONE: Lists = { rows: [], held: [] };
 
 function shown({ rows, held }: Lists): Lists {
-  return { rows: merged(held, rows), held: [] };
+  return { rows: merged(held, rows).slice(0, MOST_LIVE), held: [] };
 }
 
 /** Rows as they come, newest first. While paused they wait. */
@@ -89,12 +131,15 @@ function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: C
       if (fresh.length === 0) return;
       const batch = fresh;
       fresh = [];
-      setLists((old) => (isPaused.current ? { ...old, held: merged(batch, old.held) } : shown({ ...old, held: merged(batch, old.held) })));
+      setLists((old) => {
+        const waiting = { ...old, held: merged(batch, old.held).slice(0, MOST_LIVE) };
+        return isPaused.current ? waiting : shown(waiting);
+      });
     }, BEAT);
     void follow("live", stop.signal, ({ event, data }) => {
       if (event !== "call") return;
       const row = JSON.parse(data) as CallRow;
-      if (passes(row, { only, model, operation })) fresh = [row, ...fresh].slice(0, MOST_ROWS);
+      if (passes(row, { only, model, operation })) fresh = [row, ...fresh].slice(0, MOST_LIVE);
     }, (yes) => {
       setConnected(yes);
       // What was settled while nobody listened is in the list.

@@ -58,7 +58,7 @@ function Figures({ summary, window, isNew }: { summary: Summary; window: Window;
   if (isNew) {
     return (
       <>
-        <Welcome />
+        <Welcome heading={window === "30d" ? "No calls yet" : `No calls in the ${NAMES[window]}`} />
         <OwnHealth health={summary.health} />
       </>
     );
