@@ -208,6 +208,8 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
     loop {
         tokio::select! {
             () = stop.asked() => break,
+            // Whoever was told of the gateway may stop it, too.
+            () = gateway.reaches(Phase::Draining) => break,
             _ = hangup.recv() => { gateway.reload().ok(); }
             _ = look.tick() => {
                 let now = gateway.files().map(Files::stamps);
