@@ -32,7 +32,6 @@ pub(super) fn take(prompt: &mut [Block], texts: &[Option<Piece>], body: &[u8], k
 
 fn of(text: &[u8], key: &Key) -> Features {
     let mut features = Features::default();
-    let mut words = Vec::with_capacity(text.len() / 5);
     let mut lower = Vec::new();
     let mut starts_sentence = true;
     for word in text.split(u8::is_ascii_whitespace) {
@@ -43,8 +42,10 @@ fn of(text: &[u8], key: &Key) -> Features {
             continue;
         }
         let hashed = key.word(&lower);
-        words.push(hashed);
-        if shape.has_digit {
+        features.order = hash::chain(features.order, hashed);
+        // A sum does not depend on order, and needs no list of words to be sorted.
+        features.bag = features.bag.wrapping_add(hash::mix(hashed));
+        if shape.has_digit() {
             features.numbers.push(hashed);
         }
         if shape.is_name(starts_sentence) {
@@ -53,53 +54,74 @@ fn of(text: &[u8], key: &Key) -> Features {
         features.negations = features.negations.saturating_add(u16::from(is_negation(&lower)));
         starts_sentence = ends_sentence;
     }
-    features.order = words.iter().fold(0, |state, word| hash::chain(state, *word));
-    words.sort_unstable();
-    words.dedup();
-    features.bag = words.iter().fold(0, |state, word| hash::chain(state, *word));
     features
 }
 
 /// A word without the punctuation around it.
 fn trim(word: &[u8]) -> &[u8] {
-    let belongs =
-        |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"$%_@#".contains(byte);
+    let belongs = |byte: &u8| CLASS[usize::from(*byte)] & INNER != 0;
     let start = word.iter().position(belongs).unwrap_or(word.len());
     let end = word.iter().rposition(belongs).map_or(start, |last| last + 1);
     &word[start..end]
 }
 
 /// What a word looks like, by its ASCII; letters of other scripts count as small ones.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts about one word")]
 struct Shape {
-    starts_large: bool,
-    has_inner_capital: bool,
-    has_letter: bool,
-    has_digit: bool,
-    has_sign: bool,
+    first: u8,
+    /// Classes of all its bytes, and of those behind the first.
+    all: u8,
+    rest: u8,
 }
+
+const CAPITAL: u8 = 1;
+const LETTER: u8 = 2;
+const DIGIT: u8 = 4;
+/// Signs that ordinary words do not have inside.
+const SIGN: u8 = 8;
+/// What is not trimmed away at a word's ends.
+const INNER: u8 = 16;
+
+/// Classes of bytes: one look-up for all questions.
+const CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        table[byte as usize] = match byte {
+            b'A'..=b'Z' => CAPITAL | LETTER | INNER,
+            b'a'..=b'z' | 0x80.. => LETTER | INNER,
+            b'0'..=b'9' => DIGIT | INNER,
+            b'_' | b'@' | b'#' => SIGN | INNER,
+            b'/' | b'\\' | b'.' | b':' => SIGN,
+            b'$' | b'%' => INNER,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
 
 impl Shape {
     /// Looks at a word and writes it in small letters.
     fn of(word: &[u8], lower: &mut Vec<u8>) -> Shape {
-        let mut shape = Shape::default();
         lower.clear();
-        for (at, byte) in word.iter().enumerate() {
-            shape.starts_large |= at == 0 && byte.is_ascii_uppercase();
-            shape.has_inner_capital |= at != 0 && byte.is_ascii_uppercase();
-            shape.has_letter |= byte.is_ascii_alphabetic() || !byte.is_ascii();
-            shape.has_digit |= byte.is_ascii_digit();
-            shape.has_sign |= matches!(byte, b'_' | b'@' | b'/' | b'\\' | b'#' | b'.' | b':');
-            lower.push(byte.to_ascii_lowercase());
-        }
-        shape
+        lower.extend(word.iter().map(u8::to_ascii_lowercase));
+        let class = |byte: &u8| CLASS[usize::from(*byte)];
+        let first = word.first().map_or(0, class);
+        let rest = word.iter().skip(1).fold(0, |all, byte| all | class(byte));
+        Shape { first, all: first | rest, rest }
+    }
+
+    fn has_digit(&self) -> bool {
+        self.all & DIGIT != 0
     }
 
     /// Capitals within a sentence, or a mixture that no ordinary word has.
     fn is_name(&self, starts_sentence: bool) -> bool {
-        let is_odd = self.has_inner_capital || self.has_digit || self.has_sign;
-        self.has_letter && (is_odd || (self.starts_large && !starts_sentence))
+        let is_odd = self.rest & CAPITAL != 0 || self.all & (DIGIT | SIGN) != 0;
+        let is_capital = self.first & CAPITAL != 0 && !starts_sentence;
+        self.all & LETTER != 0 && (is_odd || is_capital)
     }
 }
 
