@@ -208,7 +208,7 @@ export function options(plot: Plot, width: number, height: number, moved: (index
     width,
     height,
     legend: { show: false },
-    padding: [8, plot.kind === "lines" ? 32 : 14, 0, 0],
+    padding: [8, plot.kind === "lines" ? 32 : 20, 0, 0],
     cursor: {
       y: false,
       drag: { x: false, y: false },

@@ -139,7 +139,7 @@ function Facts({ evidence }: { evidence: unknown }): JSX.Element | null {
   return (
     <div class="material">
       <h3>Evidence</h3>
-      <ul class="plain">
+      <ul class="bare">
         {facts.map((fact, index) => <li key={index} class="long">{fact}</li>)}
         {hits && <li>Read from cache: {hits.before === null ? "not known" : `${percent(hits.before, 0)} of input`} before, {percent(hits.after, 0)} after.</li>}
         {example && (
