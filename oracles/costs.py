@@ -26,7 +26,7 @@ from fractions import Fraction
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENV = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "oracles" / "costs"
 PACKAGES = ["litellm==1.109.1", "genai-prices==0.2.3"]
-# Used where a package index has not yet got the newest patch that LiteLLM pins.
+# What the two need to calculate.
 NEEDED = ["aiohttp", "click", "fastuuid", "httpx[http2]", "httpx2", "importlib-metadata", "jinja2",
           "jsonschema", "openai", "pydantic", "pydantic-settings", "python-dotenv", "tiktoken",
           "tokenizers"]
@@ -104,15 +104,15 @@ GENAI = {"openai": "openai", "anthropic": "anthropic", "gemini": "google", "bedr
 def enter_venv():
     """Runs this script again inside an environment that has both packages."""
     python = VENV / "bin" / "python"
-    if pathlib.Path(sys.prefix) == VENV or os.environ.get("ORACLE_HERE"):
+    if pathlib.Path(sys.prefix) == VENV:
         return
     if not (VENV / "ready").exists():
         print("installing", *PACKAGES, "into", VENV, file=sys.stderr)
         venv.create(VENV, with_pip=True, clear=True)
         pip = [python, "-m", "pip", "-q", "install"]
-        if subprocess.run([*pip, *PACKAGES], stderr=subprocess.DEVNULL).returncode:
-            subprocess.run([*pip, "--no-deps", *PACKAGES], check=True)
-            subprocess.run([*pip, *NEEDED], check=True)
+        # Without their pins: LiteLLM pins patches that a package index may not have yet.
+        subprocess.run([*pip, "--no-deps", *PACKAGES], check=True)
+        subprocess.run([*pip, *NEEDED], check=True)
         (VENV / "ready").touch()
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     os.execv(python, [python, *sys.argv])
