@@ -69,6 +69,9 @@ pub struct Finding {
     pub usd_per_month: Option<Range>,
     /// What it would have saved on these very calls.
     pub usd: Option<Range>,
+    /// The predicted change of what the calls in its scope cost, in millionths; negative is a
+    /// saving. What the journal keeps when it is applied, and the proof compares with.
+    pub predicted_ppm: Option<i64>,
     /// What it does to latency; `None`: not known.
     pub latency_ms: Option<LatencyChange>,
     /// What it takes to apply it.
@@ -188,6 +191,7 @@ impl Finding {
             basis: Basis::Measured,
             usd_per_month: None,
             usd: None,
+            predicted_ppm: None,
             latency_ms: None,
             effort: "look into it",
             risk: "none".to_owned(),

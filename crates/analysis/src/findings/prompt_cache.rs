@@ -157,6 +157,7 @@ fn finding(
         basis: Basis::Replayed,
         usd_per_month: study.profile.per_month_of(usd),
         usd: Some(usd),
+        predicted_ppm: Some(scales.change_ppm(bill, &choice.members)),
         latency_ms: None,
         effort: "one setting",
         risk: risk(marks),

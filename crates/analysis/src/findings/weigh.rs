@@ -153,6 +153,13 @@ impl<'a> Scales<'a> {
         Range { low: low.min(likely), likely, high: high.min(self.most()).max(likely) }
     }
 
+    /// The change of what `members` cost, in millionths; negative is a saving.
+    #[expect(clippy::cast_possible_truncation, reason = "a share near one; casts saturate")]
+    pub(super) fn change_ppm(&self, bill: &Bill, members: &Members) -> i64 {
+        let cost = self.cost_now(members).as_f64().max(f64::MIN_POSITIVE);
+        (-self.saving(bill, members).as_f64() / cost * 1e6).round() as i64
+    }
+
     /// What the best of all policies could save on all calls.
     fn most(&self) -> Usd {
         let output = |call: &Priced<'_>| {

@@ -1,6 +1,6 @@
 //! Numbers as people read them, and foreign text as a terminal may show it.
 
-use scrimp_core::{Span, Usd};
+use scrimp_core::{Span, Time, Usd};
 
 /// A number of things: exact below ten thousand, then with three digits.
 #[expect(clippy::cast_precision_loss, reason = "rounded for people")]
@@ -12,9 +12,9 @@ pub fn count(number: u64) -> String {
     };
     match number {
         0..10_000 => grouped(&number.to_string()),
-        10_000..1_000_000 => with(1e3, "k"),
-        1_000_000..1_000_000_000 => with(1e6, "M"),
-        1_000_000_000..1_000_000_000_000 => with(1e9, "G"),
+        10_000..999_500 => with(1e3, "k"),
+        999_500..999_500_000 => with(1e6, "M"),
+        999_500_000..999_500_000_000 => with(1e9, "G"),
         _ => with(1e12, "T"),
     }
 }
@@ -82,6 +82,23 @@ pub(super) fn days(days: f64) -> String {
     }
 }
 
+/// `2026-03-02 09:00`, by the civil-from-days algorithm (Hinnant, public domain description).
+pub(super) fn date(at: Time) -> String {
+    let days = at.secs().div_euclid(86_400);
+    let seconds = at.secs().rem_euclid(86_400);
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3_600, seconds % 3_600 / 60)
+}
+
 /// `text` on one line, without anything that a terminal obeys.
 pub fn one_line(text: &str) -> String {
     let visible = |c: char| {
@@ -140,13 +157,25 @@ mod tests {
     #[test]
     fn counts_and_times_keep_three_digits() {
         let counts: Vec<_> =
-            [0, 999, 9_999, 10_000, 312_345, 2_104_000, 5_000_000_000].map(count).into();
-        assert_eq!(counts, ["0", "999", "9,999", "10.0k", "312k", "2.10M", "5.00G"]);
+            [0, 999, 9_999, 10_000, 312_345, 999_600, 2_104_000, 5_000_000_000].map(count).into();
+        assert_eq!(counts, ["0", "999", "9,999", "10.0k", "312k", "1.00M", "2.10M", "5.00G"]);
         let spans: Vec<_> =
             [50, 4_000, 410_000, 3_140_000, 120_000_000, 720_000_000, 9_000_000_000]
                 .map(|micros| span(Span::from_micros(micros)))
                 .into();
         assert_eq!(spans, ["0.05ms", "4.0ms", "410ms", "3.1s", "120s", "12m", "2.5h"]);
+    }
+
+    #[test]
+    fn dates_are_civil() {
+        for (seconds, shown) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_400, "2000-02-29 00:00"),
+            (1_772_442_000, "2026-03-02 09:00"),
+            (-1, "1969-12-31 23:59"),
+        ] {
+            assert_eq!(date(Time::from_secs(seconds)), shown);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use scrimp_core::price::Class;
 use scrimp_core::{Span, Usd};
 
 use super::chart::{self, Bar, escape};
-use super::format::{count, days, money, percent, plural, span};
+use super::format::{count, date, days, money, percent, plural, span};
 use super::text::{basis, range, share};
 use super::{Analysis, Input};
 use crate::findings::Finding;
@@ -482,21 +482,4 @@ fn class_name(class: Option<Class>) -> &'static str {
         Some(Class::AudioOutput) => "audio output",
         None => "not told apart",
     }
-}
-
-/// `2026-03-02 09:00`, by the civil-from-days algorithm (Hinnant, public domain description).
-fn date(at: scrimp_core::Time) -> String {
-    let days = at.secs().div_euclid(86_400);
-    let seconds = at.secs().rem_euclid(86_400);
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3_600, seconds % 3_600 / 60)
 }

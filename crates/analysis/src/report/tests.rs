@@ -84,8 +84,7 @@ fn a_terminal_of_the_usual_width() {
         80,
         &expect![[r#"
             1 file, 201 calls, 2.0 days
-            $6.85 = $106.69/month (102.10–112.08)
-            unpriced 1, unknown usage 0, errors 0%
+            $6.85 = $106.69/month (102.10–112.08)   unpriced 1   unknown usage 0   errors 0%
             measured: cost of 200 calls, latency of 201; 1.32M tokens in, 10.1k out
             ! costs are those without caching
             ! logs/LICENSE: it is none of the known formats
@@ -100,12 +99,12 @@ fn a_terminal_of_the_usual_width() {
             claude-test                  200   1.0s   1.2s   106.70      0%
             <script>alert(1)</script>      1  995ms  995ms        ?      0%
 
-            worth doing: $/month (90% range), basis
+            worth doing: $/month (90% range)
             F1  short cache mark at the prompt's end, all calls
-                                                               71.48 (71.48–71.48)  replayed
+                                                               71.48 (68.40–75.09)  replayed
               F2  short cache mark at the prompt's end, support-answer
-                                                               71.48 (71.48–71.48)  replayed
-            together 71.48 (71.48–71.48) (67%), overlap removed
+                                                               71.48 (68.40–75.09)  replayed
+            together 71.48 (68.40–75.09) (67%), overlap removed
             F1 over 200 calls; read from cache: 0% now, 82% then
                200 calls with both bills replayed by the provider's published cache rules
                + [prompt_cache]
@@ -148,12 +147,15 @@ fn a_narrow_terminal_loses_columns_and_no_figures() {
             claude-test                 200   1.2s  6.85
             <script>alert(1)</scrip…      1  995ms     ?
 
-            worth doing: $ on these calls (90% range), …
-            F1  short cache mark at the prompt's end, a…
+            worth doing: $ on these calls (90% range)
+            F1  short cache mark at the prompt's end,
+                all calls
                               4.59 (4.59–4.59)  replayed
-              F2  short cache mark at the prompt's end,…
+              F2  short cache mark at the prompt's end,
+                support-answer
                               4.59 (4.59–4.59)  replayed
-            together 4.59 (4.59–4.59) (67%), overlap re…
+            together 4.59 (4.59–4.59) (67%), overlap
+              removed
             F1 over 200 calls; read from cache: 0% now,
                82% then
                200 calls with both bills replayed by the
@@ -182,12 +184,12 @@ fn nothing_read_is_told_and_not_divided_by() {
         Calendar::Real,
         80,
         &expect![[r#"
-        1 file, 0 calls, 0.00ms
-        ! costs are those without caching
-        ! logs/LICENSE: it is none of the known formats
-        ! 1 line skipped:
-            logs/a.jsonl:7: it breaks off after 55 bytes
-    "#]],
+            1 file, 0 calls
+            ! costs are those without caching
+            ! logs/LICENSE: it is none of the known formats
+            ! 1 line skipped:
+                logs/a.jsonl:7: it breaks off after 55 bytes
+        "#]],
     );
     assert!(html(&analysis(&[], Calendar::Real)).contains("</html>"));
 }
