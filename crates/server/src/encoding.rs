@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn a_bomb_is_left_unread_and_garbage_is_no_panic() {
-        let bomb = packed(&vec![0; 50_000_000]);
-        assert!(read_in_steps(&bomb, 1024).len() < 20_000_000);
+        let bomb = packed(&vec![0; 2_000_000]);
+        assert!(read_in_steps(&bomb, 1024).len() < 1_000_000);
         assert_eq!(read_in_steps(b"this is not gzip at all", 5), b"");
     }
 }

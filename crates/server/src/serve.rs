@@ -79,7 +79,8 @@ pub fn serve(program: Program) -> Result<(), ServeError> {
     }
     let runtime = runtime()?;
     let (address, workers) = (config.listen.address, config.listen.workers);
-    let workers = workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+    let workers =
+        workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
     let listeners = listen_on(address, workers.max(1))
         .map_err(|error| ServeError::Listen { address, error })?;
     let bound = listeners.first().map_or(Ok(address), std::net::TcpListener::local_addr)?;

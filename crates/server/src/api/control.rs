@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::study::Findings;
 use crate::gateway::Gateway;
-use crate::journal::{self, Application, Judged, JournalError};
+use crate::journal::{self, Application, JournalError, Judged};
 
 /// What `apply` is asked for.
 #[derive(Debug, Deserialize)]

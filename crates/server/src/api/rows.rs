@@ -124,7 +124,8 @@ pub(super) fn detail(record: &Record, prices: &Catalog) -> Value {
         })
     });
     row["blocks"] = blocks.collect();
-    row["bill"] = record.attempts.iter().flat_map(|attempt| bill(record, attempt, prices)).collect();
+    row["bill"] =
+        record.attempts.iter().flat_map(|attempt| bill(record, attempt, prices)).collect();
     row
 }
 

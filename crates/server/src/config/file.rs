@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use scrimp_core::policy::prompt_cache::{ClientMarks, Strategy};
 use scrimp_core::{State, Ttl};
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -99,6 +99,8 @@ pub(super) struct PricesTable {
 pub(super) struct PromptCacheTable {
     pub(super) base: RuleTable,
     pub(super) scoped: Vec<(Spanned<String>, RuleTable)>,
+    /// What is neither: told with its place, which an error from here would not have.
+    pub(super) unknown: Option<Spanned<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -155,8 +157,9 @@ impl From<TtlWord> for Ttl {
     }
 }
 
-const RULE_FIELDS: &[&str] =
-    &["state", "strategy", "ttl", "share", "client_marks", "experiment", "op:", "model:", "tag:"];
+/// The fields of a rule.
+pub(super) const RULE_FIELDS: &[&str] =
+    &["state", "strategy", "ttl", "share", "client_marks", "experiment"];
 
 struct Section;
 
@@ -179,7 +182,10 @@ impl<'de> Visitor<'de> for Section {
                 "client_marks" => base.client_marks = Some(map.next_value()?),
                 "experiment" => base.experiment = Some(map.next_value()?),
                 scope if scope.contains(':') => table.scoped.push((key, map.next_value()?)),
-                unknown => return Err(A::Error::unknown_field(unknown, RULE_FIELDS)),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    table.unknown = Some(key);
+                }
             }
         }
         Ok(table)

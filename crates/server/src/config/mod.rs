@@ -20,10 +20,10 @@ use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
 use scrimp_core::{Share, State, Ttl};
 use toml::Spanned;
 
-use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RuleTable};
 pub use file::Speaks;
-use problem::{Source, nearest};
+use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable};
 pub use problem::ConfigError;
+use problem::{Source, nearest};
 pub use provider::{Metering, Origin, Provider, Secret};
 pub use values::Lookup;
 
@@ -271,6 +271,14 @@ struct Rules {
 
 impl Rules {
     fn add(&mut self, source: &Source<'_>, table: &PromptCacheTable) -> Result<(), ConfigError> {
+        if let Some(unknown) = &table.unknown {
+            let name = unknown.as_ref();
+            let known = RULE_FIELDS.join(", ");
+            let message = format!("unknown field `{name}` in [prompt_cache]; there are {known}");
+            let suggestion = nearest(name, RULE_FIELDS.iter().copied());
+            let wrong = source.wrong(Some(unknown.span()), message);
+            return Err(ConfigError { suggestion, ..wrong });
+        }
         self.base = over(&table.base, &self.base);
         for (name, rule) in &table.scoped {
             let (rank, scope) = scope_of(name.as_ref()).ok_or_else(|| {

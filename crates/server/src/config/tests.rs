@@ -67,26 +67,70 @@ fn a_key_comes_from_the_environment_and_is_never_shown() {
 fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
     refuses(
         "[prompt_cache]\nstat = \"on\"",
-        expect![[r#""#]],
+        expect![
+            "scrimp.toml:2:1: unknown field `stat` in [prompt_cache]; there are state, strategy, ttl, share, client_marks, experiment; did you mean `state`?"
+        ],
     );
-    refuses("[prompt_cache.\"op:x\"]\nstrategy = \"tial\"", expect![[r#""#]]);
-    refuses("[listen]\nadress = \"127.0.0.1:1\"", expect![[r#""#]]);
-    refuses("[listen]\naddress = \"nowhere\"", expect![[r#""#]]);
-    refuses("[providers.openai]\napi_key = \"${OTHER}\"", expect![[r#""#]]);
-    refuses("[providers.mine]\ndialect = \"openai\"", expect![[r#""#]]);
-    refuses("[providers.v1]\nbase_url = \"http://x\"", expect![[r#""#]]);
-    refuses("[models.fast]\ntargets = [\"opnai/gpt\"]", expect![[r#""#]]);
-    refuses("[http]\nchunk_timeout = \"5 parsecs\"", expect![[r#""#]]);
-    refuses("[prompt_cache.\"ops:x\"]\nstate = \"on\"", expect![[r#""#]]);
-    refuses("[listen\n", expect![[r#""#]]);
+    refuses(
+        "[prompt_cache.\"op:x\"]\nstrategy = \"tial\"",
+        expect![
+            "scrimp.toml:2:12: unknown variant `tial`, expected one of `none`, `client`, `system`, `tail`, `auto`; did you mean `tail`?"
+        ],
+    );
+    refuses(
+        "[listen]\nadress = \"127.0.0.1:1\"",
+        expect![
+            "scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `workers`; did you mean `address`?"
+        ],
+    );
+    refuses(
+        "[listen]\naddress = \"nowhere\"",
+        expect!["scrimp.toml:2:11: `nowhere` is no address such as 127.0.0.1:4100"],
+    );
+    refuses(
+        "[providers.openai]\napi_key = \"${OTHER}\"",
+        expect!["scrimp.toml:2:11: the environment variable `OTHER` is not set"],
+    );
+    refuses(
+        "[providers.mine]\ndialect = \"openai\"",
+        expect!["scrimp.toml:1:12: provider `mine` needs a `base_url`"],
+    );
+    refuses(
+        "[providers.v1]\nbase_url = \"http://x\"",
+        expect!["scrimp.toml:1:12: `v1` cannot name a provider: it is a part of paths"],
+    );
+    refuses(
+        "[models.fast]\ntargets = [\"opnai/gpt\"]",
+        expect!["scrimp.toml:2:12: no provider is named `opnai`; did you mean `openai`?"],
+    );
+    refuses(
+        "[http]\nchunk_timeout = \"5 parsecs\"",
+        expect![[
+            r#"scrimp.toml:2:17: invalid value: string "5 parsecs", expected a length of time such as "500ms", "30s", "5m", "1h" or "14d""#
+        ]],
+    );
+    refuses(
+        "[prompt_cache.\"ops:x\"]\nstate = \"on\"",
+        expect![[
+            r#"scrimp.toml:1:15: `ops:x` is no scope: write "op:NAME", "model:NAME" or "tag:KEY=VALUE""#
+        ]],
+    );
+    refuses("[listen\n", expect!["scrimp.toml:1:8: unclosed table, expected `]`"]);
 }
 
 #[test]
 fn what_others_can_reach_needs_a_token_and_may_not_hold_a_key() {
-    refuses("[listen]\naddress = \"0.0.0.0:4100\"", expect![[r#""#]]);
+    refuses(
+        "[listen]\naddress = \"0.0.0.0:4100\"",
+        expect![
+            "scrimp.toml: listening on 0.0.0.0:4100, which is not loopback, needs `control_token` in [listen]"
+        ],
+    );
     refuses(
         "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"\n[providers.openai]\napi_key = \"env.KEY\"",
-        expect![[r#""#]],
+        expect![
+            "scrimp.toml: provider `openai` has an api_key, and on 0.0.0.0:4100 anybody who reaches the gateway could spend it: listen on 127.0.0.1, or leave the key to the callers"
+        ],
     );
     assert!(read("[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"").is_ok());
 }

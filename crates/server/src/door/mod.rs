@@ -135,7 +135,7 @@ impl Arrival {
         if Phase::Serving < self.gateway.phase() {
             return Err(Refusal::Stopping);
         }
-        if limits.calls as u64 <= self.gateway.shared().counts.in_flight() - 1 {
+        if limits.calls as u64 <= self.gateway.shared().counts.in_flight().saturating_sub(1) {
             return Err(Refusal::Overloaded);
         }
         body::check_length(&self.head.headers, limits)

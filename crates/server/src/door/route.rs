@@ -101,10 +101,9 @@ fn by_default(path: &str, headers: &HeaderMap, config: &Config) -> Option<Arc<Pr
     let (first, rest) = split_first(path);
     let (family, _) = if first == "v1" { split_first(rest) } else { (first, rest) };
     let is_known = first == "v1" || FAMILIES.contains(&family);
-    let speaks_anthropic = matches!(
-        of_path(path),
-        Dialect::AnthropicMessages | Dialect::AnthropicCountTokens
-    ) || headers.contains_key("anthropic-version");
+    let speaks_anthropic =
+        matches!(of_path(path), Dialect::AnthropicMessages | Dialect::AnthropicCountTokens)
+            || headers.contains_key("anthropic-version");
     let name = if speaks_anthropic { "anthropic" } else { "openai" };
     config.providers.get(name).filter(|_| is_known).cloned()
 }
@@ -156,7 +155,10 @@ mod tests {
         for (path, expected) in [
             ("/v1/chat/completions", "openai OpenaiChat chat /v1/chat/completions"),
             ("/chat/completions", "openai OpenaiChat chat /v1/chat/completions"),
-            ("/v1/messages?beta=true", "anthropic AnthropicMessages messages /v1/messages?beta=true"),
+            (
+                "/v1/messages?beta=true",
+                "anthropic AnthropicMessages messages /v1/messages?beta=true",
+            ),
             ("/openai/chat/completions", "openai OpenaiChat chat /v1/chat/completions"),
             ("/anthropic/v1/messages", "anthropic AnthropicMessages messages /v1/messages"),
             (

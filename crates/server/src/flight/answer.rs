@@ -112,7 +112,8 @@ fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
             (502, "provider_protocol", what)
         }
         Fault::Redirect => {
-            let what = "the provider answered with a redirect, which is not followed; correct base_url";
+            let what =
+                "the provider answered with a redirect, which is not followed; correct base_url";
             (502, "provider_redirect", what)
         }
         Fault::Cancelled => (502, "cancelled", "the request was cancelled"),
@@ -124,7 +125,8 @@ pub(super) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
     match refusal {
         Refusal::Malformed { why } => (400, "malformed", why.to_string()),
         Refusal::TooLarge { limit } => {
-            let why = format!("the body is larger than {limit} bytes; raise `body_bytes` in [http]");
+            let why =
+                format!("the body is larger than {limit} bytes; raise `body_bytes` in [http]");
             (413, "too_large", why)
         }
         Refusal::BodyTimeout => (408, "body_timeout", "the body did not arrive in time".to_owned()),

@@ -64,10 +64,8 @@ const API_KEY: HeaderName = HeaderName::from_static("api-key");
 /// Headers that are about one connection and never about the call.
 /// Source: RFC 9110 §7.6.1, and what clients send beside it.
 pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        *name,
-        CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | PROXY_AUTHENTICATE
-    ) || matches!(*name, PROXY_AUTHORIZATION)
+    matches!(*name, CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | PROXY_AUTHENTICATE)
+        || matches!(*name, PROXY_AUTHORIZATION)
         || *name == KEEP_ALIVE
         || *name == PROXY_CONNECTION
         || *name == HTTP2_SETTINGS
@@ -155,7 +153,8 @@ impl Outbound {
             }
             Body::Gone => Box::pin(std::future::ready(Err(Fault::Cancelled))),
         };
-        let is_free = matches!(self.method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS);
+        let is_free =
+            matches!(self.method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS);
         Sending { opening, provider, hides_usage, is_free }
     }
 

@@ -112,12 +112,7 @@ impl Silence {
 }
 
 impl Request {
-    pub(super) fn new(
-        op: Op,
-        sending: Sending,
-        limits: &Limits,
-        watch: Stopwatch,
-    ) -> Request {
+    pub(super) fn new(op: Op, sending: Sending, limits: &Limits, watch: Stopwatch) -> Request {
         let Sending { opening, provider, hides_usage, is_free } = sending;
         Request {
             op,
@@ -187,12 +182,10 @@ impl Request {
     ) -> Poll<Event> {
         match &mut self.stage {
             Stage::Over | Stage::Headed(_) => Poll::Pending,
-            Stage::Ending(_) => {
-                match std::mem::replace(&mut self.stage, Stage::Over) {
-                    Stage::Ending(event) => Poll::Ready(*event),
-                    _ => Poll::Pending,
-                }
-            }
+            Stage::Ending(_) => match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Ending(event) => Poll::Ready(*event),
+                _ => Poll::Pending,
+            },
             Stage::Opening(opening) => {
                 let opened = match opening.as_mut().poll(cx) {
                     Poll::Ready(opened) => opened,
@@ -281,6 +274,10 @@ impl Relaying {
             if let Ok(piece) = frame.into_data() {
                 self.pass(piece, reply, watch);
             }
+            // A client that was told the length leaves with the last byte, and has not hung up then.
+            if self.body.is_end_stream() && self.filter.is_none() {
+                return Poll::Ready(Ok(()));
+            }
         }
     }
 
@@ -312,7 +309,8 @@ impl Relaying {
         let is_billed = (200..300).contains(&self.status);
         if outcome.metering.state == UsageState::Unknown && is_billed && has_facts(call) {
             let characters = self.meter.characters();
-            outcome.metering = meter::estimate(outcome.metering, call.estimated_tokens(), characters);
+            outcome.metering =
+                meter::estimate(outcome.metering, call.estimated_tokens(), characters);
         }
         outcome
     }

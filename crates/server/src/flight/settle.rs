@@ -77,8 +77,7 @@ pub(crate) fn refuse(
 
 /// The record of a call that reached no provider: it used nothing, and that is known.
 pub(crate) fn unsent(call: Arc<Call>, ending: Ending, ended: Span, waited: Span) -> Record {
-    let timing =
-        Timing { ended: Some(ended), overhead: Some(ended - waited), ..Timing::default() };
+    let timing = Timing { ended: Some(ended), overhead: Some(ended - waited), ..Timing::default() };
     Record {
         call,
         placement: None,

@@ -90,7 +90,9 @@ fn what_is_no_rule_is_refused_and_leaves_no_trace() {
 fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
     use scrimp_core::policy::State;
     use scrimp_core::policy::prompt_cache::Placement;
-    use scrimp_core::{Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters, Usage, Usd};
+    use scrimp_core::{
+        Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters, Usage, Usd,
+    };
     let call = Call {
         id: scrimp_core::CallId(u128::from(unit) << 8 | u128::from(arm == Arm::Treated)),
         seed: 0,

@@ -61,7 +61,9 @@ async fn the_summary_and_the_lists_show_a_call() {
 #[tokio::test(start_paused = true)]
 async fn health_metrics_and_dashboard_answer() {
     let rig = Rig::new("", vec![]);
-    for (path, expected) in [("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "scrimp_calls_total 0")] {
+    for (path, expected) in
+        [("/healthz", "ok"), ("/readyz", "ready"), ("/metrics", "scrimp_calls_total 0")]
+    {
         let got = rig.call(&request("GET", path, "", "")).await;
         assert!(String::from_utf8_lossy(&body_of(&got)).contains(expected), "{path}");
     }
@@ -110,7 +112,10 @@ async fn calls_are_seen_live() {
 #[tokio::test(start_paused = true)]
 async fn a_changed_configuration_applies_and_a_broken_one_does_not() {
     let rig = Rig::new("", vec![]);
-    let files = Files { config: Some(rig.directory.path().join("scrimp.toml")), data: rig.directory.path().into() };
+    let files = Files {
+        config: Some(rig.directory.path().join("scrimp.toml")),
+        data: rig.directory.path().into(),
+    };
     std::fs::write(files.config.as_ref().unwrap(), "[http]\nbody_bytes = 77").unwrap();
     rig.gateway.reconfigure(files.load().unwrap());
     assert_eq!(rig.gateway.running().config.limits.body_bytes, 77);

@@ -127,7 +127,9 @@ async fn every_fault_settles_exactly_once() {
     let (mut rig, _provider) = rig(Settings::exact(3));
     let plain = "\"messages\":[{\"role\":\"user\",\"content\":\"hello there\"}],\"max_tokens\":50";
     for (name, _) in FAULTS {
-        for (path, model) in [("/v1/chat/completions", "gpt-4o"), ("/v1/messages", "claude-sonnet-4-5")] {
+        for (path, model) in
+            [("/v1/chat/completions", "gpt-4o"), ("/v1/messages", "claude-sonnet-4-5")]
+        {
             for stream in ["false", "true"] {
                 let body = format!("{{\"model\":\"{model}\",\"stream\":{stream},{plain}}}");
                 let request = Request {

@@ -39,7 +39,8 @@ async fn a_provider_that_does_not_answer_in_time_is_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_provider_that_closes_before_it_answers_is_a_502() {
     fails(vec![Act::Close], &chat(PLAIN), (502, Fault::Reset)).await;
-    fails(vec![send("HTTP/1.1 200 OK\r\nbro"), Act::Close], &chat(PLAIN), (502, Fault::Reset)).await;
+    fails(vec![send("HTTP/1.1 200 OK\r\nbro"), Act::Close], &chat(PLAIN), (502, Fault::Reset))
+        .await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,7 +53,9 @@ async fn a_provider_that_speaks_no_http_or_too_much_of_it_is_a_502() {
 
 #[tokio::test(start_paused = true)]
 async fn a_redirect_is_never_followed() {
-    let elsewhere = vec![send("HTTP/1.1 307 No\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n")];
+    let elsewhere = vec![send(
+        "HTTP/1.1 307 No\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
+    )];
     let rig = fails(elsewhere, &chat(PLAIN), (502, Fault::Redirect)).await;
     assert_eq!(rig.seen().len(), 1);
 }
@@ -63,7 +66,9 @@ async fn a_stream_that_falls_silent_ends_with_an_error_in_the_caller_s_dialect()
     script.push(Act::Wait(90_000));
     let mut rig = Rig::new(LIMITS, vec![script.clone(), script]);
     let mut got = Vec::new();
-    for (path, marker) in [("/v1/chat/completions", "data: {\"error\""), ("/v1/messages", "event: error\n")] {
+    for (path, marker) in
+        [("/v1/chat/completions", "data: {\"error\""), ("/v1/messages", "event: error\n")]
+    {
         let started = rig.now_ms();
         got = rig.call(&post(path, STREAM)).await;
         assert!((3_000..3_200).contains(&(rig.now_ms() - started)));
@@ -189,7 +194,8 @@ async fn bad_bodies_are_refused_in_the_caller_s_dialect_and_settled() {
 async fn a_chunked_body_that_grows_too_large_is_refused_on_the_way() {
     let mut rig = Rig::new(LIMITS, vec![]);
     let mut request = b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-                        transfer-encoding: chunked\r\n\r\n".to_vec();
+                        transfer-encoding: chunked\r\n\r\n"
+        .to_vec();
     for _ in 0..30 {
         request.extend(format!("64\r\n{}\r\n", "x".repeat(100)).bytes());
     }
@@ -214,7 +220,8 @@ async fn slow_heads_and_bodies_are_given_up() {
 #[tokio::test(start_paused = true)]
 async fn names_of_others_are_refused() {
     let rig = Rig::new("", vec![]);
-    let request = String::from_utf8(chat(PLAIN)).unwrap().replace("host: localhost", "host: evil.example");
+    let request =
+        String::from_utf8(chat(PLAIN)).unwrap().replace("host: localhost", "host: evil.example");
     assert_eq!(status(&rig.call(request.as_bytes()).await), 421);
     let two = request.replace("host: evil.example", "host: localhost\r\nhost: evil.example");
     assert_eq!(status(&rig.call(two.as_bytes()).await), 421);

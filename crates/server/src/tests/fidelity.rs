@@ -38,7 +38,7 @@ async fn a_call_passes_byte_for_byte_both_ways() {
         POST /v1/chat/completions HTTP/1.1
         anthropic-beta: a,b
         authorization: Bearer sk-1
-        content-length: 104
+        content-length: 102
         content-type: application/json
         host: api.openai.com
         user-agent: ua
@@ -118,7 +118,8 @@ async fn a_configured_key_replaces_the_caller_s_and_goes_nowhere_else() {
     let config = "[providers.openai]\napi_key = \"sk-own\"";
     let rig = Rig::new(config, vec![vec![answer("200 OK", "{}")], vec![answer("200 OK", "{}")]]);
     let request = String::from_utf8(chat("{\"model\":\"m\",\"messages\":[]}")).unwrap();
-    let hostile = request.replace("content-type", "connection: authorization\r\nx-api-key: k\r\ncontent-type");
+    let hostile = request
+        .replace("content-type", "connection: authorization\r\nx-api-key: k\r\ncontent-type");
     rig.call(hostile.as_bytes()).await;
     assert!(rig.request(0).contains("authorization: Bearer sk-own"));
     assert!(!rig.request(0).contains("sk-1") && !rig.request(0).contains("x-api-key"));
@@ -129,10 +130,17 @@ async fn a_configured_key_replaces_the_caller_s_and_goes_nowhere_else() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_not_understood_passes_through_as_it_comes() {
-    let mut rig = Rig::new("", vec![vec![answer("200 OK", "{\"data\":[]}")], vec![answer("200 OK", "{}")]]);
-    let got = rig.call(b"GET /v1/models?limit=3 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    let mut rig =
+        Rig::new("", vec![vec![answer("200 OK", "{\"data\":[]}")], vec![answer("200 OK", "{}")]]);
+    let got = rig
+        .call(b"GET /v1/models?limit=3 HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+        .await;
     assert!(got.ends_with(b"{\"data\":[]}"));
-    assert!(rig.request(0).starts_with("GET /v1/models?limit=3 HTTP/1.1\r\n"), "{}", rig.request(0));
+    assert!(
+        rig.request(0).starts_with("GET /v1/models?limit=3 HTTP/1.1\r\n"),
+        "{}",
+        rig.request(0)
+    );
 
     let upload = b"POST /openai/v1/files HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
                    content-type: multipart/form-data; boundary=b\r\ntransfer-encoding: chunked\r\n\r\n\

@@ -53,7 +53,8 @@ pub(super) fn answer(status: &str, body: &str) -> Act {
 
 /// The head of a stream and its pieces, each sent by itself.
 pub(super) fn stream(pieces: &[&str]) -> Vec<Act> {
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = |piece: &&str| send(format!("{:x}\r\n{piece}\r\n", piece.len()));
     let mut acts = vec![send(head)];
     for piece in pieces {
@@ -204,7 +205,8 @@ pub(super) fn body_of(answer: &[u8]) -> Vec<u8> {
     }
     let mut body = Vec::new();
     while let Some(line) = rest.windows(2).position(|w| w == b"\r\n") {
-        let length = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        let length =
+            usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
         body.extend_from_slice(&rest[line + 2..line + 2 + length]);
         rest = &rest[line + 4 + length..];
     }

@@ -159,11 +159,8 @@ impl Pool {
 
     fn trust(&self, provider: &Arc<Provider>) -> Trust {
         let mut all = self.kept.lock().expect("nothing here panics");
-        let fresh = || Kept {
-            provider: provider.clone(),
-            trust: trust_for(provider),
-            idle: Vec::new(),
-        };
+        let fresh =
+            || Kept { provider: provider.clone(), trust: trust_for(provider), idle: Vec::new() };
         let kept = all.entry(provider.name.clone()).or_insert_with(fresh);
         if !Arc::ptr_eq(&kept.provider, provider) {
             *kept = fresh();
@@ -196,7 +193,8 @@ async fn exchange(mut line: Line, request: Request<Outgoing>) -> Result<Opened, 
 
 /// Whether a kept connection had been closed by the provider before it answered.
 fn is_dead(error: &hyper::Error) -> bool {
-    let is_io = std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+    let is_io =
+        std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
     error.is_canceled() || error.is_closed() || error.is_incomplete_message() || is_io
 }
 
