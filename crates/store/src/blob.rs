@@ -226,8 +226,9 @@ fn checksum(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::any_record::any_record;
     use crate::chains::Chains;
-    use crate::fixture::{NOON, any_record, turn_of};
+    use crate::fixture::{NOON, turn_of};
     use crate::resolve::{Prompts, Rows};
     use bytes::Bytes;
     use proptest::prelude::*;
@@ -236,7 +237,7 @@ mod tests {
 
     impl Rows for All {
         fn blob(&mut self, row: u64) -> Option<Bytes> {
-            self.0.get(row as usize).map(|blob| Bytes::copy_from_slice(blob))
+            self.0.get(usize::try_from(row).unwrap()).map(|blob| Bytes::copy_from_slice(blob))
         }
     }
 

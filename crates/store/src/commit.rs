@@ -1,5 +1,7 @@
 //! One transaction: records, cells, ledger and units together, or nothing.
 
+use std::collections::hash_map::Entry;
+
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use rustc_hash::FxHashMap;
 use scrimp_core::policy::Arm;
@@ -148,17 +150,11 @@ impl Ledgers {
         let mut write =
             step.prepare_cached("INSERT OR REPLACE INTO cell VALUES (?1, ?2, ?3, ?4)")?;
         let key = (width, at, label);
-        let whole = match self.cells.get_mut(&key) {
-            Some(cell) => {
-                cell.merge(added);
-                cell
-            }
-            None => {
-                let mut cell = stored_cell(step, width, at, label, added)?;
-                cell.merge(added);
-                self.cells.entry(key).or_insert(cell)
-            }
+        let whole = match self.cells.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(stored_cell(step, width, at, label, added)?),
         };
+        whole.merge(added);
         write.execute(params![width.code(), at.secs(), label, whole.to_bytes()])?;
         Ok(())
     }
@@ -172,11 +168,10 @@ impl Ledgers {
         added: &LedgerRow,
     ) -> rusqlite::Result<()> {
         let at = (day, label, key);
-        if !self.ledger.contains_key(&at) {
-            let stored = stored_ledger(step, day, label, key, added)?;
-            self.ledger.insert(at, stored);
-        }
-        let row = self.ledger.get_mut(&at).expect("just put there");
+        let row = match self.ledger.entry(at) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(stored_ledger(step, day, label, key, added)?),
+        };
         row.merge(added);
         write_ledger(step, label, row)
     }
@@ -197,12 +192,9 @@ impl Ledgers {
             )?;
             let place = params![experiment.cast_signed(), unit.cast_signed(), arm_code(arm)];
             let stored = read.query_row(place, |row| unit_of(row, unit, arm, 0)).optional()?;
-            let count = match self.unit_counts.get_mut(&experiment) {
-                Some(count) => count,
-                None => {
-                    let count = count_units(step, experiment)?;
-                    self.unit_counts.entry(experiment).or_insert(count)
-                }
+            let count = match self.unit_counts.entry(experiment) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(count_units(step, experiment)?),
             };
             match stored {
                 None if most <= *count => return Ok(false),

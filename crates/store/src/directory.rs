@@ -123,8 +123,8 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
 
 /// Renames a broken file so that it is out of the way and not lost. Returns its new path.
 pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let free = (1_u32..).map(|n| appended(path, &format!(".corrupt-{n}"))).find(|to| !to.exists());
-    let to = free.expect("some number is free");
+    let names = (1..=u32::MAX).map(|n| appended(path, &format!(".corrupt-{n}")));
+    let to = { names }.find(|to| !to.exists()).expect("some number is free");
     fs::rename(path, &to)?;
     Ok(to)
 }

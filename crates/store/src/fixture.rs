@@ -1,233 +1,28 @@
-//! Records for tests and measurements: any record from a seed, and conversations turn by turn.
+//! Conversations turn by turn, for tests and measurements.
 
 use std::sync::Arc;
 
-use scrimp_core::call::{Content, Features};
+use scrimp_core::call::Content;
 use scrimp_core::policy::Arm;
-use scrimp_core::policy::prompt_cache::{Edit, Mark, Placement, StoodDown};
-use scrimp_core::price::{Region, Terms, Tier};
+use scrimp_core::policy::prompt_cache::Placement;
+use scrimp_core::price::Terms;
 use scrimp_core::record::Timing;
 use scrimp_core::{
-    Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Fault, Metering,
-    Parameters, Record, Refusal, Role, Span, State, Time, Ttl, Usage, UsageState, Usd, hash,
+    Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters,
+    Record, Role, Span, State, Time, Ttl, Usage, Usd, hash,
 };
 
 /// Noon of some day.
-pub const NOON: Time = Time::from_secs(1_790_000_000 - 1_790_000_000 % 86_400 + 43_200);
-
-/// Numbers from a seed.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = hash::mix(self.0);
-        self.0 % end
-    }
-
-    fn any(&mut self) -> u64 {
-        self.below(u64::MAX)
-    }
-
-    fn flip(&mut self) -> bool {
-        self.below(2) == 0
-    }
-
-    fn of<T: Clone>(&mut self, choices: &[T]) -> T {
-        let at = self.below(choices.len() as u64);
-        choices[usize::try_from(at).expect("short")].clone()
-    }
-
-    fn maybe<T>(&mut self, make: impl FnOnce(&mut Dice) -> T) -> Option<T> {
-        self.flip().then(|| make(self))
-    }
-
-    fn digest(&mut self) -> Digest {
-        Digest((u128::from(self.any()) << 64 | u128::from(self.any())).to_be_bytes())
-    }
-
-    fn span(&mut self) -> Span {
-        Span::from_nanos(self.below(1 << 45).cast_signed() - (1 << 20))
-    }
-
-    fn text(&mut self) -> Arc<str> {
-        self.of(&["", "a", "gpt-6-luna", "naïve — ✓", "claude-haiku-5-5"]).into()
-    }
-
-    fn usd(&mut self) -> Usd {
-        Usd::from_pico(i128::from(self.any()) * 77 - (1 << 63))
-    }
-}
-
-/// Any record: every variant of every part turns up over enough seeds.
-pub fn any_record(seed: u64) -> Record {
-    let mut dice = Dice(seed);
-    let dice = &mut dice;
-    let prompt = (0..dice.below(6)).map(|_| any_block(dice)).collect();
-    let call = Call {
-        id: CallId(u128::from(dice.any()) << 64 | u128::from(dice.any())),
-        seed: dice.any(),
-        arrived: Time::from_nanos(dice.any().cast_signed()),
-        dialect: dice.of(&[
-            Dialect::OpenaiChat,
-            Dialect::AnthropicMessages,
-            Dialect::AnthropicCountTokens,
-            Dialect::Other,
-        ]),
-        provider: dice.text(),
-        model: dice.text(),
-        operation: dice.text(),
-        caller: Caller {
-            key: dice.digest(),
-            session: dice.maybe(Dice::digest),
-            tags: (0..dice.below(3)).map(|_| (dice.text(), dice.text())).collect(),
-        },
-        delivery: dice.of(&[Delivery::Whole, Delivery::Stream]),
-        parameters: Parameters {
-            max_output_tokens: dice.maybe(Dice::any),
-            temperature_permille: dice.maybe(|dice| dice.below(2_000) as u32),
-            answers: dice.below(9) as u32,
-            usage_in_stream: dice.flip(),
-            client_cache_options: dice.flip(),
-            digest: dice.digest(),
-        },
-        prompt,
-        body_bytes: dice.any(),
-    };
-    Record {
-        call: Arc::new(call),
-        placement: dice.maybe(any_placement),
-        attempts: (0..dice.below(3)).map(|_| any_attempt(dice)).collect(),
-        ending: any_ending(dice),
-        metering: any_metering(dice),
-        cost: dice.maybe(Dice::usd),
-        cost_uncached: dice.maybe(Dice::usd),
-        timing: Timing {
-            head: dice.maybe(Dice::span),
-            first_content: dice.maybe(Dice::span),
-            last_content: dice.maybe(Dice::span),
-            hung_up: dice.maybe(Dice::span),
-            ended: dice.maybe(Dice::span),
-            overhead: dice.maybe(Dice::span),
-        },
-    }
-}
-
-fn any_block(dice: &mut Dice) -> Block {
-    let roles = [Role::Tool, Role::System, Role::User, Role::Assistant, Role::ToolResult];
-    Block {
-        role: dice.of(&roles),
-        content: dice.of(&[
-            Content::Text,
-            Content::Image,
-            Content::Audio,
-            Content::Document,
-            Content::Tool,
-            Content::Reasoning,
-            Content::Other,
-        ]),
-        digest: dice.digest(),
-        chunks: (0..dice.below(4)).map(|_| dice.any()).collect(),
-        characters: dice.any() as u32,
-        tokens: dice.any() as u32,
-        features: dice.maybe(|dice| {
-            Box::new(Features {
-                numbers: (0..dice.below(3)).map(|_| dice.any()).collect(),
-                names: (0..dice.below(3)).map(|_| dice.any()).collect(),
-                negations: dice.any() as u16,
-                order: dice.any(),
-                bag: dice.any(),
-            })
-        }),
-        mark: dice.maybe(|dice| dice.of(&[Ttl::Short, Ttl::Long])),
-        markable: dice.flip(),
-    }
-}
-
-fn any_placement(dice: &mut Dice) -> Placement {
-    let mark = Mark { block: dice.any() as u32, ttl: Ttl::Long };
-    let edits = [
-        Edit::SetMark(mark),
-        Edit::RemoveMark { block: 7 },
-        Edit::RemoveCacheOptions,
-        Edit::ExplicitOnly,
-        Edit::ImplicitTtl(Ttl::Short),
-    ];
-    Placement {
-        experiment: dice.below(4),
-        state: dice.of(&[State::Off, State::Observe, State::On]),
-        arm: dice.of(&[Arm::Treated, Arm::HeldOut]),
-        unit: dice.any(),
-        edits: (0..dice.below(3)).map(|_| dice.of(&edits)).collect(),
-        stood_down: dice.maybe(|dice| dice.of(&[StoodDown::NoCache, StoodDown::Stopped])),
-    }
-}
-
-fn any_attempt(dice: &mut Dice) -> Attempt {
-    Attempt {
-        provider: dice.text(),
-        model: dice.text(),
-        sent: dice.span(),
-        ended: dice.span(),
-        status: dice.maybe(|dice| dice.below(600) as u16),
-        fault: dice.maybe(|dice| dice.of(&[Fault::Connect, Fault::Redirect, Fault::Cancelled])),
-        metering: any_metering(dice),
-        terms: Terms {
-            tier: dice.of(&[Tier::Standard, Tier::Batch, Tier::Ultrafast]),
-            fast: dice.flip(),
-            region: dice.of(&[Region::Global, Region::Us, Region::Eu]),
-        },
-        cost: dice.maybe(Dice::usd),
-        priced_as: dice.maybe(Dice::text),
-    }
-}
-
-fn any_metering(dice: &mut Dice) -> Metering {
-    let usage = Usage {
-        uncached: dice.below(1 << 20),
-        cache_read: dice.below(1 << 20),
-        cache_write_short: dice.below(1 << 20),
-        cache_write_long: dice.below(1 << 20),
-        audio_input: dice.below(1 << 20),
-        image_input: dice.below(1 << 20),
-        output: dice.below(1 << 20),
-        reasoning: dice.below(1 << 20),
-        audio_output: dice.below(1 << 20),
-    };
-    let states =
-        [UsageState::Measured, UsageState::Partial, UsageState::Estimated, UsageState::Unknown];
-    let state = dice.of(&states);
-    let usage = if state == UsageState::Unknown { Usage::ZERO } else { usage };
-    Metering { usage, state, suspect: dice.flip() }
-}
-
-fn any_ending(dice: &mut Dice) -> Ending {
-    let status = dice.of(&[200, 201, 400, 429, 529]);
-    let refusals = [
-        Refusal::Malformed { why: "at byte 7".into() },
-        Refusal::TooLarge { limit: 1 << 25 },
-        Refusal::BodyTimeout,
-        Refusal::NoRoute { what: "x".into() },
-        Refusal::NoKey,
-        Refusal::Stopping,
-        Refusal::Overloaded,
-    ];
-    match dice.below(6) {
-        0 | 1 => Ending::Answered { status, finish: dice.maybe(Dice::text) },
-        2 => Ending::Truncated { status },
-        3 => Ending::Failed { fault: dice.of(&[Fault::Reset, Fault::BrokenBody, Fault::Tls]) },
-        4 => Ending::Abandoned,
-        _ => Ending::Refused(dice.of(&refusals)),
-    }
-}
+pub(crate) const NOON: Time = Time::from_secs(1_790_000_000 - 1_790_000_000 % 86_400 + 43_200);
 
 /// A plain answered call, the `n`-th of a hundred per second, in one of 50 conversations that each
 /// grow by two blocks per turn, and begin again after 30 turns.
-pub fn turn(n: u64) -> Record {
+pub(crate) fn turn(n: u64) -> Record {
     turn_of(n, n % 50, n / 50 % 30, NOON + Span::from_millis(n.cast_signed() * 10))
 }
 
 /// Turn `turn` of `session` as call `n`, arriving at `at`.
-pub fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
+pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
     let roles = [Role::System, Role::User, Role::Assistant];
     let block = |i: u64| {
         let role = roles[usize::try_from(if i == 0 { 0 } else { 1 + (i - 1) % 2 }).expect("< 3")];
@@ -249,8 +44,9 @@ pub fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
     };
     let prompt: Vec<Block> = (0..2 * turn + 2).map(block).collect();
     let tokens: u64 = prompt.iter().map(|block| u64::from(block.tokens)).sum();
-    let model: Arc<str> = ["gpt-6-luna", "claude-haiku-5-5"][usize::from(session % 2 == 0)].into();
-    let provider: Arc<str> = ["openai", "anthropic"][usize::from(session % 2 == 0)].into();
+    let model: Arc<str> =
+        ["gpt-6-luna", "claude-haiku-5-5"][usize::from(session.is_multiple_of(2))].into();
+    let provider: Arc<str> = ["openai", "anthropic"][usize::from(session.is_multiple_of(2))].into();
     let usage = Usage { uncached: tokens / 2, cache_read: tokens / 2, output: 80, ..Usage::ZERO };
     let latency = Span::from_millis(200 + (hash::mix(n) % 3_000).cast_signed());
     let cost = Usd::from_pico(i128::from(tokens) * 1_000_003);
@@ -301,7 +97,7 @@ pub fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
         placement: Some(Placement {
             experiment: 7,
             state: State::On,
-            arm: if session % 4 == 0 { Arm::Treated } else { Arm::HeldOut },
+            arm: if session.is_multiple_of(4) { Arm::Treated } else { Arm::HeldOut },
             unit: session,
             edits: Vec::new(),
             stood_down: None,

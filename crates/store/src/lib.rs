@@ -10,6 +10,9 @@
 //! last 100 ms, an overloaded or full disk costs details and never the ledger, and what is on disk
 //! always adds up. Screens read cells and the ledger, never raw records.
 
+#[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
+mod any_record;
 mod blob;
 mod chains;
 mod commit;

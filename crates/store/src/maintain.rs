@@ -16,7 +16,7 @@ use crate::store::Shared;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
-const RETAIN_EVERY: Duration = Duration::from_secs(300);
+const RETAIN_EVERY: Duration = Duration::from_mins(5);
 /// The log is brought into the database from this size on, without waiting for anybody...
 const LOG_BYTES: u64 = 4 << 20;
 /// ...and from this size on its file is made short again, for which the writer has to wait.

@@ -390,16 +390,14 @@ pub(crate) const fn empty_unit(unit: u64, arm: Arm) -> UnitTotals {
 
 /// Counts one call of a unit. Only calls that count in full count towards its cost.
 pub(crate) fn add_to_unit(totals: &mut UnitTotals, record: &Record) {
-    match (record.is_success() && record.is_metered(), record.cost, record.cost_uncached) {
-        (true, Some(cost), Some(uncached)) => {
-            totals.calls += 1;
-            totals.cost += cost;
-            totals.cost_uncached += uncached;
-        }
-        _ => {
-            totals.left_out += 1;
-            totals.errors += u64::from(was_failed(&record.ending));
-        }
+    let is_whole = record.is_success() && record.is_metered();
+    if let (true, Some(cost), Some(uncached)) = (is_whole, record.cost, record.cost_uncached) {
+        totals.calls += 1;
+        totals.cost += cost;
+        totals.cost_uncached += uncached;
+    } else {
+        totals.left_out += 1;
+        totals.errors += u64::from(was_failed(&record.ending));
     }
 }
 

@@ -129,13 +129,11 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
 
 fn check(db: &Connection) -> rusqlite::Result<()> {
     let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    match found == "ok" {
-        true => Ok(()),
-        false => {
-            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
-            Err(rusqlite::Error::SqliteFailure(code, Some(found)))
-        }
+    if found == "ok" {
+        return Ok(());
     }
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+    Err(rusqlite::Error::SqliteFailure(code, Some(found)))
 }
 
 fn migrate(db: &mut Connection, sql: &str, to: i64) -> rusqlite::Result<()> {

@@ -84,16 +84,17 @@ pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreErro
     let rows: Vec<(i64, [u8; 16])> = rows.collect::<Result<_, _>>()?;
     for some in rows.chunks(DELETED_AT_ONCE) {
         let mut db = shared.db();
-        let step = db.transaction()?;
+        let deleting = db.transaction()?;
         {
-            let mut call = step.prepare_cached("DELETE FROM call WHERE id = ?1 AND seq <= ?2")?;
-            let mut detail = step.prepare_cached("DELETE FROM detail WHERE seq = ?1")?;
-            for (seq, id) in some {
+            let mut call =
+                deleting.prepare_cached("DELETE FROM call WHERE id = ?1 AND seq <= ?2")?;
+            let mut detail = deleting.prepare_cached("DELETE FROM detail WHERE seq = ?1")?;
+            for (row, id) in some {
                 call.execute(params![id, sealed])?;
-                detail.execute([seq])?;
+                detail.execute([row])?;
             }
         }
-        step.commit()?;
+        deleting.commit()?;
         if stop == Stop::HalfDeleted {
             break;
         }

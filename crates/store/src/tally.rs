@@ -82,7 +82,7 @@ pub(crate) struct Tally {
 
 #[derive(Debug)]
 struct Day {
-    day: Time,
+    start: Time,
     labels: FxHashSet<u32>,
     keys: FxHashSet<Digest>,
 }
@@ -215,20 +215,15 @@ impl Tally {
     }
 
     fn day(&mut self, day: Time) -> &mut Day {
-        match self.days.iter().position(|known| known.day == day) {
-            Some(at) => &mut self.days[at],
-            None => {
-                if self.days.len() == DAYS {
-                    self.days.pop_front();
-                }
-                self.days.push_back(Day {
-                    day,
-                    labels: FxHashSet::default(),
-                    keys: FxHashSet::default(),
-                });
-                self.days.back_mut().expect("just pushed")
-            }
+        if let Some(at) = self.days.iter().position(|known| known.start == day) {
+            return &mut self.days[at];
         }
+        if self.days.len() == DAYS {
+            self.days.pop_front();
+        }
+        let new = Day { start: day, labels: FxHashSet::default(), keys: FxHashSet::default() };
+        self.days.push_back(new);
+        self.days.back_mut().expect("just pushed")
     }
 
     fn is_new(&mut self, id: CallId) -> bool {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::chains::Chains;
 use crate::commit::{self, Ledgers};
 use crate::schema;
+use crate::seal;
 use crate::store::Shared;
 use crate::tally::Batch;
 
@@ -25,7 +26,8 @@ pub(crate) fn run(shared: &Shared, next_seq: u64, keeper: &Thread) {
         unsaved: Batch::default(),
         chains: Chains::default(),
         ledgers: Ledgers::default(),
-        first_hot: None,
+        // What an earlier run left is sealed after the same time as what comes now.
+        first_hot: (0 < shared.hot_records.load(Ordering::Relaxed)).then(Instant::now),
     };
     loop {
         writer.wait();
@@ -129,7 +131,8 @@ impl Writer<'_> {
         let written = match written {
             Ok(written) => written,
             Err(error) => {
-                if schema::is_corrupt(&error) {
+                // Broken while open, or not replaced the last time.
+                if schema::is_corrupt(&error) || db.path().is_none_or(str::is_empty) {
                     self.replace(&mut db)?;
                 }
                 return Err(error);
@@ -158,8 +161,11 @@ impl Writer<'_> {
             rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
         })?;
         *db = fresh;
+        let (directory, name) = (&self.shared.directory, &self.shared.name);
+        let adopted = seal::adopt(directory, name, db);
         self.unsaved.sums.labels = self.shared.tally().all_labels();
         let mut status = self.shared.status();
+        let aside = aside.into_iter().chain(adopted.unwrap_or_default());
         status.corrupt_files.extend(aside.map(|path| path.display().to_string()));
         Ok(())
     }

@@ -17,7 +17,7 @@ fn open(dir: &Path) -> Store {
 fn open_with(dir: &Path, queued_records: usize) -> Store {
     let century = Span::from_hours(24 * 365 * 100);
     let options = Options {
-        flush_every: Duration::from_secs(3_600),
+        flush_every: Duration::from_hours(1),
         keep_records: century,
         keep_minutes: century,
         keep_hours: century,

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use bytes::Bytes;
+use parquet::basic::Type;
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::data_type::{
     BoolType, ByteArray, ByteArrayType, DataType, FixedLenByteArray, FixedLenByteArrayType,
@@ -104,16 +105,13 @@ impl SegmentFile {
         let rows = self.reader.metadata().row_group_num_rows(group)?;
         let column = self.column(name)?;
         let reader = self.reader.get_row_group(group)?.get_column_reader(column)?;
-        let is_of_type = match (&reader, T::get_physical_type()) {
-            (ColumnReader::BoolColumnReader(_), parquet::basic::Type::BOOLEAN)
-            | (ColumnReader::Int64ColumnReader(_), parquet::basic::Type::INT64)
-            | (ColumnReader::ByteArrayColumnReader(_), parquet::basic::Type::BYTE_ARRAY)
-            | (
-                ColumnReader::FixedLenByteArrayColumnReader(_),
-                parquet::basic::Type::FIXED_LEN_BYTE_ARRAY,
-            ) => true,
-            _ => false,
-        };
+        let is_of_type = matches!(
+            (&reader, T::get_physical_type()),
+            (ColumnReader::BoolColumnReader(_), Type::BOOLEAN)
+                | (ColumnReader::Int64ColumnReader(_), Type::INT64)
+                | (ColumnReader::ByteArrayColumnReader(_), Type::BYTE_ARRAY)
+                | (ColumnReader::FixedLenByteArrayColumnReader(_), Type::FIXED_LEN_BYTE_ARRAY)
+        );
         if !is_of_type {
             return Err(ParquetError::General(format!("column `{name}` has another type")));
         }

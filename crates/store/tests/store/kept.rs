@@ -9,7 +9,8 @@ use scrimp_store::{
     CallFilter, OTHER_KEYS, Only, OpenError, Options, Reader, Store, StoreError, Width,
 };
 
-use super::fixture::{NOON, any_record, turn, turn_of};
+use super::any_record::any_record;
+use super::fixture::{NOON, turn, turn_of};
 use super::{
     DAY, all_cells, in_order, ledger_calls, open, patient, recount, scan, settle, sorted, turns,
 };
@@ -147,7 +148,7 @@ fn labels_and_keys_beyond_the_limit_of_a_day_are_folded_and_counted() {
     let named = |n: u64| {
         let record = turn(n);
         let mut call = Call { model: format!("made-up-{n}").into(), ..(*record.call).clone() };
-        call.caller.key.0 = [n as u8; 16];
+        call.caller.key.0 = [u8::try_from(n).unwrap(); 16];
         Record { call: Arc::new(call), ..record }
     };
     settle(&store, &(0..20).map(named).collect::<Vec<_>>());
@@ -198,7 +199,7 @@ fn retention_drops_files_and_old_cells_and_never_the_ledger() {
     let noon = NOON + Span::from_hours(24 * 365 * 200);
     for day in 0..4 {
         let at = noon + Span::from_hours(24 * 20 * day);
-        settle(&store, &[turn_of(day as u64, 1, 0, at)]);
+        settle(&store, &[turn_of(day.cast_unsigned(), 1, 0, at)]);
         store.seal().unwrap();
     }
     let now = noon + Span::from_hours(24 * 60);
@@ -316,7 +317,10 @@ fn other_tools_read_a_segment_by_its_schema() {
         let Some((_, Field::ListInternal(added))) = row.get_column_iter().nth(at("blocks")) else {
             panic!("blocks are a list")
         };
-        assert_eq!(shared as usize + added.elements().len(), record.call.prompt.len());
+        assert_eq!(
+            usize::try_from(shared).unwrap() + added.elements().len(),
+            record.call.prompt.len()
+        );
     }
 }
 

@@ -28,7 +28,7 @@ fn child() {
     let mut out = std::io::stdout().lock();
     for n in first.. {
         store.settle(Arc::new(turn(n)));
-        if hash::mix(n) % 16 == 0 {
+        if hash::mix(n).is_multiple_of(16) {
             store.flush();
             writeln!(out, "durable {}", n + 1).unwrap();
             out.flush().unwrap();

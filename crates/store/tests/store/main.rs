@@ -1,5 +1,10 @@
 //! The store through its public face: what is settled comes back, whatever happens in between.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+#[path = "../../src/any_record.rs"]
+#[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
+mod any_record;
 #[path = "../../src/fixture.rs"]
 #[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
 mod fixture;
@@ -19,7 +24,7 @@ use scrimp_store::{Cell, Options, Reader, Store, Width};
 fn patient() -> Options {
     let century = Span::from_hours(24 * 365 * 100);
     Options {
-        flush_every: std::time::Duration::from_secs(3_600),
+        flush_every: std::time::Duration::from_hours(1),
         keep_records: century,
         keep_minutes: century,
         keep_hours: century,
