@@ -118,4 +118,14 @@ mod tests {
         assert_eq!(cuts(text.as_bytes(), 0, 2), [(8, 2), (19, 4)]);
         assert_eq!(cuts(text.as_bytes(), 1, 2), [(4, 2), (14, 4), (23, 6)]);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn cuts_count_like_the_counter(text in "[ a-z0-9.\u{e4}\n]{0,60}", before in 0..9u64, step in 1..6u64) {
+            for (place, tokens) in cuts(text.as_bytes(), before, step) {
+                assert_eq!(count(&text.as_bytes()[..place]) + before, tokens);
+                assert!(tokens.is_multiple_of(step));
+            }
+        }
+    }
 }

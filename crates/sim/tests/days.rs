@@ -34,8 +34,8 @@ struct Shape {
     mean_output: std::ops::Range<u64>,
 }
 
-async fn check(kind: Workload, shape: Shape) {
-    let (played, bills) = play(kind, 3, 0.1, Settings::usual(3)).await;
+async fn check(kind: Workload, scale: f64, shape: Shape) {
+    let (played, bills) = play(kind, 3, scale, Settings::usual(3)).await;
     let calls = played.len();
     assert!(shape.calls.contains(&calls), "{kind:?}: {calls} calls");
     let prompt = sum(&bills, |bill| bill.usage.prompt()) / bills.len() as u64;
@@ -49,26 +49,26 @@ async fn check(kind: Workload, shape: Shape) {
 
 #[tokio::test(start_paused = true)]
 async fn support_chats_are_short_with_one_long_system_prompt() {
-    let shape = Shape { calls: 120..300, mean_prompt: 2_800..4_500, mean_output: 100..350 };
-    check(Workload::SupportChat, shape).await;
+    let shape = Shape { calls: 60..160, mean_prompt: 2_800..4_500, mean_output: 100..350 };
+    check(Workload::SupportChat, 0.05, shape).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn searches_are_mostly_one_call_with_passages() {
-    let shape = Shape { calls: 170..230, mean_prompt: 1_500..3_500, mean_output: 100..350 };
-    check(Workload::Rag, shape).await;
+    let shape = Shape { calls: 85..120, mean_prompt: 1_500..3_500, mean_output: 100..350 };
+    check(Workload::Rag, 0.05, shape).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn agents_hold_long_conversations() {
-    let shape = Shape { calls: 100..350, mean_prompt: 7_000..40_000, mean_output: 40..400 };
-    check(Workload::CodingAgent, shape).await;
+    let shape = Shape { calls: 40..260, mean_prompt: 7_000..40_000, mean_output: 40..400 };
+    check(Workload::CodingAgent, 0.05, shape).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn extractions_come_in_bursts() {
-    let shape = Shape { calls: 190..230, mean_prompt: 4_500..7_000, mean_output: 10..60 };
-    check(Workload::BatchExtraction, shape).await;
+    let shape = Shape { calls: 95..115, mean_prompt: 4_500..7_000, mean_output: 10..60 };
+    check(Workload::BatchExtraction, 0.05, shape).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,7 +84,7 @@ async fn the_same_seed_is_the_same_day() {
 #[tokio::test(start_paused = true)]
 async fn bills_agree_with_what_clients_saw() {
     for kind in Workload::ALL {
-        let (played, bills) = play(kind, 7, 0.03, Settings::usual(7)).await;
+        let (played, bills) = play(kind, 7, 0.015, Settings::usual(7)).await;
         assert_eq!(played.len(), bills.len(), "{kind:?}");
         for call in
             played.iter().filter(|call| call.usage.prompt.is_some() && call.end == End::Answered)
@@ -100,7 +100,7 @@ async fn bills_agree_with_what_clients_saw() {
 
 #[tokio::test(start_paused = true)]
 async fn callers_who_hang_up_are_billed_for_what_was_generated() {
-    let (played, bills) = play(Workload::SupportChat, 11, 0.4, Settings::usual(11)).await;
+    let (played, bills) = play(Workload::SupportChat, 11, 0.15, Settings::usual(11)).await;
     let hung_up = played.iter().filter(|call| call.end == End::HungUp).count();
     let broken: Vec<_> = bills.iter().filter(|bill| bill.broken.is_some()).collect();
     assert!(0 < hung_up, "somebody leaves on such a day");
