@@ -8,6 +8,8 @@
 
 mod bench;
 mod clients;
+mod oracle;
+mod prices;
 mod process;
 mod steps;
 mod test;
@@ -30,6 +32,12 @@ const CHORES: &[Chore] = &[
         run: test::run,
     },
     Chore { name: "tidy", does: "arrows between crates, sizes, module docs", run: tidy::run },
+    Chore { name: "prices", does: "make the price snapshot from LiteLLM's map", run: prices::run },
+    Chore {
+        name: "oracle",
+        does: "compare costs with two independent calculators",
+        run: oracle::run,
+    },
     Chore { name: "bench", does: "benchmarks: gateway, replay, store, memory", run: bench::run },
 ];
 

@@ -8,16 +8,23 @@ use anyhow::{Context, Result};
 use clap::CommandFactory as _;
 use scrimp_analysis::report::{self, Paint};
 
+use scrimp_store::Reader;
+
 use super::price::catalog;
 use super::{data_dir, study};
 use crate::args::{Analyze, Cli, DataDir, Json};
-use crate::ui;
+use crate::ui::{self, OrHint};
 
 /// `scrimp analyze [PATH…]`
 pub(crate) fn run(arguments: &Analyze) -> Result<()> {
     let prices = Arc::new(catalog(None)?);
     let calls = match arguments.paths.as_slice() {
-        [] => study::read_records(&data_dir(&arguments.data)?, &prices)?,
+        [] => {
+            let data = data_dir(&arguments.data)?;
+            let reader = Reader::open(&data)
+                .or_hint("`scrimp serve` makes one; or name files of logs to analyze")?;
+            study::read_records(&reader, &data, &prices)?
+        }
         paths => study::read_logs(
             paths,
             arguments.format.as_deref(),
@@ -25,7 +32,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
             &prices,
         )?,
     };
-    let analysis = study::analyse(calls, &prices);
+    let (_, analysis) = study::analyse(calls, &prices);
     if let Some(path) = &arguments.html {
         std::fs::write(path, report::html(&analysis))
             .with_context(|| format!("the page could not be written to {}", path.display()))?;

@@ -1,9 +1,13 @@
 //! One file for each subcommand: arguments in, one call into a library, text out.
 
 mod analyze;
+pub(crate) mod apply;
+mod config;
 mod price;
+mod running;
+mod serve;
 mod sim;
-mod study;
+pub(crate) mod study;
 mod whatif;
 
 use std::path::PathBuf;
@@ -17,11 +21,18 @@ use crate::ui::OrHint;
 pub(crate) fn run(cli: Cli) -> Result<()> {
     match cli.command {
         None => analyze::run_bare(),
+        Some(Command::Demo(arguments)) => {
+            crate::demo::run(&arguments, price::now(), price::catalog(None)?)
+        }
+        Some(Command::Serve(arguments)) => serve::run(&arguments),
+        Some(Command::Apply(arguments)) => apply::apply(&arguments),
+        Some(Command::Undo(arguments)) => apply::undo(&arguments),
+        Some(Command::Proof(arguments)) => apply::proof(&arguments),
+        Some(Command::Config(arguments)) => config::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),
         Some(Command::Price(arguments)) => price::run(&arguments),
         Some(Command::Sim(arguments)) => sim::run(&arguments),
-        Some(_) => Ok(()),
     }
 }
 

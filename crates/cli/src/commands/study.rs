@@ -47,19 +47,14 @@ pub(crate) fn read_logs(
 }
 
 /// Reads the gateway's own records.
-pub(crate) fn read_records(data: &Path, prices: &Arc<Catalog>) -> Result<Calls> {
-    let records = Records::open(data)
-        .or_hint("`scrimp serve` makes one; or name files of logs to analyze")?;
-    let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
-    let mut entries = Vec::new();
+pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>) -> Result<Calls> {
     let mut unread = 0_u64;
+    let mut entries = Vec::new();
     for record in records.scan(Time::EPOCH, Time::NEVER) {
-        let Ok(record) = record else {
-            unread += 1;
-            continue;
-        };
-        profiler.see(&record);
-        entries.push(Entry { record, trail: None });
+        match record {
+            Ok(record) => entries.push(Entry { record, trail: None }),
+            Err(_) => unread += 1,
+        }
     }
     if entries.is_empty() {
         bail!("{} holds no calls yet", data.display());
@@ -73,16 +68,26 @@ pub(crate) fn read_records(data: &Path, prices: &Arc<Catalog>) -> Result<Calls> 
         error: None,
     };
     let inputs = Inputs { files: vec![input], ..Inputs::default() };
-    Ok(Calls { trace: Trace::from_entries(entries), profiler, inputs })
+    Ok(Calls { inputs, ..of_entries(entries, prices) })
+}
+
+/// Counts calls and makes them ready for a replay.
+pub(crate) fn of_entries(entries: Vec<Entry>, prices: &Arc<Catalog>) -> Calls {
+    let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
+    for entry in &entries {
+        profiler.see(&entry.record);
+    }
+    Calls { trace: Trace::from_entries(entries), profiler, inputs: Inputs::default() }
 }
 
 /// What the calls say, and what would be worth doing.
-pub(crate) fn analyse(calls: Calls, prices: &Arc<Catalog>) -> Analysis {
+pub(crate) fn analyse(calls: Calls, prices: &Arc<Catalog>) -> (Trace, Analysis) {
     let Calls { trace, profiler, inputs } = calls;
     let profile = profiler.profile();
     let study = Study { profile: &profile, trace: &trace, prices, reading: Reading::Covers };
     let findings = findings::find(&study);
-    Analysis { inputs: inputs.files, profile, findings, notes: inputs.notes }
+    let analysis = Analysis { inputs: inputs.files, profile, findings, notes: inputs.notes };
+    (trace, analysis)
 }
 
 /// Whose a model is that the user names: `provider/model`, or the vendor's own.

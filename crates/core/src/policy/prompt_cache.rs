@@ -159,7 +159,10 @@ impl PromptCache {
         if has_marks && self.client_marks == ClientMarks::Keep {
             return Err(StoodDown::ClientMarks);
         }
-        let ttl = if cache.long.is_some() { self.ttl } else { Ttl::Short };
+        // OpenAI's chat completions take the short life only (`prompt_cache_options.ttl` of the
+        // openai package 3.54 has no other value there); the long one is for its responses.
+        let long = cache.long.filter(|_| call.dialect != Dialect::OpenaiChat);
+        let ttl = if long.is_some() { self.ttl } else { Ttl::Short };
         let set = match cache.kind {
             CacheKind::Automatic => return Err(StoodDown::Automatic),
             CacheKind::Breakpoints => self.breakpoints(call, cache, ttl)?,
@@ -191,6 +194,8 @@ impl PromptCache {
                 let mark = Mark { block: end_of_head(call, cache)?, ttl };
                 Ok(vec![Edit::ExplicitOnly, Edit::SetMark(mark)])
             }
+            // The short life is what the provider gives without being asked.
+            Strategy::Tail if ttl == Ttl::Short => Ok(Vec::new()),
             Strategy::Tail => Ok(vec![Edit::ImplicitTtl(ttl)]),
         }
     }

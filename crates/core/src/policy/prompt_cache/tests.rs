@@ -150,6 +150,15 @@ fn where_the_provider_marks_the_end_by_itself_system_keeps_it_from_writing_more(
     check("su", &rule(Strategy::System, Ttl::Short), &BREAKPOINTS, expected);
     let expected = expect!["ImplicitTtl(Long)"];
     check("su", &rule(Strategy::Tail, Ttl::Long), &BREAKPOINTS, expected);
+    check("su", &rule(Strategy::Tail, Ttl::Short), &BREAKPOINTS, expect![""]);
+}
+
+#[test]
+fn chat_completions_are_never_asked_for_the_long_life() {
+    let chat = Call { dialect: Dialect::OpenaiChat, ..call("su") };
+    let placement = rule(Strategy::System, Ttl::Long).place(&chat, Some(&BREAKPOINTS), false);
+    let mark = Edit::SetMark(Mark { block: 0, ttl: Ttl::Short });
+    assert_eq!(placement.edits, [Edit::ExplicitOnly, mark]);
 }
 
 #[test]

@@ -1,0 +1,30 @@
+//! `scrimp config`: is a file right, and what can be set.
+
+use std::path::Path;
+
+use anyhow::Result;
+use scrimp_server::journal::Files;
+
+use crate::args::Config;
+use crate::ui::{self, OrHint};
+
+const REFERENCE: &str = include_str!("../../../../docs/configuration.md");
+
+/// `scrimp config …`
+pub(crate) fn run(arguments: &Config) -> Result<()> {
+    match arguments {
+        Config::Reference => ui::print(REFERENCE),
+        Config::Check { file } => check(file),
+    }
+}
+
+fn check(file: &Path) -> Result<()> {
+    // A folder that does not exist has no rules that `apply` wrote.
+    let files = Files { config: Some(file.to_path_buf()), data: file.join("none") };
+    let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
+    let (providers, rules) = (config.providers.len(), config.prompt_cache.len());
+    ui::print(&format!(
+        "{}: right; {providers} providers, {rules} prompt-cache rules",
+        file.display()
+    ))
+}

@@ -1,0 +1,72 @@
+//! Talking to a gateway that runs on the same data directory: it holds the directory, so changes
+//! go through its own interface.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+/// A gateway that runs.
+pub(crate) struct Running {
+    address: SocketAddr,
+}
+
+/// Where a gateway leaves its address for others on the machine.
+pub(crate) fn address_file(data: &Path) -> PathBuf {
+    data.join("gateway.address")
+}
+
+impl Running {
+    /// The gateway on this data directory, if one answers.
+    pub(crate) fn on(data: &Path) -> Option<Running> {
+        let address = std::fs::read_to_string(address_file(data)).ok()?;
+        let running = Running { address: address.trim().parse().ok()? };
+        running.get("policies").ok().map(|_| running)
+    }
+
+    /// Asks a question.
+    pub(crate) fn get(&self, question: &str) -> Result<Value> {
+        self.ask(&format!("GET /api/v1/{question} HTTP/1.1\r\n"), "")
+    }
+
+    /// Asks for a change.
+    pub(crate) fn post(&self, change: &str, body: &Value) -> Result<Value> {
+        let token = std::env::var("SCRIMP_CONTROL_TOKEN").ok();
+        let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+        let head = format!(
+            "POST /api/v1/{change} HTTP/1.1\r\nx-scrimp-control: 1\r\n\
+             content-type: application/json\r\n{}",
+            token.unwrap_or_default()
+        );
+        self.ask(&head, &body.to_string())
+    }
+
+    fn ask(&self, head: &str, body: &str) -> Result<Value> {
+        let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(2))?;
+        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        let length = body.len();
+        let head = format!(
+            "{head}host: {}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n",
+            self.address
+        );
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body.as_bytes())?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer)?;
+        let answer = String::from_utf8_lossy(&answer);
+        let (head, body) = answer.split_once("\r\n\r\n").context("the gateway broke off")?;
+        let value: Value = serde_json::from_str(body).unwrap_or(Value::Null);
+        match head.starts_with("HTTP/1.1 200") {
+            true => Ok(value),
+            false => bail!("the gateway at {} refused: {}", self.address, said(&value, head)),
+        }
+    }
+}
+
+fn said(value: &Value, head: &str) -> String {
+    let message = value["error"]["message"].as_str().or(value["error"].as_str());
+    message.map_or_else(|| head.lines().next().unwrap_or_default().to_owned(), str::to_owned)
+}

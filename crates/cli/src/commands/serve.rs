@@ -1,0 +1,79 @@
+//! `scrimp serve`: the gateway, its API and its dashboard.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use scrimp_core::Span;
+use scrimp_server::journal::Files;
+use scrimp_server::{Config, Gateway, Log, Program, serve};
+use scrimp_store::{Options, Store};
+
+use super::data_dir;
+use super::price::catalog;
+use crate::args::Serve;
+use crate::ui::{self, OrHint};
+
+/// Serves until a signal says to stop.
+pub(crate) fn run(arguments: &Serve) -> Result<()> {
+    let data = data_dir(&arguments.data)?;
+    let files = Files { config: arguments.config.clone(), data: data.clone() };
+    let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
+    let prices = catalog(config.prices.as_deref())?;
+    let store = Arc::new(open_store(&data, options(&config))?);
+    let (log, writer) = match std::io::stderr().is_terminal() {
+        true => (None, None),
+        false => {
+            let (log, writer) = Log::to(std::io::stderr());
+            (Some(log), Some(writer))
+        }
+    };
+    let listening = Box::new(|address, gateway: &Gateway| greet(address, gateway));
+    let listen = arguments.listen;
+    let result = serve(Program { files, listen, store, prices, log: log.clone(), listening });
+    if let (Some(log), Some(writer)) = (log, writer) {
+        log.close();
+        drop(writer.join());
+    }
+    result.or_hint("another address can be given with --listen")
+}
+
+/// Opens the store for writing.
+pub(crate) fn open_store(data: &Path, options: Options) -> Result<Store> {
+    let missing = || format!("the data directory {}", data.display());
+    Store::open(data, options).with_context(missing)
+}
+
+/// What the configuration says of how long things are kept.
+pub(crate) fn options(config: &Config) -> Options {
+    let span = |kept: std::time::Duration| {
+        Span::from_secs(i64::try_from(kept.as_secs()).unwrap_or(i64::MAX / 2_000_000_000))
+    };
+    let Config { retention, rollup_retention, .. } = config;
+    let usual = Options::STANDARD;
+    Options {
+        keep_records: retention.map_or(usual.keep_records, span),
+        keep_hours: rollup_retention.map_or(usual.keep_hours, span),
+        ..usual
+    }
+}
+
+/// Says where the gateway listens and how an SDK is pointed at it.
+fn greet(address: SocketAddr, gateway: &Gateway) {
+    let running = gateway.running();
+    let is_observing = running.config.prompt_cache.is_empty();
+    let what = match is_observing {
+        true => "observing: edits, caches and retries nothing",
+        false => "with the rules of its configuration",
+    };
+    let text = format!(
+        "http://{address}   {what}\n\
+         export OPENAI_BASE_URL=http://{address}/v1\n\
+         export ANTHROPIC_BASE_URL=http://{address}\n\
+         prompts: not stored   outbound: your providers only\n"
+    );
+    // Nobody may be reading; the gateway serves all the same.
+    drop(ui::print(&text));
+}
