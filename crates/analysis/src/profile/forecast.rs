@@ -93,7 +93,7 @@ impl Ledger {
             low: month(low).min(usd_per_month),
             high: month(high).max(usd_per_month),
             basis: "measured",
-            days: (days * 1e3).round() / 1e3,
+            days,
         })
     }
 

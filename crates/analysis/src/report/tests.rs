@@ -92,19 +92,19 @@ fn a_terminal_of_the_usual_width() {
                 logs/a.jsonl:7: it breaks off after 55 bytes
 
             operation                       calls    p50    p95  $/month  cached
-            support-answer                    200   1.0s   1.2s   106.70      0%
+            support-answer                    200   1.0s   1.2s   106.69      0%
             "><img src=x onerror=alert(1)>      1  995ms  995ms        ?      0%
 
             model                      calls    p50    p95  $/month  cached
-            claude-test                  200   1.0s   1.2s   106.70      0%
+            claude-test                  200   1.0s   1.2s   106.69      0%
             <script>alert(1)</script>      1  995ms  995ms        ?      0%
 
             worth doing: $/month (90% range)
             F1  short cache mark at the prompt's end, all calls
-                                                               71.48 (68.40–75.09)  replayed
+                                                               71.47 (68.39–75.08)  replayed
               F2  short cache mark at the prompt's end, support-answer
-                                                               71.48 (68.40–75.09)  replayed
-            together 71.48 (68.40–75.09) (67%), overlap removed
+                                                               71.47 (68.39–75.08)  replayed
+            together 71.47 (68.39–75.08) (67%), overlap removed
             F1 over 200 calls; read from cache: 0% now, 82% then
                200 calls with both bills replayed by the provider's published cache rules
                + [prompt_cache]
