@@ -78,7 +78,7 @@ mod tests {
     async fn a_paused_runtime_gives_virtual_time() {
         let clock = Clock::starting_at(Time::from_secs(1_000));
         let watch = clock.start();
-        tokio::time::advance(Duration::from_secs(86_400)).await;
+        tokio::time::advance(Duration::from_hours(24)).await;
         assert_eq!(clock.now(), Time::from_secs(87_400));
         assert_eq!(watch.now(), clock.now());
         assert_eq!(watch.instant(watch.now()), Instant::now());

@@ -1,4 +1,7 @@
 //! The gateway: serves connections, whatever they are made of.
+//!
+//! A client that closes its sending side has hung up, also if it would still read: over HTTP/1.1 the
+//! two cannot be told apart, and a provider must not go on writing for somebody who has left.
 
 use std::sync::{Arc, Mutex};
 

@@ -150,7 +150,7 @@ fn state_key(number: u64) -> String {
     format!("journal/{number}")
 }
 
-fn no_rule(why: impl ToString) -> JournalError {
+fn no_rule(why: impl std::fmt::Display) -> JournalError {
     JournalError::NoRule(why.to_string())
 }
 

@@ -33,5 +33,5 @@ pub use counts::Counted;
 pub use gateway::{CannotChange, Gateway, Phase, Setup};
 pub use log::Log;
 pub use running::Running;
-pub use serve::{Program, ServeError, serve};
+pub use serve::{Listening, Program, ServeError, serve};
 pub use upstream::{Connector, Dial};

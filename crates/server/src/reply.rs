@@ -118,13 +118,11 @@ impl Reply {
     /// Ready when the next piece can be given.
     pub(crate) fn poll_ready(&self, cx: &Context<'_>) -> Poll<()> {
         let mut passing = lock(&self.0);
-        match passing.piece {
-            None => Poll::Ready(()),
-            Some(_) => {
-                passing.wait_as_flight(cx);
-                Poll::Pending
-            }
+        if passing.piece.is_none() {
+            return Poll::Ready(());
         }
+        passing.wait_as_flight(cx);
+        Poll::Pending
     }
 
     /// Gives the next piece, after [`Reply::poll_ready`].
@@ -145,13 +143,11 @@ impl Reply {
     /// Ready when the client has hung up.
     pub(crate) fn poll_hung_up(&self, cx: &Context<'_>) -> Poll<()> {
         let mut passing = lock(&self.0);
-        match passing.is_client_gone {
-            true => Poll::Ready(()),
-            false => {
-                passing.wait_as_flight(cx);
-                Poll::Pending
-            }
+        if passing.is_client_gone {
+            return Poll::Ready(());
         }
+        passing.wait_as_flight(cx);
+        Poll::Pending
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::clock::Clock;
-use crate::config::{Config, parse_address};
+use crate::config::Config;
 use crate::gateway::{Gateway, Phase, Setup};
 use crate::journal::Files;
 use crate::log::Log;
@@ -30,9 +30,12 @@ const BACKLOG: i32 = 1_024;
 /// How often the configuration's file is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often rules are judged.
-const JUDGE: Duration = Duration::from_secs(60);
+const JUDGE: Duration = Duration::from_mins(1);
 /// What closed connections are given to settle their calls.
 const CLOSING: Duration = Duration::from_secs(2);
+
+/// Is told the address that the gateway listens on.
+pub type Listening = dyn FnOnce(SocketAddr, &Gateway);
 
 /// What a gateway is started with.
 pub struct Program {
@@ -47,7 +50,7 @@ pub struct Program {
     /// Where a line is written for each call.
     pub log: Option<Arc<Log>>,
     /// Told once the gateway listens.
-    pub listening: Box<dyn FnOnce(SocketAddr, &Gateway)>,
+    pub listening: Box<Listening>,
 }
 
 /// Why the gateway did not start, or ended.
@@ -108,11 +111,6 @@ fn relisten(mut config: Config, address: SocketAddr) -> Result<Config, ServeErro
     config.listen.address = address;
     config.check_exposure("--listen")?;
     Ok(config)
-}
-
-/// Where to listen, as it is written on a command line.
-pub fn listen_address(text: &str) -> Option<SocketAddr> {
-    parse_address(text)
 }
 
 fn runtime() -> io::Result<Runtime> {
@@ -229,7 +227,9 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
     gateway.enter(Phase::Draining);
     let drain = gateway.running().config.limits.drain_timeout;
     let mut joined = tokio::task::spawn_blocking(move || {
-        threads.into_iter().for_each(|thread| drop(thread.join()));
+        for thread in threads {
+            drop(thread.join());
+        }
     });
     tokio::select! {
         _ = &mut joined => return Ok(()),

@@ -98,11 +98,11 @@ impl Limits {
     pub const USUAL: Limits = Limits {
         header_bytes: 64 << 10,
         body_bytes: 50_000_000,
-        header_timeout: Duration::from_secs(60),
-        body_timeout: Duration::from_secs(120),
+        header_timeout: Duration::from_mins(1),
+        body_timeout: Duration::from_mins(2),
         connect_timeout: Duration::from_secs(5),
-        first_token_timeout: Duration::from_secs(600),
-        chunk_timeout: Duration::from_secs(300),
+        first_token_timeout: Duration::from_mins(10),
+        chunk_timeout: Duration::from_mins(5),
         drain_timeout: Duration::from_secs(30),
         calls: 16_384,
     };

@@ -150,13 +150,19 @@ fn one(
         origin,
         base_path,
         api_key,
-        metering: match metering {
-            None | Some(MeteringWord::Active) => Metering::Active,
-            Some(MeteringWord::Passive) => Metering::Passive,
-        },
+        metering: metering.map_or(Metering::Active, Metering::from),
         prices_as: prices_as.as_deref().unwrap_or(text).into(),
         ca_file,
     })
+}
+
+impl From<MeteringWord> for Metering {
+    fn from(word: MeteringWord) -> Metering {
+        match word {
+            MeteringWord::Active => Metering::Active,
+            MeteringWord::Passive => Metering::Passive,
+        }
+    }
 }
 
 /// Splits an address into the host and the path before every call's own.
@@ -199,11 +205,9 @@ pub(super) fn secret(
 ) -> Result<Secret, ConfigError> {
     let text = resolved(source, written, environment)?;
     let is_sendable = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    match is_sendable {
-        true => Ok(Secret::new(text)),
-        false => {
-            let message = "a key is one word of printable characters; this one is not".to_owned();
-            Err(source.wrong(Some(written.span()), message))
-        }
+    if is_sendable {
+        return Ok(Secret::new(text));
     }
+    let message = "a key is one word of printable characters; this one is not".to_owned();
+    Err(source.wrong(Some(written.span()), message))
 }

@@ -15,7 +15,7 @@ fn refuses(text: &str, expected: Expect) {
 #[test]
 fn without_a_file_the_public_providers_are_there_and_nothing_is_changed() {
     let config = Config::usual();
-    let names = config.providers.keys().map(|name| name.to_string()).collect::<Vec<_>>();
+    let names = config.providers.keys().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(names, ["anthropic", "openai"]);
     assert!(config.providers.values().all(|provider| provider.api_key.is_none()));
     assert!(config.prompt_cache.is_empty());

@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Size {
         deserializer.deserialize_any(Words {
             expected: "a size in bytes, such as 65536, \"64KiB\" or \"50MB\"",
             read: |text| measured(text, SIZES).map(Size),
-            number: |n| (0.0 <= n && n < 1e15 && n.fract() == 0.0).then_some(Size(n as u64)),
+            number: |n| ((0.0..1e15).contains(&n) && n.fract() == 0.0).then_some(Size(n as u64)),
         })
     }
 }

@@ -168,13 +168,10 @@ impl Arrival {
             return None;
         }
         let asked = &*self.call.model;
-        let (provider, model) = match config.models.get(asked) {
-            Some(target) => (config.providers.get(&target.provider)?, target.model.clone()),
-            None => {
-                let (provider, model) = asked.split_once('/')?;
-                (config.providers.get(provider)?, Arc::from(model))
-            }
-        };
+        let alias = config.models.get(asked).map(|target| (&*target.provider, &*target.model));
+        let (provider, model) = alias.or_else(|| asked.split_once('/'))?;
+        let provider = config.providers.get(provider)?;
+        let model: Arc<str> = model.into();
         self.route.provider = provider.clone();
         self.call.provider = provider.name.clone();
         self.call.model = model.clone();

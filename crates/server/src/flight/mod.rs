@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use scrimp_core::policy::prompt_cache::Edit;
 use scrimp_core::{Call, Command, Event, Flight, Op, Policies, Record, Span};
 use tokio::time::{Sleep, sleep_until};
 
@@ -80,7 +81,7 @@ async fn drive(flight: &mut Flight, open: &mut Operations) -> Record {
         step(flight, event, open, &mut commands);
         for command in commands.drain(..) {
             match command {
-                Command::Send { op, edits } => open.send(op, edits),
+                Command::Send { op, edits } => open.send(op, &edits),
                 Command::Relay { op } => open.relay(op),
                 Command::Cancel { op } => open.cancel(op),
                 Command::Wake { op, at } => open.wake(op, at),
@@ -113,8 +114,8 @@ fn step(flight: &mut Flight, event: Event, open: &Operations, commands: &mut Vec
 }
 
 impl Operations {
-    fn send(&mut self, op: Op, edits: Vec<scrimp_core::policy::prompt_cache::Edit>) {
-        let sending = self.outbound.depart(&self.gateway, &self.running, &self.call, &edits);
+    fn send(&mut self, op: Op, edits: &[Edit]) {
+        let sending = self.outbound.depart(&self.gateway, &self.running, &self.call, edits);
         let limits = self.running.config.limits;
         self.requests.push(Request::new(op, sending, &limits, self.watch));
     }

@@ -266,7 +266,10 @@ impl Relaying {
         loop {
             ready!(reply.poll_ready(cx));
             let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                None => return Poll::Ready(Ok(self.flush(reply))),
+                None => {
+                    self.flush(reply);
+                    return Poll::Ready(Ok(()));
+                }
                 Some(Err(_)) => return Poll::Ready(Err(Fault::BrokenBody)),
                 Some(Ok(frame)) => frame,
             };

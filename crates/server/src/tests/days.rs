@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use scrimp_analysis::replay::decisions;
+use scrimp_core::policy::prompt_cache::Placement;
 use scrimp_core::{Ending, Record, Time};
 use scrimp_sim::workload::{Played, Request, Workload, day, drive, exchange};
 use scrimp_sim::{FAULT_HEADER, FAULTS, FaultRule, Provider, Settings};
@@ -77,7 +78,9 @@ async fn live_equals_replay(kind: Workload, scale: f64) {
         assert_eq!(live.metering, replayed.metering, "{}", live.call.id);
     }
     assert!(records.iter().any(|record| !record.is_success()), "faults were played");
-    assert!(records.iter().any(|record| record.placement.as_ref().is_some_and(|p| p.is_applied())));
+    assert!(
+        records.iter().any(|record| record.placement.as_ref().is_some_and(Placement::is_applied))
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,6 +2,8 @@
 
 use scrimp_core::{Ending, Fault, Refusal, UsageState};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::rig::{Act, Rig, answer, body_of, chat, last_chunk, post, send, stream};
 
 const PLAIN: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
@@ -123,7 +125,6 @@ async fn a_provider_s_own_error_passes_as_it_is() {
 async fn a_kept_connection_that_died_is_replaced_once_and_a_fresh_one_is_not() {
     let mut rig = Rig::new("", vec![vec![answer("200 OK", "{}"), Act::Wait(50), Act::Close]]);
     let mut client = rig.connect();
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let keep = String::from_utf8(chat(PLAIN)).unwrap().replace("connection: close\r\n", "");
     client.write_all(keep.as_bytes()).await.unwrap();
     let mut piece = [0; 4096];

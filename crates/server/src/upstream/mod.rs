@@ -30,7 +30,7 @@ use crate::config::{Limits, Provider};
 use connect::{Stream, Trust, trust_for};
 
 /// Kept connections that were idle for longer are closed: providers close theirs unannounced.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 /// Idle connections kept for each provider by each worker.
 const KEPT: usize = 512;
 
@@ -45,7 +45,8 @@ pub(crate) enum Outgoing {
 /// A connection that carries one request. Closed when dropped.
 pub(crate) struct Line {
     sender: SendRequest<Outgoing>,
-    connection: Closing,
+    /// Held for its end only.
+    _connection: Closing,
     idle_since: Instant,
 }
 
@@ -183,7 +184,8 @@ async fn handshake(stream: Stream, limits: &Limits) -> Result<Line, Fault> {
     let (sender, connection) = shaken.map_err(|_| Fault::Connect)?;
     // What goes wrong on the connection comes out at the request that it carries.
     let task = tokio::spawn(async move { connection.await.unwrap_or_default() });
-    Ok(Line { sender, connection: Closing(task.abort_handle()), idle_since: Instant::now() })
+    let connection = Closing(task.abort_handle());
+    Ok(Line { sender, _connection: connection, idle_since: Instant::now() })
 }
 
 async fn exchange(mut line: Line, request: Request<Outgoing>) -> Result<Opened, hyper::Error> {
@@ -193,8 +195,8 @@ async fn exchange(mut line: Line, request: Request<Outgoing>) -> Result<Opened, 
 
 /// Whether a kept connection had been closed by the provider before it answered.
 fn is_dead(error: &hyper::Error) -> bool {
-    let is_io =
-        std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
+    let source = std::error::Error::source(error);
+    let is_io = source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
     error.is_canceled() || error.is_closed() || error.is_incomplete_message() || is_io
 }
 
