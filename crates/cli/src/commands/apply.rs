@@ -12,8 +12,10 @@ use scrimp_core::{Catalog, Share};
 use scrimp_server::Config;
 use scrimp_server::journal::{self, Application, Files, Judged};
 use scrimp_store::{OpenError, Options, Reader, Store};
+use serde_json::{Value, json};
 
 use super::price::{catalog, now};
+use super::running::Running;
 use super::{data_dir, study};
 use crate::args::{Apply, Proof, Undo};
 use crate::ui::{self, OrHint};
@@ -24,6 +26,9 @@ const BUSY: &str =
 /// `scrimp apply ID`
 pub(crate) fn apply(arguments: &Apply) -> Result<()> {
     let data = data_dir(&arguments.data)?;
+    if let Some(running) = Running::on(&data) {
+        return apply_running(&running, arguments);
+    }
     let prices = Arc::new(catalog(None)?);
     let reader = Reader::open(&data).or_hint("`scrimp serve` makes one")?;
     let calls = study::read_records(&reader, &data, &prices)?;
@@ -36,14 +41,7 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
         .or_hint("`scrimp analyze` lists them")?;
     let application = application(finding, share, &trace, &prices)
         .with_context(|| format!("{} is a note: there is nothing to apply", finding.id))?;
-    eprintln!("{}\n{}", finding.title, added(&application.change));
-    eprintln!(
-        "{}% of sessions, sticky. Stops by itself if dearer, or if errors rise.",
-        percent(share)
-    );
-    if !arguments.yes && !ui::confirm("Apply?")? {
-        bail!("not applied; `--yes` applies without asking");
-    }
+    agree(arguments, &finding.title, &application.change)?;
     let files = Files { config: arguments.config.clone(), data: data.clone() };
     let store = open(&data)?;
     let number = journal::apply(&files, &store, &application, now())?;
@@ -52,6 +50,40 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
         "journal #{number} in {}        undo: scrimp undo {number}",
         files.writable().display()
     ))
+}
+
+/// Shows what would be written, and asks.
+fn agree(arguments: &Apply, title: &str, change: &str) -> Result<()> {
+    let percent = f64::from(arguments.share) / 1e4;
+    eprintln!("{title}\n{}", added(change));
+    eprintln!("{percent}% of sessions, sticky. Stops by itself if dearer, or if errors rise.");
+    match arguments.yes || ui::confirm("Apply?")? {
+        true => Ok(()),
+        false => bail!("not applied; `--yes` applies without asking"),
+    }
+}
+
+/// The same through a gateway that holds the directory: its findings, its configuration.
+fn apply_running(running: &Running, arguments: &Apply) -> Result<()> {
+    let findings = running.findings()?;
+    let named = |finding: &&Value| {
+        finding["id"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(&arguments.finding))
+    };
+    let found = findings.iter().find(named);
+    let found = found
+        .with_context(|| format!("the gateway has no finding {}", arguments.finding))
+        .or_hint(format!("it has {}", ids(&findings)))?;
+    let change = found["change"].as_str().context("it is a note: there is nothing to apply")?;
+    agree(arguments, found["title"].as_str().unwrap_or_default(), change)?;
+    let share = f64::from(arguments.share) / 1e6;
+    let wanted = json!({ "finding": found["id"], "share": share });
+    let done = running.post("policies/apply", &wanted)?;
+    ui::print(&format!("journal #{0}        undo: scrimp undo {0}", done["number"]))
+}
+
+fn ids(findings: &[Value]) -> String {
+    let ids: Vec<&str> = findings.iter().filter_map(|finding| finding["id"].as_str()).collect();
+    if ids.is_empty() { "none yet".to_owned() } else { ids.join(", ") }
 }
 
 /// What a finding asks to be written, with what the replay predicts of it; `None` for a note.
@@ -75,6 +107,10 @@ pub(crate) fn application(
 /// `scrimp undo N`
 pub(crate) fn undo(arguments: &Undo) -> Result<()> {
     let data = data_dir(&arguments.data)?;
+    if let Some(running) = Running::on(&data) {
+        running.post("policies/undo", &json!({ "number": arguments.number }))?;
+        return ui::print(&format!("undone: #{}", arguments.number));
+    }
     let files = Files { config: arguments.config.clone(), data: data.clone() };
     let store = open(&data)?;
     let entry = journal::undo(&files, &store, arguments.number, "asked for", now())?;
@@ -94,7 +130,7 @@ pub(crate) fn proof(arguments: &Proof) -> Result<()> {
         }
     }
     if arguments.json.json {
-        return ui::print_json(&judged.iter().map(json).collect::<Vec<_>>());
+        return ui::print_json(&judged.iter().map(as_json).collect::<Vec<_>>());
     }
     match judged.as_slice() {
         [] => ui::print("nothing was applied yet"),
@@ -126,9 +162,9 @@ pub(crate) fn lines(judged: &Judged) -> Result<String> {
     Ok(text)
 }
 
-fn json(judged: &Judged) -> serde_json::Value {
+fn as_json(judged: &Judged) -> Value {
     let Judged { entry, proof } = judged;
-    serde_json::json!({
+    json!({
         "number": entry.number,
         "finding": entry.finding,
         "applied_ms": entry.applied.millis(),
@@ -159,10 +195,6 @@ fn word(verdict: Verdict) -> &'static str {
 #[expect(clippy::cast_precision_loss, reason = "millionths, for people")]
 pub(crate) fn share_of_ppm(ppm: i64) -> f64 {
     ppm as f64 / 1e6
-}
-
-fn percent(share: Share) -> f64 {
-    f64::from(share.millionths()) / 1e4
 }
 
 fn added(change: &str) -> String {

@@ -27,6 +27,19 @@ impl Running {
         running.get("policies").ok().map(|_| running)
     }
 
+    /// What it found; waits for a study that is under way.
+    pub(crate) fn findings(&self) -> Result<Vec<Value>> {
+        const LOOKS: usize = 200;
+        for _ in 0..LOOKS {
+            let answer = self.get("findings")?;
+            if answer["running"] != true {
+                return Ok(answer["findings"].as_array().cloned().unwrap_or_default());
+            }
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        bail!("the gateway's study takes longer than a minute; try again later")
+    }
+
     /// Asks a question.
     pub(crate) fn get(&self, question: &str) -> Result<Value> {
         self.ask(&format!("GET /api/v1/{question} HTTP/1.1\r\n"), "")

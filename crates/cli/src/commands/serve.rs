@@ -13,6 +13,7 @@ use scrimp_store::{Options, Store};
 
 use super::data_dir;
 use super::price::catalog;
+use super::running::address_file;
 use crate::args::Serve;
 use crate::ui::{self, OrHint};
 
@@ -30,13 +31,20 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
             (Some(log), Some(writer))
         }
     };
-    let listening = Box::new(|address, gateway: &Gateway| greet(address, gateway));
+    let place = address_file(&data);
+    let noted = place.clone();
+    let listening = Box::new(move |address: SocketAddr, gateway: &Gateway| {
+        // Only `apply` and `undo` from another terminal need it.
+        drop(std::fs::write(noted, address.to_string()));
+        greet(address, gateway);
+    });
     let listen = arguments.listen;
     let result = serve(Program { files, listen, store, prices, log: log.clone(), listening });
     if let (Some(log), Some(writer)) = (log, writer) {
         log.close();
         drop(writer.join());
     }
+    drop(std::fs::remove_file(place));
     result.or_hint("another address can be given with --listen")
 }
 

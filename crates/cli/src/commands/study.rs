@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 use anyhow::{Context, Result, bail};
 use scrimp_analysis::findings::{self, Study};
@@ -15,6 +17,9 @@ use scrimp_wire::import::Assumed;
 use super::price::now;
 use crate::input::{Inputs, Reader};
 use crate::ui::OrHint;
+
+/// Calls that may wait for their place in the tree.
+const IN_FLIGHT: usize = 64;
 
 /// Calls, each once, in the order of time.
 pub(crate) struct Calls {
@@ -33,17 +38,25 @@ pub(crate) fn read_logs(
     let assumed = model.map(|model| assume(prices, model)).transpose()?;
     let reader = Reader::new(format, assumed, now())?;
     let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
-    let mut entries = Vec::new();
-    let inputs = reader.read(paths, &mut |entry, calendar| {
-        profiler.note_calendar(calendar);
-        profiler.see(&entry.record);
-        entries.push(entry);
+    let (entries, received) = sync_channel(IN_FLIGHT);
+    // The prompts of a large folder are far larger than the tree of what they share, so they go
+    // into it as they are read.
+    let (trace, inputs) = thread::scope(|scope| {
+        let tree = scope.spawn(move || Trace::from_entries(received));
+        let inputs = reader.read(paths, &mut |mut entry, calendar| {
+            entry.record.charge(prices);
+            profiler.note_calendar(calendar);
+            profiler.see(&entry.record);
+            entries.send(entry).expect("the tree takes every call");
+        });
+        drop(entries);
+        (tree.join().expect("the tree is built"), inputs)
     });
     let inputs = inputs.or_hint("name files or folders of logs, or `-` for standard input")?;
-    if entries.is_empty() {
+    if trace.is_empty() {
         bail!("no calls were found{}", reasons(&inputs.files));
     }
-    Ok(Calls { trace: Trace::from_entries(entries), profiler, inputs })
+    Ok(Calls { trace, profiler, inputs })
 }
 
 /// Reads the gateway's own records.

@@ -53,7 +53,16 @@ pub struct NotASnapshot {
 
 /// The prices that ship with the product.
 pub fn snapshot() -> Catalog {
-    parse(include_str!("../../data/prices.txt")).expect("the shipped snapshot is tested")
+    let mut catalog =
+        parse(include_str!("../../data/prices.txt")).expect("the shipped snapshot is tested");
+    // Logs outlive lists: what a vendor has retired is still priced, unless the list has it.
+    let retired = super::overlay(include_str!("../../data/retired.toml"));
+    for row in retired.expect("the shipped rows are tested") {
+        if catalog.find(&row.provider, &row.model, Time::EPOCH).is_none() {
+            catalog.add(row);
+        }
+    }
+    catalog
 }
 
 /// Writes `rows`, taken on the day `taken` (`2026-11-23`) from `source`, as a snapshot.
