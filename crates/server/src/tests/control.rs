@@ -4,7 +4,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
 use super::rig::{Act, Rig, answer, body_of, chat, last_chunk, read_all, settle_down, stream};
-use crate::journal::Files;
+use crate::journal::Application;
 use crate::{Config, Phase};
 
 const PLAIN: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
@@ -81,7 +81,11 @@ async fn control_is_refused_to_foreign_pages_and_without_the_header() {
     assert_eq!(status(&rig.call(&undo("")).await), 401);
     let foreign = "origin: http://evil.example\r\nx-scrimp-control: 1\r\n";
     assert_eq!(status(&rig.call(&undo(foreign)).await), 403);
-    assert_eq!(status(&rig.call(&undo("x-scrimp-control: 1\r\n")).await), 409, "no files here");
+    assert_eq!(
+        status(&rig.call(&undo("x-scrimp-control: 1\r\n")).await),
+        409,
+        "there is no such entry"
+    );
 
     let open = "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"let-me\"";
     let rig = Rig::new(open, vec![]);
@@ -112,17 +116,49 @@ async fn calls_are_seen_live() {
 #[tokio::test(start_paused = true)]
 async fn a_changed_configuration_applies_and_a_broken_one_does_not() {
     let rig = Rig::new("", vec![]);
-    let files = Files {
-        config: Some(rig.directory.path().join("scrimp.toml")),
-        data: rig.directory.path().into(),
-    };
-    std::fs::write(files.config.as_ref().unwrap(), "[http]\nbody_bytes = 77").unwrap();
-    rig.gateway.reconfigure(files.load().unwrap());
+    rig.rewrite("[http]\nbody_bytes = 77");
+    rig.gateway.reload().unwrap();
     assert_eq!(rig.gateway.running().config.limits.body_bytes, 77);
-    std::fs::write(files.config.as_ref().unwrap(), "[http]\nbody_byte = 78").unwrap();
-    let wrong = files.load().unwrap_err();
+    rig.rewrite("[http]\nbody_byte = 78");
+    let wrong = rig.gateway.reload().unwrap_err();
     assert_eq!((wrong.place, wrong.suggestion.as_deref()), (Some((2, 1)), Some("body_bytes")));
     assert_eq!(rig.gateway.running().config.limits.body_bytes, 77);
+    let health = &get(&rig, "/api/v1/summary").await["health"];
+    assert!(health["refused_config"].as_str().unwrap().contains("body_byte"), "{health}");
+    rig.rewrite("[http]\nbody_bytes = 79");
+    rig.gateway.reload().unwrap();
+    assert!(get(&rig, "/api/v1/summary").await["health"]["refused_config"].is_null());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_cannot_make_an_open_gateway_unsafe() {
+    let open = "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"";
+    let rig = Rig::new(open, vec![]);
+    rig.rewrite("[providers.openai]\napi_key = \"sk-own\"");
+    let wrong = rig.gateway.reload().unwrap_err().to_string();
+    assert!(wrong.contains("control_token"), "the sockets stay where they are: {wrong}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_applied_rule_is_in_force_at_once_and_so_is_its_undoing() {
+    let ok = || vec![answer("200 OK", TOLD)];
+    let mut rig = Rig::new("# mine\n", vec![ok(), ok()]);
+    let application = Application {
+        finding: "F1 the same beginning".to_owned(),
+        change: "[prompt_cache.\"op:chat\"]\nstate = \"on\"\nstrategy = \"tail\"\n".to_owned(),
+        share: scrimp_core::Share::ALL,
+        predicted_ppm: Some(-100_000),
+    };
+    let number = rig.gateway.apply(&application).unwrap();
+    rig.call(&chat(PLAIN)).await;
+    assert_eq!(rig.record().await.placement.map(|placement| placement.experiment), Some(number));
+    let proofs = get(&rig, "/api/v1/proofs").await;
+    assert_eq!(proofs["proofs"][0]["verdict"], "too_early");
+    let undo = format!("{{\"number\":{number}}}");
+    let undo = request("POST", "/api/v1/policies/undo", "x-scrimp-control: 1\r\n", &undo);
+    assert_eq!(status(&rig.call(&undo).await), 200);
+    rig.call(&chat(PLAIN)).await;
+    assert_eq!(rig.record().await.placement, None);
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,6 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::broadcast::Receiver;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::journal::Files;
 use crate::{Clock, Config, Connector, Gateway, Running, Setup};
 
 /// What a provider does with one request after it has read it.
@@ -36,7 +37,7 @@ pub(super) struct Rig {
     pub(super) seen: Arc<Mutex<Vec<Seen>>>,
     records: Receiver<Arc<Record>>,
     began: Instant,
-    pub(super) directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 pub(super) fn send(bytes: impl Into<Vec<u8>>) -> Act {
@@ -85,6 +86,11 @@ impl Rig {
         Rig::with(config, connector, seen, began)
     }
 
+    /// Changes the configuration's file.
+    pub(super) fn rewrite(&self, text: &str) {
+        std::fs::write(self.directory.path().join("scrimp.toml"), text).unwrap();
+    }
+
     /// A gateway in front of anything.
     pub(super) fn with(
         config: &str,
@@ -92,12 +98,14 @@ impl Rig {
         seen: Arc<Mutex<Vec<Seen>>>,
         began: Instant,
     ) -> Rig {
-        let config = Config::parse("scrimp.toml", config, None, &|_| None).unwrap();
         let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("scrimp.toml");
+        std::fs::write(&file, config).unwrap();
+        let config = Config::parse("scrimp.toml", config, None, &|_| None).unwrap();
         let store = Store::open(directory.path(), Options::STANDARD).unwrap();
         let gateway = Gateway::new(Setup {
             config,
-            files: None,
+            files: Some(Files { config: Some(file), data: directory.path().to_owned() }),
             prices: scrimp_wire::prices::snapshot(),
             store: Arc::new(store),
             clock: Clock::starting_at(Time::from_secs(1_790_000_000)),
