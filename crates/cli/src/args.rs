@@ -227,6 +227,14 @@ pub(crate) enum Config {
     Reference,
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Workload {
+    SupportChat,
+    Rag,
+    CodingAgent,
+    BatchExtraction,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Sim {
     /// Where to listen
@@ -244,9 +252,9 @@ pub(crate) struct Sim {
     /// Play a fault by chance, as PROBABILITY=FAULT, such as 0.01=529
     #[arg(long, value_name = "RULE")]
     pub(crate) fault: Vec<String>,
-    /// Instead of serving: play a workload (support-chat, rag, coding-agent, batch-extraction)
-    #[arg(long, value_name = "WORKLOAD", requires = "against")]
-    pub(crate) play: Option<String>,
+    /// Instead of serving: play a workload's calls, one after the other
+    #[arg(long, value_enum, requires = "against")]
+    pub(crate) play: Option<Workload>,
     /// Play it against this base URL
     #[arg(long, value_name = "URL")]
     pub(crate) against: Option<String>,
