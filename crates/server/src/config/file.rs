@@ -121,7 +121,6 @@ pub(super) enum StrategyWord {
     Client,
     System,
     Tail,
-    Auto,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -129,7 +128,6 @@ pub(super) enum StrategyWord {
 pub(super) enum TtlWord {
     Short,
     Long,
-    Auto,
     #[serde(rename = "5m")]
     FiveMinutes,
     #[serde(rename = "1h")]
@@ -142,8 +140,7 @@ impl From<StrategyWord> for Strategy {
             StrategyWord::None => Strategy::None,
             StrategyWord::Client => Strategy::Client,
             StrategyWord::System => Strategy::System,
-            // The best fixed placement on every workload measured so far.
-            StrategyWord::Tail | StrategyWord::Auto => Strategy::Tail,
+            StrategyWord::Tail => Strategy::Tail,
         }
     }
 }
@@ -151,7 +148,7 @@ impl From<StrategyWord> for Strategy {
 impl From<TtlWord> for Ttl {
     fn from(word: TtlWord) -> Ttl {
         match word {
-            TtlWord::Short | TtlWord::Auto | TtlWord::FiveMinutes => Ttl::Short,
+            TtlWord::Short | TtlWord::FiveMinutes => Ttl::Short,
             TtlWord::Long | TtlWord::OneHour => Ttl::Long,
         }
     }
