@@ -8,6 +8,10 @@ use scrimp_server::journal::Files;
 use scrimp_server::{Log, Program, serve};
 use scrimp_store::{Options, Store};
 
+/// As the program itself does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let config = arguments.next().map(PathBuf::from).ok_or("gateway CONFIG DATA [ADDRESS]")?;
