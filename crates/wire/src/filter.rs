@@ -1,6 +1,9 @@
 //! Takes the usage chunk out of a stream whose client did not ask for one.
 //!
-//! Only the one event that the gateway caused is taken out; every other byte passes as it came.
+//! What the gateway's own question caused is taken out, and nothing else: the one event with the usage,
+//! and the `"usage":null` that the provider then puts into every other one.
+
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 
@@ -54,8 +57,20 @@ impl UsageChunkFilter {
             };
             match (is_removed, self.held.is_empty()) {
                 (true, _) => {}
-                (false, true) => out.keep(at, end),
-                (false, false) => out.keep_held(&self.held),
+                (false, true) => match null_usage(&bytes[at..end]) {
+                    None => out.keep(at, end),
+                    Some(null) => {
+                        out.keep(at, at + null.start);
+                        out.keep(at + null.end, end);
+                    }
+                },
+                (false, false) => match null_usage(&self.held) {
+                    None => out.keep_held(&self.held),
+                    Some(null) => {
+                        out.keep_held(&self.held[..null.start]);
+                        out.keep_held(&self.held[null.end..]);
+                    }
+                },
             }
             self.held.clear();
             (self.is_passing, self.was_removed) = (false, is_removed);
@@ -146,6 +161,27 @@ impl Output<'_> {
     }
 }
 
+/// Where a member `"usage":null` stands, with the comma that goes with it. Inside a text its quotes
+/// would be escaped.
+fn null_usage(lines: &[u8]) -> Option<Range<usize>> {
+    let name = memchr::memmem::find(lines, b"\"usage\":")?;
+    let spaces =
+        |from: usize| lines[from..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let value = name + b"\"usage\":".len();
+    let value = value + spaces(value);
+    let end = value + b"null".len();
+    if lines.get(value..end) != Some(b"null".as_slice()) {
+        return None;
+    }
+    let before = lines[..name].iter().rposition(|byte| !matches!(byte, b' ' | b'\t'))?;
+    let behind = end + spaces(end);
+    match (lines[before], lines.get(behind)) {
+        (b',', _) => Some(before..end),
+        (b'{', Some(b',')) => Some(name..behind + 1 + spaces(behind + 1)),
+        _ => None,
+    }
+}
+
 /// Whether these are the lines of a chunk without choices, with usage.
 fn is_usage_only(lines: &[u8]) -> bool {
     // Most events are told apart by this alone.
@@ -183,7 +219,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const DELTA: &str = r#"data: {"choices":[{"delta":{"content":"\"usage\""}}],"usage":null}"#;
+    const ASKED: &str =
+        r#"data: {"choices":[{"delta":{"content":"\"usage\":null"}}],"usage": null}"#;
+    const DELTA: &str = r#"data: {"choices":[{"delta":{"content":"\"usage\":null"}}]}"#;
     const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":5}}"#;
     const DONE: &str = "data: [DONE]";
 
@@ -208,9 +246,23 @@ mod tests {
                 let blank = [end, end].concat();
                 events.iter().flat_map(|event| [*event, &blank]).collect()
             };
-            let text = stream(&[DELTA, ": ping", USAGE, DONE]);
+            let text = stream(&[ASKED, ": ping", USAGE, DONE]);
             prop_assert_eq!(passed(&text, &cuts), stream(&[DELTA, ": ping", DONE]));
         }
+    }
+
+    #[test]
+    fn a_null_usage_goes_with_the_comma_that_belongs_to_it() {
+        let check = |json: &str, expected: &str| {
+            let passed = passed(&format!("data: {json}\n\n"), &[]);
+            assert_eq!(passed, format!("data: {expected}\n\n"));
+        };
+        check(r#"{"usage": null, "a":[1]}"#, r#"{"a":[1]}"#);
+        check(r#"{"a":[1] ,"usage":null}"#, r#"{"a":[1] }"#);
+        check(r#"{"a":[1], "usage":null,"b":2}"#, r#"{"a":[1],"b":2}"#);
+        check(r#"{"a":[1],"usage":{"b":null}}"#, r#"{"a":[1],"usage":{"b":null}}"#);
+        check(r#"{"a":"\"usage\":null"}"#, r#"{"a":"\"usage\":null"}"#);
+        check(r#"{"usage":null}"#, r#"{"usage":null}"#);
     }
 
     #[test]
