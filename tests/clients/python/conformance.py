@@ -170,11 +170,13 @@ def upstream_log(run):
 def broken_streams(run):
     results = []
     for fault in ("midreset", "midclose", "nodone", "miderr", "midjson", "bytewise", "crlf", "comments", "multiline"):
+        # Half an event is cut at half the bytes, which are more where usage is asked for.
+        whole = 20 if fault == "midjson" else None
         results.append([fault, seen(lambda: [
             c for chunk in run.openai.chat.completions.create(
                 model=run.model, stream=True, messages=[{"role": "user", "content": "hi"}],
                 extra_headers={"x-sim-fault": fault})
-            for c in plain(chunk)["choices"]])])
+            for c in plain(chunk)["choices"]][:whole])])
         results.append([fault, seen(lambda: [plain(event) for event in run.anthropic.messages.create(
             model=run.claude, max_tokens=20, stream=True, messages=[{"role": "user", "content": "hi"}],
             extra_headers={"x-sim-fault": fault})])])
