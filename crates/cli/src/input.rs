@@ -127,6 +127,25 @@ impl Reader {
     }
 }
 
+impl Inputs {
+    /// What could not be read, for a person: files, and lines by number.
+    pub(crate) fn troubles(&self) -> Vec<String> {
+        self.files.iter().filter_map(trouble).collect()
+    }
+}
+
+fn trouble(file: &Input) -> Option<String> {
+    let Input { path, skipped, skipped_lines, error, .. } = file;
+    match (error, skipped.first()) {
+        (Some(why), _) => Some(format!("{path} was not read: {why}")),
+        (None, None) => None,
+        (None, Some(SkippedLine { line, why })) => Some(match skipped_lines {
+            1 => format!("1 line skipped: {path}:{line}: {why}"),
+            count => format!("{count} lines skipped, the first at {path}:{line}: {why}"),
+        }),
+    }
+}
+
 /// Puts together what the workers read.
 struct Gathering<'e> {
     each: &'e mut dyn FnMut(Entry, Calendar),
@@ -278,6 +297,12 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<Place>> {
         seen.insert(fs::canonicalize(&place.path).unwrap_or_else(|_| place.path.clone()))
     });
     Ok(places)
+}
+
+/// Whether there is any file under a folder.
+pub(crate) fn holds_files(folder: &Path) -> bool {
+    let mut places = Vec::new();
+    folder.is_dir() && walk(folder, &mut places).is_ok() && !places.is_empty()
 }
 
 /// Files under a folder, sorted by name; hidden ones and links to folders are left alone.

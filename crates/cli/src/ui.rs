@@ -3,6 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use scrimp_analysis::report::money;
+use scrimp_core::Usd;
+
 /// A way out, printed below the error that it is attached to.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -55,6 +58,17 @@ pub(crate) fn print(text: &str) -> anyhow::Result<()> {
 /// Prints a value as JSON.
 pub(crate) fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(&serde_json::to_string_pretty(value)?)
+}
+
+/// An amount with the sign of its currency: `$686`, `−$0.12`.
+pub(crate) fn dollars(usd: Usd) -> String {
+    let sign = if usd < Usd::ZERO { "−" } else { "" };
+    format!("{sign}${}", money(usd).trim_start_matches('-'))
+}
+
+/// A change with its sign: `−12.9%`.
+pub(crate) fn percent(share: f64) -> String {
+    format!("{:+.1}%", share * 100.0).replace('-', "−")
 }
 
 /// How wide a table may be.

@@ -19,7 +19,7 @@ pub use provider::Reading;
 pub use recorded::{Recorded, decisions};
 pub use trace::{Gaps, Trace};
 pub use variant::{UnknownVariant, VARIANTS, Variant};
-pub use whatif::{Basis, Row, WhatIf, under, whatif};
+pub use whatif::{Basis, Row, WhatIf, under, whatif, with_rules};
 pub(crate) use whatif::{fly, priced};
 
 #[cfg(test)]

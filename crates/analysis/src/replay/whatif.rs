@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use scrimp_core::policy::prompt_cache::PromptCache;
 use scrimp_core::price::{Class, Rates};
 use scrimp_core::{Catalog, Memory, Policies, Record, Usage, Usd};
 use serde::Serialize;
@@ -85,30 +86,48 @@ pub fn whatif(trace: &Trace, variants: &[Variant], catalog: &Catalog, reading: R
             Variant::None => (Basis::Replayed, Some(none)),
             Variant::Client => client(trace, &calls, &prices, reading),
             Variant::System(_) | Variant::Tail(_) => {
-                (Basis::Replayed, Some(replayed(trace, &calls, *variant, &prices, reading)))
+                (Basis::Replayed, Some(replayed(trace, &calls, rules(*variant), &prices, reading)))
             }
             Variant::Bound => (Basis::Modelled, Some(lowest(trace, &calls))),
         };
-        Row::new(*variant, basis, sums, &none)
+        // Of calls without a price nothing is known; that is not nothing.
+        let sums = sums.filter(|_| !calls.is_empty());
+        // The bound is on money; it says nothing about which tokens are read.
+        let row = Row::new(variant.to_string(), basis, sums, &none);
+        Row { hit_share: row.hit_share.filter(|_| *variant != Variant::Bound), ..row }
     });
     let rows = rows.collect();
     WhatIf { calls: calls.len(), reading, rows, notes: notes(trace, &unpriced, &calls) }
 }
 
+/// Replays the trace under rules of one's own, as a row called `policy`.
+pub fn with_rules(
+    trace: &Trace,
+    policy: &str,
+    rules: Vec<PromptCache>,
+    catalog: &Catalog,
+    reading: Reading,
+) -> Row {
+    let (calls, _) = priced(trace, catalog);
+    let prices = Arc::new(catalog.clone());
+    let none = sums(calls.iter().map(|call| (call, call.traced.uncached())));
+    let known = !calls.is_empty();
+    let replayed = known.then(|| replayed(trace, &calls, rules, &prices, reading));
+    Row::new(policy.to_owned(), Basis::Replayed, replayed, &none)
+}
+
 impl Row {
     #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
-    fn new(variant: Variant, basis: Basis, sums: Option<Sums>, none: &Sums) -> Row {
+    fn new(policy: String, basis: Basis, sums: Option<Sums>, none: &Sums) -> Row {
         let ratio = |part: f64, whole: f64| (0.0 < whole).then(|| part / whole);
-        // The bound is on money; it says nothing about which tokens are read.
-        let read = sums.filter(|_| variant != Variant::Bound);
         Row {
-            policy: variant.to_string(),
+            policy,
             basis,
             input_usd: sums.map(|sums| sums.input_usd),
             total_usd: sums.map(|sums| sums.total_usd),
             input_ratio: sums
                 .and_then(|sums| ratio(sums.input_usd.as_f64(), none.input_usd.as_f64())),
-            hit_share: read.and_then(|sums| ratio(sums.cache_read as f64, sums.input as f64)),
+            hit_share: sums.and_then(|sums| ratio(sums.cache_read as f64, sums.input as f64)),
         }
     }
 }
@@ -153,15 +172,11 @@ pub(crate) fn fly(
 fn replayed(
     trace: &Trace,
     calls: &[Priced<'_>],
-    variant: Variant,
+    prompt_cache: Vec<PromptCache>,
     prices: &Arc<Catalog>,
     reading: Reading,
 ) -> Sums {
-    let policies = Policies {
-        prompt_cache: variant.rule().into_iter().collect(),
-        hedge: None,
-        prices: prices.clone(),
-    };
+    let policies = Policies { prompt_cache, hedge: None, prices: prices.clone() };
     let mut sums = Sums::default();
     let mut settled = |call: usize, record: Record| sums.add(&calls[call], &record.metering.usage);
     fly(trace, calls, &policies, reading, &mut settled);
@@ -182,10 +197,14 @@ fn client(
         let basis = if calls.iter().all(is_known) { Basis::Measured } else { Basis::Modelled };
         (basis, Some(recorded(calls)))
     } else if calls.iter().any(has_marks) {
-        (Basis::Replayed, Some(replayed(trace, calls, Variant::Client, prices, reading)))
+        (Basis::Replayed, Some(replayed(trace, calls, rules(Variant::Client), prices, reading)))
     } else {
         (Basis::Replayed, None)
     }
+}
+
+fn rules(variant: Variant) -> Vec<PromptCache> {
+    variant.rule().into_iter().collect()
 }
 
 fn recorded(calls: &[Priced<'_>]) -> Sums {

@@ -54,7 +54,7 @@ pub(crate) fn read_logs(
     });
     let inputs = inputs.or_hint("name files or folders of logs, or `-` for standard input")?;
     if trace.is_empty() {
-        bail!("no calls were found{}", reasons(&inputs.files));
+        bail!("no calls were found{}", reasons(paths, &inputs.files));
     }
     Ok(Calls { trace, profiler, inputs })
 }
@@ -110,7 +110,11 @@ fn assume(prices: &Catalog, model: &str) -> Result<Assumed> {
     Ok(Assumed { provider: row.provider.clone(), model: row.model.clone() })
 }
 
-fn reasons(files: &[Input]) -> String {
+fn reasons(paths: &[PathBuf], files: &[Input]) -> String {
+    if files.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        return format!(": {} holds no files", paths.join(", "));
+    }
     let reasons: Vec<String> = files
         .iter()
         .filter_map(|file| Some(format!("\n{}: {}", file.path, file.error.as_ref()?)))
