@@ -5,12 +5,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+const BEGIN: &str = "\
+Begin with `scrimp demo`, which needs nothing; `scrimp analyze LOGS`, with what you have;
+or `scrimp serve`, which measures your own calls.";
+
 /// Scrimp on tokens, never on answers, and prove it.
 ///
 /// Without a command: analyses the coding-agent transcripts and Scrimp records found on this
 /// machine.
 #[derive(Debug, Parser)]
-#[command(name = "scrimp", version, max_term_width = 100)]
+#[command(name = "scrimp", version, max_term_width = 100, after_help = BEGIN)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -50,8 +54,13 @@ pub(crate) struct Json {
 
 #[derive(Debug, Args)]
 pub(crate) struct DataDir {
-    /// The data directory [default: $SCRIMP_DATA, else $XDG_DATA_HOME/scrimp, else ~/.local/share/scrimp]
-    #[arg(long, value_name = "DIR")]
+    // No doc comment: the names would need backticks, which a terminal shows.
+    #[arg(
+        long,
+        value_name = "DIR",
+        help = "The data directory [default: $SCRIMP_DATA, else $XDG_DATA_HOME/scrimp, else \
+                ~/.local/share/scrimp]"
+    )]
     pub(crate) data: Option<PathBuf>,
 }
 
@@ -66,6 +75,9 @@ pub(crate) struct Demo {
     /// The seed of the traffic; the same seed gives the same figures
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
+    /// How much traffic: 1 is about 2,000 calls a day of each of the four applications
+    #[arg(long, default_value_t = 0.35, hide = true)]
+    pub(crate) scale: f64,
     /// Where the dashboard listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4100")]
     pub(crate) listen: SocketAddr,
@@ -107,10 +119,11 @@ pub(crate) struct Whatif {
     /// Files and folders of logs, `-` for standard input
     #[arg(required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Modes to compare: none, client, system:short, system:long, tail:short, tail:long, bound
+    /// Modes to compare: none, client (the marks as recorded), system:short, system:long,
+    /// tail:short, tail:long, bound (what no rule can pass) [default: all]
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     pub(crate) prompt_cache: Vec<String>,
-    /// Policy files to compare, a row each
+    /// Configuration files whose prompt-cache rules to compare, a row each
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) policies: Vec<PathBuf>,
     /// The format, where it should not be recognised by itself
@@ -155,9 +168,6 @@ pub(crate) struct Apply {
 pub(crate) struct Undo {
     /// The number in the journal
     pub(crate) number: u64,
-    /// The configuration that it was written into
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataDir,
 }
@@ -178,19 +188,19 @@ pub(crate) struct Price {
     #[arg(required_unless_present = "batch")]
     pub(crate) model: Option<String>,
     /// Input tokens that are neither read from nor written to a cache
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) uncached: u64,
     /// Input tokens read from the cache
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) cache_read: u64,
     /// Input tokens written with the short life
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) cache_write_short: u64,
     /// Input tokens written with the long life
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) cache_write_long: u64,
     /// Output tokens
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) output: u64,
     /// The service tier
     #[arg(long, value_enum)]

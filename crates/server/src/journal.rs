@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 
 use scrimp_analysis::proof::{Proof, Verdict, judge};
 use scrimp_core::{JournalEntry, Share, Time};
@@ -60,6 +61,9 @@ pub struct Judged {
 struct Texts {
     before: String,
     after: String,
+    /// Which file it is: whoever undoes may not have been told.
+    #[serde(default)]
+    file: Option<PathBuf>,
 }
 
 /// A place in `[prompt_cache]`: its scope's table, or the fields for every call.
@@ -93,7 +97,8 @@ pub fn apply(
         store.undo_journal(number, now, "the configuration's file could not be written")?;
         return Err(error.into());
     }
-    let texts = serde_json::to_string(&Texts { before, after }).unwrap_or_default();
+    let file = files.writable().canonicalize().ok();
+    let texts = serde_json::to_string(&Texts { before, after, file }).unwrap_or_default();
     store.set_state(&state_key(number), &texts)?;
     Ok(number)
 }
@@ -112,9 +117,10 @@ pub fn undo(
     if entry.undone.is_some() {
         return Err(StoreError::AlreadyUndone(number).into());
     }
-    let current = files.text()?;
     let texts = store.state(&state_key(number));
     let texts = texts.and_then(|texts| serde_json::from_str::<Texts>(&texts).ok());
+    let files = &written(files, texts.as_ref());
+    let current = files.text()?;
     let restored = match texts {
         Some(texts) if texts.after == current => texts.before,
         _ => without(&current, &entry)?,
@@ -122,6 +128,15 @@ pub fn undo(
     files.preview(&restored)?;
     files.write(&restored)?;
     Ok(store.undo_journal(number, now, because)?)
+}
+
+/// The files as they were when the rule was written: it is taken out where it stands, whatever
+/// configuration is named now.
+fn written(files: &Files, texts: Option<&Texts>) -> Files {
+    let Some(file) = texts.and_then(|texts| texts.file.clone()) else { return files.clone() };
+    let is_applied = files.applied().canonicalize().is_ok_and(|applied| applied == file);
+    let config = (!is_applied).then_some(file);
+    Files { config, data: files.data.clone() }
 }
 
 /// What every entry has shown so far.

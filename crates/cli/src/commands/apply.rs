@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use scrimp_analysis::proof::Verdict;
 use scrimp_analysis::replay::{Trace, predict};
-use scrimp_analysis::report::money;
 use scrimp_core::{Catalog, Share};
 use scrimp_server::Config;
 use scrimp_server::journal::{self, Application, Files, Judged};
@@ -18,10 +17,11 @@ use super::price::{catalog, now};
 use super::running::Running;
 use super::{data_dir, study};
 use crate::args::{Apply, Proof, Undo};
-use crate::ui::{self, OrHint};
+use crate::ui::{self, OrHint, dollars, percent};
 
 const BUSY: &str =
     "a gateway is running on this directory: apply and undo on its dashboard, or stop it";
+const ELSEWHERE: &str = "another data directory is named with --data DIR, or by SCRIMP_DATA";
 
 /// `scrimp apply ID`
 pub(crate) fn apply(arguments: &Apply) -> Result<()> {
@@ -30,7 +30,7 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
         return apply_running(&running, arguments);
     }
     let prices = Arc::new(catalog(None)?);
-    let reader = Reader::open(&data).or_hint("`scrimp serve` makes one")?;
+    let reader = Reader::open(&data).or_hint(ELSEWHERE)?;
     let calls = study::read_records(&reader, &data, &prices)?;
     let share = Share::from_millionths(arguments.share);
     let (trace, analysis) = study::analyse(calls, &prices);
@@ -47,15 +47,23 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
     let number = journal::apply(&files, &store, &application, now())?;
     store.close()?;
     ui::print(&format!(
-        "journal #{number} in {}        undo: scrimp undo {number}",
-        files.writable().display()
+        "journal #{number} in {}        undo: {}",
+        files.writable().display(),
+        undoing(number, arguments.data.data.as_deref())
     ))
+}
+
+/// The command that takes an entry back.
+fn undoing(number: u64, data: Option<&Path>) -> String {
+    let data = data.map_or(String::new(), |data| format!(" --data {}", data.display()));
+    format!("scrimp undo {number}{data}")
 }
 
 /// Shows what would be written, and asks.
 fn agree(arguments: &Apply, title: &str, change: &str) -> Result<()> {
     let percent = f64::from(arguments.share) / 1e4;
-    eprintln!("{title}\n{}", added(change));
+    let share = f64::from(arguments.share) / 1e6;
+    eprintln!("{title}\n{}+ share = {share}\n", added(change));
     eprintln!("{percent}% of sessions, sticky. Stops by itself if dearer, or if errors rise.");
     match arguments.yes || ui::confirm("Apply?")? {
         true => Ok(()),
@@ -78,7 +86,9 @@ fn apply_running(running: &Running, arguments: &Apply) -> Result<()> {
     let share = f64::from(arguments.share) / 1e6;
     let wanted = json!({ "finding": found["id"], "share": share });
     let done = running.post("policies/apply", &wanted)?;
-    ui::print(&format!("journal #{0}        undo: scrimp undo {0}", done["number"]))
+    let number = done["number"].as_u64().context("the gateway did not say the entry's number")?;
+    let undo = undoing(number, arguments.data.data.as_deref());
+    ui::print(&format!("journal #{number}        undo: {undo}"))
 }
 
 fn ids(findings: &[Value]) -> String {
@@ -111,7 +121,9 @@ pub(crate) fn undo(arguments: &Undo) -> Result<()> {
         running.post("policies/undo", &json!({ "number": arguments.number }))?;
         return ui::print(&format!("undone: #{}", arguments.number));
     }
-    let files = Files { config: arguments.config.clone(), data: data.clone() };
+    // Opening for writing would make a store where there is none.
+    drop(Reader::open(&data).or_hint(ELSEWHERE)?);
+    let files = Files { config: None, data: data.clone() };
     let store = open(&data)?;
     let entry = journal::undo(&files, &store, arguments.number, "asked for", now())?;
     store.close()?;
@@ -121,7 +133,7 @@ pub(crate) fn undo(arguments: &Undo) -> Result<()> {
 /// `scrimp proof [N]`
 pub(crate) fn proof(arguments: &Proof) -> Result<()> {
     let data = data_dir(&arguments.data)?;
-    let reader = Reader::open(&data).or_hint("`scrimp serve` makes one")?;
+    let reader = Reader::open(&data).or_hint(ELSEWHERE)?;
     let mut judged = journal::proofs(&reader)?;
     if let Some(number) = arguments.number {
         judged.retain(|judged| judged.entry.number == number);
@@ -146,13 +158,9 @@ pub(crate) fn lines(judged: &Judged) -> Result<String> {
         writeln!(text, "undone: {because}")?;
     }
     let predicted = entry.predicted_ppm.map(share_of_ppm);
-    let [predicted, realised, low, high] = [predicted, proof.realised, proof.low, proof.high]
-        .map(|share| share.map_or("unknown".to_owned(), |share| format!("{:+.1}%", share * 100.0)));
-    writeln!(
-        text,
-        "predicted {predicted}  realised {realised} [{low}, {high}] of cost, 95% interval"
-    )?;
-    let saved = proof.saved.map_or("unknown".to_owned(), money);
+    let predicted = predicted.map_or("unknown".to_owned(), percent);
+    writeln!(text, "predicted {predicted}   realised {}", realised(proof))?;
+    let saved = proof.saved.map_or("unknown".to_owned(), dollars);
     let (treated, held_out) = (proof.treated_units, proof.held_out_units);
     writeln!(
         text,
@@ -160,6 +168,17 @@ pub(crate) fn lines(judged: &Judged) -> Result<String> {
         word(proof.verdict)
     )?;
     Ok(text)
+}
+
+/// The change with its 95 % interval, as far as it can be told yet.
+fn realised(proof: &scrimp_analysis::proof::Proof) -> String {
+    match (proof.realised, proof.low, proof.high) {
+        (Some(realised), Some(low), Some(high)) => {
+            format!("{} [{}, {}] per session", percent(realised), percent(low), percent(high))
+        }
+        (Some(realised), ..) => percent(realised),
+        (None, ..) => "not known yet".to_owned(),
+    }
 }
 
 fn as_json(judged: &Judged) -> Value {
@@ -198,7 +217,7 @@ pub(crate) fn share_of_ppm(ppm: i64) -> f64 {
 }
 
 fn added(change: &str) -> String {
-    change.lines().map(|line| format!("+ {line}\n")).collect()
+    change.lines().flat_map(|line| ["+ ", line, "\n"]).collect()
 }
 
 fn open(data: &Path) -> Result<Store> {

@@ -120,7 +120,7 @@ pub(super) fn apply(
 }
 
 pub(super) fn undo(gateway: &Gateway, asked: &Undo) -> Result<Value, Refused> {
-    let entry = gateway.undo(asked.number, "asked for in the dashboard").map_err(Refused::from)?;
+    let entry = gateway.undo(asked.number, "asked for").map_err(Refused::from)?;
     Ok(json!({ "undone": entry.number }))
 }
 
