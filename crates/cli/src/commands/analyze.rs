@@ -1,18 +1,19 @@
 //! `scrimp analyze`, and bare `scrimp`: profile, cost and findings.
 
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory as _;
 use scrimp_analysis::report::{self, Paint};
-
+use scrimp_core::Time;
 use scrimp_store::Reader;
 
 use super::price::catalog;
 use super::{data_dir, study};
 use crate::args::{Analyze, Cli, DataDir, Json};
+use crate::input;
 use crate::ui::{self, OrHint};
 
 /// `scrimp analyze [PATH…]`
@@ -22,7 +23,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
         [] => {
             let data = data_dir(&arguments.data)?;
             let reader = Reader::open(&data)
-                .or_hint("`scrimp serve` makes one; or name files of logs to analyze")?;
+                .or_hint("to analyze logs instead, name their files or folders")?;
             study::read_records(&reader, &data, &prices)?
         }
         paths => study::read_logs(
@@ -47,15 +48,24 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
 /// Bare `scrimp`: what is found on this machine, otherwise help.
 pub(crate) fn run_bare() -> Result<()> {
     let transcripts = home().map(|home| home.join(".claude/projects"));
-    let found: Vec<PathBuf> = transcripts.into_iter().filter(|path| path.is_dir()).collect();
+    let found: Vec<PathBuf> =
+        transcripts.into_iter().filter(|path| input::holds_files(path)).collect();
+    for path in &found {
+        eprintln!("coding-agent transcripts in {}; more commands: scrimp --help", path.display());
+    }
     let data = DataDir { data: None };
-    let has_records = data_dir(&data).is_ok_and(|folder| folder.is_dir());
+    let has_records = data_dir(&data).is_ok_and(|folder| has_calls(&folder));
     if found.is_empty() && !has_records {
         return Ok(Cli::command().print_help()?);
     }
     let json = Json { json: false };
     let (format, html, model) = (None, None, None);
     run(&Analyze { paths: found, format, html, model, data, json })
+}
+
+fn has_calls(data: &Path) -> bool {
+    let reader = Reader::open(data);
+    reader.is_ok_and(|reader| reader.scan(Time::EPOCH, Time::NEVER).next().is_some())
 }
 
 /// The user's home.

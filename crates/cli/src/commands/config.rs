@@ -22,9 +22,11 @@ fn check(file: &Path) -> Result<()> {
     // A folder that does not exist has no rules that `apply` wrote.
     let files = Files { config: Some(file.to_path_buf()), data: file.join("none") };
     let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
-    let (providers, rules) = (config.providers.len(), config.prompt_cache.len());
-    ui::print(&format!(
-        "{}: right; {providers} providers, {rules} prompt-cache rules",
-        file.display()
-    ))
+    let counted = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    };
+    let providers = counted(config.providers.len(), "provider");
+    let rules = counted(config.prompt_cache.len(), "prompt-cache rule");
+    ui::print(&format!("{}: right; {providers}, {rules}", file.display()))
 }

@@ -6,13 +6,23 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use scrimp_core::price::{Catalog, Terms, Tier};
+use scrimp_core::price::{Catalog, Class, Terms, Tier};
 use scrimp_core::{Time, Usage};
 use scrimp_wire::prices;
-use scrimp_wire::prices::quote::{self, Quote};
+use scrimp_wire::prices::quote::{self, Quote, Unpriced};
 
 use crate::args::{self, Price};
 use crate::ui::{self, OrHint};
+
+/// A token of each class that the command line can name.
+const ONE_EACH: Usage = Usage {
+    uncached: 1,
+    cache_read: 1,
+    cache_write_short: 1,
+    cache_write_long: 1,
+    output: 1,
+    ..Usage::ZERO
+};
 
 /// `scrimp price MODEL …`
 pub(crate) fn run(arguments: &Price) -> Result<()> {
@@ -36,10 +46,17 @@ pub(crate) fn run(arguments: &Price) -> Result<()> {
         ..Usage::ZERO
     };
     let terms = Terms { tier: tier(arguments.tier), ..Terms::default() };
-    let quote = quote::quote(&catalog, None, model, &usage, terms, at)
-        .or_hint("own prices can be laid over the ones shipped: --prices FILE")?;
+    let quote = match quote::quote(&catalog, None, model, &usage, terms, at) {
+        Err(hostile @ Unpriced::TooMany { .. }) => return Err(hostile.into()),
+        quote => quote.or_hint("own prices can be laid over the ones shipped: --prices FILE")?,
+    };
     match arguments.json.json {
         true => ui::print_json(&quote),
+        false if usage == Usage::ZERO => {
+            // Nothing to add up: one token of each class shows what they cost.
+            let quote = quote::quote(&catalog, None, model, &ONE_EACH, terms, at)?;
+            ui::print(&rates(&quote)?)
+        }
         false => ui::print(&table(&quote)?),
     }
 }
@@ -80,11 +97,27 @@ fn batch(catalog: &Catalog, file: &Path) -> Result<()> {
     ui::print(&answers)
 }
 
+fn rates(quote: &Quote) -> Result<String> {
+    let mut text = format!("{}/{}\n", quote.provider, quote.model);
+    for line in &quote.lines {
+        let million = format!("${}/M", line.usd_per_million);
+        writeln!(text, "  {:<18}{million:>12}", class(line.what)?)?;
+    }
+    for note in &quote.notes {
+        writeln!(text, "note: {note}")?;
+    }
+    writeln!(text, "what a call costs: --uncached N --cache-read N --output N; see --help")?;
+    Ok(text)
+}
+
+fn class(what: Class) -> Result<String> {
+    Ok(serde_json::to_value(what)?.as_str().unwrap_or_default().replace('_', " "))
+}
+
 fn table(quote: &Quote) -> Result<String> {
     let mut text = format!("{}/{}\n", quote.provider, quote.model);
     for line in &quote.lines {
-        let what = serde_json::to_value(line.what)?;
-        let what = what.as_str().unwrap_or_default().replace('_', " ");
+        let what = class(line.what)?;
         let million = format!("${}/M", line.usd_per_million);
         writeln!(text, "  {what:<18}{:>14}  {million:>12}  ${}", line.tokens, line.usd)?;
     }

@@ -59,7 +59,7 @@ impl Running {
 
     fn ask(&self, head: &str, body: &str) -> Result<Value> {
         let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(2))?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let length = body.len();
         let head = format!(
             "{head}host: {}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n",

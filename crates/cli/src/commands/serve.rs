@@ -24,13 +24,8 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
     let prices = catalog(config.prices.as_deref())?;
     let store = Arc::new(open_store(&data, options(&config))?);
-    let (log, writer) = match std::io::stderr().is_terminal() {
-        true => (None, None),
-        false => {
-            let (log, writer) = Log::to(std::io::stderr());
-            (Some(log), Some(writer))
-        }
-    };
+    let logged = (!std::io::stderr().is_terminal()).then(|| Log::to(std::io::stderr()));
+    let (log, writer) = logged.unzip();
     let place = address_file(&data);
     let noted = place.clone();
     let listening = Box::new(move |address: SocketAddr, gateway: &Gateway| {
@@ -50,8 +45,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
 
 /// Opens the store for writing.
 pub(crate) fn open_store(data: &Path, options: Options) -> Result<Store> {
-    let missing = || format!("the data directory {}", data.display());
-    Store::open(data, options).with_context(missing)
+    Store::open(data, options).context("the data directory cannot be used")
 }
 
 /// What the configuration says of how long things are kept.

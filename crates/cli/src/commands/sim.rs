@@ -51,7 +51,9 @@ async fn play(arguments: &Sim, workload: args::Workload, base: &str) -> Result<(
         let mut answer = None;
         while let Some(planned) = session.next(answer.as_deref()).filter(|_| sent < arguments.calls)
         {
-            let io = TcpStream::connect(address).await?;
+            let io = TcpStream::connect(address)
+                .await
+                .with_context(|| format!("nothing answers at {address}"))?;
             let seen = exchange(io, &planned.request, planned.patience).await;
             sent += 1;
             failed += usize::from(seen.status != 200);

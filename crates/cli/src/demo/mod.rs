@@ -29,6 +29,8 @@ pub(crate) struct Stage {
     pub(crate) prices: Arc<Catalog>,
     pub(crate) files: Files,
     pub(crate) seed: u64,
+    /// How much traffic a day has; see [`scrimp_sim::workload::day`].
+    pub(crate) scale: f64,
     /// When the first of the two days begins, so that the second ends about now.
     pub(crate) begins: Time,
     /// Real time that both days together may take at least.
@@ -56,6 +58,7 @@ fn play(arguments: &Demo, now: Time, prices: Catalog, folder: &Path) -> Result<(
         prices: Arc::new(prices.clone()),
         files: files.clone(),
         seed: arguments.seed,
+        scale: arguments.scale,
         begins: now - Span::from_hours(48),
         pace: Duration::from_secs_f64(arguments.time * 0.8),
     };

@@ -4,14 +4,14 @@ use std::io::IsTerminal as _;
 
 use anyhow::{Context, Result};
 use scrimp_analysis::findings::Finding;
-use scrimp_analysis::report::{count, money, span};
+use scrimp_analysis::report::{count, span};
 use scrimp_core::{Entry, Record, Share, Time, Usd};
 use scrimp_server::journal;
 
 use super::Stage;
 use super::traffic::{World, first_day};
 use crate::commands::{apply, study};
-use crate::ui;
+use crate::ui::{self, dollars, percent};
 
 /// Plays both days and says what each step of the loop shows.
 pub(super) fn tell(stage: &Stage) -> Result<()> {
@@ -76,17 +76,22 @@ fn measured(records: &[Record], world: &World) -> Result<()> {
         "\n1 measured   {} calls, {} at list prices; p50 {}, p95 {}; {failed} not answered, {unknown} of unknown cost\n\
          \x20            the providers' own books: {} for {} calls",
         count(records.len() as u64),
-        money(cost),
+        dollars(cost),
         at(50),
         at(95),
-        money(billed),
+        dollars(billed),
         count(bills as u64),
     ))
 }
 
 fn predicted(finding: &Finding, ppm: Option<i64>) -> Result<()> {
     let saves = finding.usd.map_or("unknown".to_owned(), |usd| {
-        format!("{} a day (90% range {} to {})", money(usd.likely), money(usd.low), money(usd.high))
+        format!(
+            "{} a day (90% range {} to {})",
+            dollars(usd.likely),
+            dollars(usd.low),
+            dollars(usd.high)
+        )
     });
     let change = ppm.map_or("unknown".to_owned(), |ppm| percent(apply::share_of_ppm(ppm)));
     ui::print(&format!(
@@ -111,10 +116,6 @@ fn proved(stage: &Stage, number: u64) -> Result<()> {
     )
 }
 
-fn percent(share: f64) -> String {
-    format!("{:+.1}%", share * 100.0)
-}
-
 fn indented(text: &str, with: &str) -> String {
-    text.lines().map(|line| format!("{with}{line}\n")).collect()
+    text.lines().flat_map(|line| [with, line, "\n"]).collect()
 }

@@ -13,10 +13,8 @@ use tokio::io::duplex;
 
 use super::Stage;
 
-/// Each day has about 2,000 calls of each kind, times this.
-const SCALE: f64 = 0.35;
 const PIPE_BYTES: usize = 256 << 10;
-const DAY: Duration = Duration::from_secs(86_400);
+const DAY: Duration = Duration::from_hours(24);
 
 /// A gateway in front of simulated providers, on a clock of its own.
 pub(super) struct World {
@@ -24,6 +22,7 @@ pub(super) struct World {
     gateway: Gateway,
     provider: Arc<Provider>,
     seed: u64,
+    scale: f64,
     pace: Duration,
     days: u64,
 }
@@ -56,15 +55,15 @@ impl World {
                 seed: stage.seed,
             }))
         })?;
-        let (seed, pace) = (stage.seed, stage.pace / 2);
-        Ok(World { runtime, gateway, provider, seed, pace, days: 0 })
+        let (seed, scale, pace) = (stage.seed, stage.scale, stage.pace / 2);
+        Ok(World { runtime, gateway, provider, seed, scale, pace, days: 0 })
     }
 
     /// Plays the next day to its end.
     pub(super) fn play_day(&mut self) {
-        let World { runtime, gateway, seed, pace, days, .. } = self;
+        let World { runtime, gateway, seed, scale, pace, days, .. } = self;
         let seed = *seed * 1_000 + *days;
-        let sessions = Workload::ALL.into_iter().flat_map(|kind| day(kind, seed, SCALE)).collect();
+        let sessions = Workload::ALL.into_iter().flat_map(|kind| day(kind, seed, *scale)).collect();
         let connect = {
             let gateway = gateway.clone();
             move || {
@@ -107,7 +106,7 @@ impl World {
 /// Holds virtual time back, so that a watcher sees the day go by on the dashboard. Blocks the
 /// thread on purpose: nothing else runs on it.
 async fn keep_pace(pace: Duration) {
-    const STEP: Duration = Duration::from_secs(300);
+    const STEP: Duration = Duration::from_mins(5);
     let began = Instant::now();
     let mut gone = Duration::ZERO;
     loop {

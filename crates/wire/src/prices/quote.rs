@@ -209,7 +209,8 @@ fn notes_on(row: &PriceRow, terms: Terms) -> Vec<String> {
     let name = &row.model;
     let mut notes = Vec::new();
     if !row.cards.iter().any(|card| card.tier == terms.tier) {
-        notes.push(format!("{name} has no {:?} price here: billed as standard", terms.tier));
+        let tier = format!("{:?}", terms.tier).to_lowercase();
+        notes.push(format!("{name} has no {tier} price here: billed as standard"));
     }
     if terms.fast && row.fast_permille.is_none() {
         notes.push(format!("{name} has no price for fast mode here: left out"));
