@@ -1,0 +1,19 @@
+//! The demonstration, on little traffic: a day of the usual size takes a minute unoptimised.
+
+use crate::support::Place;
+
+#[test]
+fn the_demo_walks_through_the_loop_and_ends_by_itself_where_nobody_watches() {
+    let place = Place::new();
+    let arguments = ["demo", "--for", "1s", "--no-open", "--listen", "127.0.0.1:0"];
+    let said = place.run(&[&arguments[..], &["--scale", "0.05"]].concat());
+    assert!(said.err.contains("dashboard: http://127.0.0.1:"), "{said:?}");
+    let told = said.done();
+    let at = |step: &str| told.find(step).unwrap_or_else(|| panic!("no {step} in\n{told}"));
+    let steps = ["\n1 measured ", "\n2 predicted ", "\n3 applied ", "\n4 proved "].map(at);
+    assert!(steps.is_sorted(), "{told}");
+    let verdicts = ["TOO EARLY", "WORKED", "PARTIAL", "NO EFFECT", "WORSE"];
+    assert!(verdicts.iter().any(|verdict| told.contains(verdict)), "{told}");
+    let left = std::fs::read_dir(place.path("")).unwrap().count();
+    assert_eq!(left, 1, "the demo takes away what it made; only the home is there");
+}

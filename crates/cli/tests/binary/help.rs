@@ -1,0 +1,140 @@
+//! The command line itself: what it offers, and what it says to what it does not know.
+
+use crate::support::Place;
+use expect_test::{expect, expect_file};
+
+const COMMANDS: [&[&str]; 12] = [
+    &["demo"],
+    &["serve"],
+    &["analyze"],
+    &["whatif"],
+    &["apply"],
+    &["undo"],
+    &["proof"],
+    &["price"],
+    &["config"],
+    &["config", "check"],
+    &["config", "reference"],
+    &["sim"],
+];
+
+#[test]
+fn every_command_says_what_it_does() {
+    let place = Place::new();
+    let mut all = place.run(&["--help"]).done();
+    for command in COMMANDS {
+        let arguments = [command, &["--help"]].concat();
+        all += &format!("\n──── scrimp {}\n{}", arguments.join(" "), place.run(&arguments).done());
+    }
+    expect_file!["help.txt"].assert_eq(&all);
+}
+
+#[test]
+fn the_version_is_said() {
+    let said = Place::new().run(&["--version"]).done();
+    assert_eq!(said, concat!("scrimp ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn what_is_not_known_is_wrong_usage() {
+    let place = Place::new();
+    expect![[r#"
+        error: unexpected argument '--frob' found
+
+        Usage: scrimp [COMMAND]
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&place.run(&["--frob"]).misused());
+    expect![[r#"
+        error: unrecognized subcommand 'analyse'
+
+          tip: a similar subcommand exists: 'analyze'
+
+        Usage: scrimp [COMMAND]
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&place.run(&["analyse", "logs"]).misused());
+    expect![[r#"
+        error: invalid value '0' for '--share <SHARE>': a share such as 20% or 0.2 is asked for
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&place.run(&["apply", "F1", "--share", "0"]).misused());
+    expect![[r#"
+        error: the following required arguments were not provided:
+          <PATHS>...
+
+        Usage: scrimp whatif <PATHS>...
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&place.run(&["whatif"]).misused());
+    expect![[r#"
+        error: the following required arguments were not provided:
+          <MODEL>
+
+        Usage: scrimp price <MODEL>
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&place.run(&["price"]).misused());
+    expect![[r#"
+        error: invalid value 'soon' for '--for <TIME>': a time such as 60s or 2m is asked for
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&place.run(&["demo", "--for", "soon"]).misused());
+}
+
+#[test]
+fn alone_in_an_empty_home_it_helps_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let said = place.run(&[]).done();
+    assert!(said.contains("Usage: scrimp [COMMAND]") && said.contains("demo"), "{said}");
+    assert_eq!(std::fs::read_dir(place.path("home")).unwrap().count(), 0);
+}
+
+#[test]
+fn alone_with_transcripts_it_analyses_them() {
+    let place = Place::new();
+    place.write("home/.claude/projects/x/one.jsonl", transcript());
+    let said = place.run(&[]);
+    expect![[r#"
+        coding-agent transcripts in …/home/.claude/projects; more commands: scrimp --help
+    "#]]
+    .assert_eq(&said.err);
+    expect![[r#"
+        1 file, 3 calls, 120s
+        $0.13   unpriced 0   unknown usage 0   errors 0%
+        measured: cost of 3 calls, latency of 0; 39.3k tokens in, 1,200 out
+        ! claude-code: latency is the time between the lines of the transcript
+
+        operation    calls  p50  p95     $  cached
+        claude-code      3    ?    ?  0.13     63%
+
+        model            calls  p50  p95     $  cached
+        claude-opus-4-5      3    ?    ?  0.13     63%
+
+        worth doing: nothing found that the replay confirms
+    "#]]
+    .assert_eq(&said.done());
+}
+
+#[test]
+fn folders_of_transcripts_without_any_do_not_hide_the_help() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("home/.claude/projects/x")).unwrap();
+    assert!(place.run(&[]).done().contains("Usage: scrimp"));
+}
+
+/// Three calls, each reading from the cache what the one before it wrote.
+fn transcript() -> String {
+    let line = |n: u32, read: u32, written: u32| {
+        format!(
+            r#"{{"type":"assistant","uuid":"u{n}","sessionId":"s","timestamp":"2026-03-02T09:0{n}:00Z","message":{{"id":"msg_{n}","model":"claude-opus-4-5","usage":{{"input_tokens":5,"output_tokens":400,"cache_creation_input_tokens":{written},"cache_read_input_tokens":{read}}}}}}}"#
+        ) + "\n"
+    };
+    [line(1, 0, 12_000), line(2, 12_000, 900), line(3, 12_900, 1_500)].concat()
+}

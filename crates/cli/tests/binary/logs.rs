@@ -1,0 +1,271 @@
+//! `scrimp whatif` and `scrimp analyze` over files of logs.
+
+use std::io::Write as _;
+
+use crate::support::{Place, fields, sample};
+use expect_test::{Expect, expect};
+
+const MODES: &str = "none,client,system:short,system:long,tail:short,tail:long,bound";
+const LINE: &str =
+    r#"{"timestamp": 0, "input_length": 600, "output_length": 9, "hash_ids": [1, 2]}"#;
+
+#[test]
+fn each_mode_has_a_row() {
+    let said = Place::new().run(&["whatif", &sample("")]).done();
+    expect![[r#"
+        13 calls
+
+        policy               input  ÷ no caching  read from cache  with output  basis
+        none                 $0.95        1.0000             0.0%        $1.02  replayed
+        client             unknown             –                –      unknown  replayed
+        system:short         $0.85        0.8962            15.1%        $0.92  replayed
+        system:long          $0.79        0.8292            23.8%        $0.86  replayed
+        tail:short           $0.59        0.6237            54.5%        $0.67  replayed
+        tail:long            $0.48        0.5034            78.8%        $0.55  replayed
+        bound                $0.37        0.3957                –        $0.45  modelled
+
+        note: 13 calls with unknown block boundaries: look-back not modelled
+        note: agent-session: what was read from a cache is not recorded: costs are those without prompt caching
+    "#]].assert_eq(&said);
+}
+
+#[test]
+fn scripts_get_the_rows_that_they_rest_on() {
+    let arguments = ["whatif", &sample("brisk.json"), "--prompt-cache", MODES, "--json"];
+    let found = Place::new().run(&arguments).json();
+    assert_eq!(found["calls"], 8);
+    let rows = found["rows"].as_array().unwrap();
+    let names: Vec<&str> = rows.iter().map(|row| row["policy"].as_str().unwrap()).collect();
+    assert_eq!(names.join(","), MODES);
+    for row in rows {
+        let stable = ["basis", "hit_share", "input_ratio", "input_usd", "policy", "total_usd"];
+        assert_eq!(fields(row), stable);
+    }
+    expect![[r#"
+        {"basis":"replayed","hit_share":0.0,"input_ratio":1.0,"input_usd":"0.6324","policy":"none","total_usd":"0.6794"}
+        {"basis":"replayed","hit_share":null,"input_ratio":null,"input_usd":null,"policy":"client","total_usd":null}
+        {"basis":"replayed","hit_share":0.2266919671094244,"input_ratio":0.8040733712839975,"input_usd":"0.508496","policy":"system:short","total_usd":"0.555496"}
+        {"basis":"replayed","hit_share":0.2266919671094244,"input_ratio":0.8283617963314358,"input_usd":"0.523856","policy":"system:long","total_usd":"0.570856"}
+        {"basis":"replayed","hit_share":0.8155597722960152,"input_ratio":0.31210626185958257,"input_usd":"0.197376","policy":"tail:short","total_usd":"0.244376"}
+        {"basis":"replayed","hit_share":0.8155597722960152,"input_ratio":0.4504364326375712,"input_usd":"0.284856","policy":"tail:long","total_usd":"0.331856"}
+        {"basis":"modelled","hit_share":null,"input_ratio":0.3078605313092979,"input_usd":"0.194691","policy":"bound","total_usd":"0.241691"}
+    "#]].assert_eq(&rows.iter().map(|row| format!("{row}\n")).collect::<String>());
+}
+
+#[test]
+fn policy_files_are_rows_beside_the_baseline() {
+    let place = Place::new();
+    place.write("tail.toml", "[prompt_cache]\nstate = \"on\"\nstrategy = \"tail\"\nttl = \"1h\"\n");
+    place.write("off.toml", "");
+    let logs = sample("");
+    let files = ["whatif", &logs, "--policies", "tail.toml", "off.toml"];
+    expect![[r#"
+        13 calls
+
+        policy              input  ÷ no caching  read from cache  with output  basis
+        none                $0.95        1.0000             0.0%        $1.02  replayed
+        client            unknown             –                –      unknown  replayed
+        tail.toml           $0.48        0.5034            78.8%        $0.55  replayed
+        off.toml            $0.95        1.0000             0.0%        $1.02  replayed
+
+        note: 13 calls with unknown block boundaries: look-back not modelled
+        note: agent-session: what was read from a cache is not recorded: costs are those without prompt caching
+    "#]].assert_eq(&place.run(&files).done());
+
+    let mode =
+        ["whatif", &logs, "--prompt-cache", "tail:long", "--policies", "tail.toml", "--json"];
+    let rows = &place.run(&mode).json()["rows"];
+    assert_eq!(rows[0]["input_usd"], rows[1]["input_usd"], "the same rule, written differently");
+
+    place.write("wrong.toml", "[prompt_cache]\nstrategy = \"tial\"\n");
+    let wrong = place.run(&["whatif", &logs, "--policies", "wrong.toml"]).failed();
+    assert!(wrong.starts_with("error: wrong.toml:2:12: unknown variant `tial`"), "{wrong}");
+}
+
+#[test]
+fn compressed_files_and_standard_input_say_the_same() {
+    let place = Place::new();
+    let text = std::fs::read(sample("brisk.json")).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(&text).unwrap();
+    place.write("a.gz", gzip.finish().unwrap());
+    place.write("a.zst", zstd::encode_all(&text[..], 1).unwrap());
+    let plain = place.run(&["whatif", &sample("brisk.json"), "--json"]).json();
+    for arguments in [["whatif", "a.gz", "--json"], ["whatif", "a.zst", "--json"]] {
+        assert_eq!(place.run(&arguments).json()["rows"], plain["rows"]);
+    }
+    let piped = place.run_with(&["whatif", "-", "--json"], &text).json();
+    assert_eq!(piped["rows"], plain["rows"]);
+}
+
+#[test]
+fn calls_without_a_model_are_priced_as_the_one_that_is_named() {
+    let place = Place::new();
+    place.write("m.jsonl", format!("{LINE}\n"));
+    let unpriced = place.run(&["whatif", "m.jsonl", "--prompt-cache", "none"]).done();
+    expect![[r#"
+        0 calls
+
+        policy              input  ÷ no caching  read from cache  with output  basis
+        none              unknown             –                –      unknown  replayed
+
+        note: 1 call to unknown, which has no price: in no row
+        note: 1 call with unknown block boundaries: look-back not modelled
+        note: nothing could be priced: name a model with --model
+        note: mooncake: no model is named: nothing is priced unless one is given
+        note: mooncake: no latencies, no errors; what was read from a cache is not recorded, all input counts as uncached
+    "#]].assert_eq(&unpriced);
+    let named =
+        ["whatif", "m.jsonl", "--prompt-cache", "none", "--model", "claude-opus-4-5", "--json"];
+    let named = place.run(&named).json();
+    assert_eq!((&named["calls"], &named["rows"][0]["input_usd"]), (&1.into(), &"0.003".into()));
+}
+
+#[test]
+fn a_broken_line_is_counted_with_its_number_and_the_others_are_read() {
+    let place = Place::new();
+    place.write("m.jsonl", format!("{LINE}\n{{\"timestamp\": 5, \"inp\n{LINE}\n"));
+    let found = place.run(&["analyze", "m.jsonl", "--json"]).json();
+    let input = &found["inputs"][0];
+    assert_eq!((&input["calls"], &input["skipped_lines"]), (&2.into(), &1.into()));
+    assert_eq!(input["skipped"][0]["line"], 2);
+    let told = place.run(&["whatif", "m.jsonl", "--prompt-cache", "none"]).done();
+    let told = told.lines().find(|line| line.contains("skipped")).unwrap();
+    expect!["note: 1 line skipped: m.jsonl:2: it breaks off after 21 bytes"].assert_eq(told);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_the_reason() {
+    let place = Place::new();
+    place.write("notes.txt", "not a log\n");
+    place.write("full/notes.txt", "not a log\n");
+    std::fs::create_dir(place.path("empty")).unwrap();
+    let refuses = |arguments: &[&str], expected: Expect| {
+        expected.assert_eq(&place.run(arguments).failed());
+    };
+    refuses(
+        &["whatif", "notes.txt"],
+        expect![[r#"
+        error: no calls were found
+        notes.txt: it is none of the known formats:
+          not agent-session: it does not begin with `{`
+          not mooncake: no line is a JSON object
+          not scrimp: no line is a JSON object
+          not claude-code: no line is a JSON object
+    "#]],
+    );
+    refuses(
+        &["analyze", "full"],
+        expect![[r#"
+        error: no calls were found
+        full/notes.txt: it is none of the known formats
+    "#]],
+    );
+    refuses(
+        &["analyze", "empty"],
+        expect![[r#"
+        error: no calls were found: empty holds no files
+    "#]],
+    );
+    refuses(
+        &["analyze", "no/such.jsonl"],
+        expect![[r#"
+        error: no/such.jsonl: No such file or directory (os error 2)
+        hint: name files or folders of logs, or `-` for standard input
+    "#]],
+    );
+    refuses(
+        &["analyze", "notes.txt", "--format", "excel"],
+        expect![[r#"
+        error: there is no format `excel`; there are: agent-session, mooncake, scrimp, claude-code
+    "#]],
+    );
+    refuses(
+        &["analyze"],
+        expect![[r#"
+        error: …/home/.local/share/scrimp holds no store; start `scrimp serve` with it once
+        hint: to analyze logs instead, name their files or folders
+    "#]],
+    );
+    let unknown = place.run(&["whatif", &sample(""), "--prompt-cache", "none,sytem"]).failed();
+    for name in MODES.split(',').chain(["`sytem`"]) {
+        assert!(unknown.contains(name), "{unknown}");
+    }
+}
+
+#[test]
+fn an_analysis_has_the_fields_that_scripts_rest_on() {
+    let found = Place::new().run(&["analyze", &sample(""), "--json"]).json();
+    has(&found, "inputs totals operations findings");
+    has(&found["totals"], "calls errors usd unpriced_calls tokens");
+    let classes = "uncached cache_read cache_write_short cache_write_long output reasoning";
+    has(&found["totals"]["tokens"], classes);
+    let operation = &found["operations"][0];
+    has(operation, "name kind count errors latency_ms ttft_ms tpot_ms critical_path_ms");
+    has(&operation["latency_ms"], "mean p50 p95 p99 max");
+    let finding = &found["findings"][0];
+    has(finding, "id title basis usd_per_month latency_ms effort risk change evidence");
+    assert_eq!((&finding["id"], &finding["basis"]), (&"F1".into(), &"replayed".into()));
+    assert!(found["totals"]["usd"].is_string(), "money is a decimal string");
+    assert_eq!(found["totals"]["calls"], 13);
+}
+
+#[track_caller]
+fn has(value: &serde_json::Value, names: &str) {
+    let there = fields(value);
+    for name in names.split(' ') {
+        assert!(there.contains(&name), "no {name} in {there:?}");
+    }
+}
+
+#[test]
+fn an_analysis_reads_well_and_fits_a_narrow_terminal() {
+    let place = Place::new();
+    let mut wide = place.command(&["analyze", "logs"]);
+    std::fs::create_dir(place.path("logs")).unwrap();
+    std::fs::copy(sample("brisk.json"), place.path("logs/brisk.json")).unwrap();
+    let wide = String::from_utf8(wide.output().unwrap().stdout).unwrap();
+    expect![[r#"
+        1 file, 8 calls, 210s (relative times)
+        $0.68   unpriced 0   unknown usage 0   errors 0%
+        measured: cost of 8 calls, latency of 8; 126k tokens in, 1,880 out
+        ! agent-session: what was read from a cache is not recorded: costs are those without prompt caching
+
+        operation     calls   p50   p95     $  cached
+        coding-agent      8  6.0s  6.0s  0.68       ?
+
+        model                     calls   p50   p95     $  cached
+        claude-opus-4-5-20251101      8  6.0s  6.0s  0.68       ?
+
+        worth doing: $ on these calls (90% range)
+        F1  short cache mark at the prompt's end, all calls                       0.44 (0.34–0.44)  replayed
+        F1 over 8 calls; read from cache: unknown now, 82% then
+           8 calls compared with no caching at all, since the records do not say what was cached
+           + [prompt_cache]
+           + state = "on"
+           + strategy = "tail"
+           + ttl = "short"
+    "#]].assert_eq(&wide);
+    let narrow = place.command(&["analyze", "logs"]).env("COLUMNS", "60").output().unwrap();
+    let narrow = String::from_utf8(narrow.stdout).unwrap();
+    for line in narrow.lines() {
+        assert!(line.chars().count() <= 60, "{line}");
+    }
+}
+
+#[test]
+fn the_page_stands_on_its_own() {
+    let place = Place::new();
+    let said = place.run(&["analyze", &sample(""), "--html", "report.html"]);
+    assert_eq!(said.err, "wrote report.html\n");
+    said.done();
+    let page = place.read("report.html");
+    assert!(page.starts_with("<!doctype html>") && page.contains("coding-agent"), "{page:.200}");
+    for loads in ["src=\"http", "href=\"http", "url(", "@import", "<script src", "<link"] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    let unwritable = place.run(&["analyze", &sample(""), "--html", "no/such/report.html"]).failed();
+    expect![[r#"
+        error: the page could not be written to no/such/report.html: No such file or directory (os error 2)
+    "#]].assert_eq(&unwritable);
+}

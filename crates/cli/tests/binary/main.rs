@@ -1,0 +1,10 @@
+//! The program as its users meet it: the real binary, in a home of its own, with nothing outside
+//! it but loopback. One crate, so that it is linked once.
+
+mod configuration;
+mod demo;
+mod gateway;
+mod help;
+mod logs;
+mod price;
+mod support;

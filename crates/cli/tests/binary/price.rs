@@ -1,0 +1,193 @@
+//! `scrimp price`: the table, the JSON that scripts rest on, and what has no price.
+
+use crate::support::{Place, fields};
+use expect_test::{Expect, expect};
+
+#[expect(clippy::needless_pass_by_value, reason = "snapshots read best inline")]
+fn check(arguments: &str, expected: Expect) {
+    let arguments = arguments.split_whitespace();
+    let arguments: Vec<&str> = ["price"].into_iter().chain(arguments).collect();
+    expected.assert_eq(&Place::new().run(&arguments).done());
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "snapshots read best inline")]
+fn refuses(arguments: &[&str], expected: Expect) {
+    expected.assert_eq(&Place::new().run(&[&["price"], arguments].concat()).failed());
+}
+
+#[test]
+fn a_call_is_priced_line_by_line() {
+    check(
+        "claude-opus-4-5 --uncached 1200 --cache-read 48000 --cache-write-short 10 \
+         --cache-write-long 20 --output 700 --at 2026-06-01",
+        expect![[r#"
+            anthropic/claude-opus-4-5
+              uncached                    1200          $5/M  $0.006
+              cache read                 48000        $0.5/M  $0.024
+              cache write short             10       $6.25/M  $0.0000625
+              cache write long              20         $10/M  $0.0002
+              output                       700         $25/M  $0.0175
+              together                                        $0.0477625
+            note: priced at anthropic; 2 more: vertex_ai, azure_ai
+        "#]],
+    );
+}
+
+#[test]
+fn the_provider_can_be_named() {
+    check(
+        "vertex_ai/claude-opus-4-5 --uncached 3 --at 2026-06-01",
+        expect![[r#"
+        vertex_ai/claude-opus-4-5
+          uncached                       3          $5/M  $0.000015
+          together                                        $0.000015
+    "#]],
+    );
+}
+
+#[test]
+fn without_tokens_the_rates_are_shown() {
+    check(
+        "anthropic/claude-opus-4-5 --at 2026-06-01",
+        expect![[r#"
+        anthropic/claude-opus-4-5
+          uncached                  $5/M
+          cache read              $0.5/M
+          cache write short      $6.25/M
+          cache write long         $10/M
+          output                   $25/M
+        what a call costs: --uncached N --cache-read N --output N; see --help
+    "#]],
+    );
+}
+
+#[test]
+fn a_batch_is_cheaper_and_a_tier_without_prices_is_told() {
+    check(
+        "anthropic/claude-opus-4-5 --uncached 1000 --tier batch --at 2026-06-01",
+        expect![[r#"
+            anthropic/claude-opus-4-5
+              uncached                    1000        $2.5/M  $0.0025
+              together                                        $0.0025
+        "#]],
+    );
+    check(
+        "anthropic/claude-opus-4-5 --uncached 1000 --tier flex --at 2026-06-01",
+        expect![[r#"
+            anthropic/claude-opus-4-5
+              uncached                    1000          $5/M  $0.005
+              together                                        $0.005
+            note: claude-opus-4-5 has no flex price here: billed as standard
+        "#]],
+    );
+}
+
+#[test]
+fn a_long_prompt_is_dearer_where_the_provider_says_so() {
+    check(
+        "google/gemini-2.5-pro --uncached 200000 --output 10 --at 2026-06-01",
+        expect![[r#"
+        deepinfra/google/gemini-2.5-pro
+          uncached                  200000       $1.25/M  $0.25
+          output                        10         $10/M  $0.0001
+          together                                        $0.2501
+        note: priced at deepinfra; 1 more: vercel_ai_gateway
+    "#]],
+    );
+    check(
+        "google/gemini-2.5-pro --uncached 200001 --output 10 --at 2026-06-01",
+        expect![[r#"
+        deepinfra/google/gemini-2.5-pro
+          uncached                  200001       $1.25/M  $0.25000125
+          output                        10         $10/M  $0.0001
+          together                                        $0.25010125
+        note: priced at deepinfra; 1 more: vercel_ai_gateway
+    "#]],
+    );
+}
+
+#[test]
+fn scripts_get_the_fields_that_they_rest_on() {
+    let place = Place::new();
+    let said = place.run(&[
+        "price",
+        "claude-opus-4-5",
+        "--uncached",
+        "1",
+        "--output",
+        "3",
+        "--at",
+        "2026-06-01",
+        "--json",
+    ]);
+    let quote = said.json();
+    for field in ["model", "usd", "lines"] {
+        assert!(fields(&quote).contains(&field), "{quote}");
+    }
+    assert_eq!((&quote["model"], &quote["usd"]), (&"claude-opus-4-5".into(), &"0.00008".into()));
+    expect![[r#"[{"tokens":1,"usd":"0.000005","usd_per_million":"5","what":"uncached"},{"tokens":3,"usd":"0.000075","usd_per_million":"25","what":"output"}]"#]].assert_eq(&quote["lines"].to_string());
+    let nothing = place.run(&["price", "claude-opus-4-5", "--json"]).json();
+    assert_eq!(
+        (&nothing["usd"], nothing["lines"].as_array().map(Vec::len)),
+        (&"0".into(), Some(0))
+    );
+}
+
+#[test]
+fn what_has_no_price_is_named_with_what_is_near() {
+    refuses(
+        &["claude-opus-45"],
+        expect![[r#"
+        error: no price is known for `claude-opus-45`; did you mean anthropic/claude-opus-4, anthropic/claude-opus-4-5, anthropic/claude-opus-5, anthropic/claude-opus-4-0, anthropic/claude-opus-4-1?
+        hint: own prices can be laid over the ones shipped: --prices FILE
+    "#]],
+    );
+    refuses(
+        &["frobnicator"],
+        expect![[r#"
+        error: no price is known for `frobnicator`; give your own in a price overlay
+        hint: own prices can be laid over the ones shipped: --prices FILE
+    "#]],
+    );
+    refuses(
+        &["anthropic/gpt-5"],
+        expect![[r#"
+        error: no price is known for `anthropic/gpt-5`; did you mean openai/gpt-5, openai/gpt-4, databricks/databricks-gpt-5, databricks/databricks-gpt-5-1, databricks/databricks-gpt-5-2?
+        hint: own prices can be laid over the ones shipped: --prices FILE
+    "#]],
+    );
+    refuses(
+        &["gpt-5", "--at", "2026-02-30"],
+        expect![[r#"
+        error: `--at 2026-02-30` is no day
+        hint: write it as 2026-11-01
+    "#]],
+    );
+    refuses(
+        &["gpt-5", "--prices", "none.toml"],
+        expect![[r#"
+        error: own prices could not be read from none.toml: No such file or directory (os error 2)
+    "#]],
+    );
+    refuses(
+        &["gpt-5", "--uncached", "9999999999999"],
+        expect![[r#"
+            error: 9999999999999 uncached tokens are more than any call has (2^40)
+        "#]],
+    );
+}
+
+#[test]
+fn own_prices_lie_over_the_ones_shipped() {
+    let place = Place::new();
+    place.write(
+        "own.toml",
+        "[[price]]\nprovider = \"house\"\nmodel = \"m\"\ninput_per_million = 2\noutput_per_million = 3\n",
+    );
+    let arguments = ["price", "house/m", "--uncached", "1000000", "--prices", "own.toml"];
+    expect![[r#"
+        house/m
+          uncached                 1000000          $2/M  $2
+          together                                        $2
+    "#]].assert_eq(&place.run(&arguments).done());
+}
