@@ -112,7 +112,8 @@ fn oversized(name: &str, text: &str) -> Vec<(String, usize)> {
         found.push((name.to_owned(), lines));
     }
     for (function, lines) in functions(code) {
-        if MOST_FUNCTION_LINES < lines {
+        // A test may be a long table.
+        if MOST_FUNCTION_LINES < lines && !is_test {
             found.push((format!("{name}::{function}"), lines));
         }
     }

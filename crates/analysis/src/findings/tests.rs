@@ -1,3 +1,5 @@
+//! Each finding fires in one scenario and stays silent in another.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::fmt::Write as _;

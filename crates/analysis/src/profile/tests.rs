@@ -1,3 +1,5 @@
+//! Scenarios of calls, and what is counted of them.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::fmt::Write as _;

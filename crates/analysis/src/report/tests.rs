@@ -1,3 +1,5 @@
+//! What a report shows of one analysis, in each of its forms.
+
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::sync::Arc;

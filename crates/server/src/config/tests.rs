@@ -1,3 +1,5 @@
+//! Files that are right, and what is said of those that are not.
+
 use expect_test::{Expect, expect};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Rules written into a file, and taken out of it again.
+
 use scrimp_core::policy::Arm;
 use scrimp_core::{Call, Record};
 use scrimp_store::Options;

@@ -1,3 +1,5 @@
+//! Answers, cut anywhere, and what is seen of them.
+
 use super::*;
 
 const CHAT: Dialect = Dialect::OpenaiChat;

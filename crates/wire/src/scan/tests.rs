@@ -1,3 +1,5 @@
+//! Bodies that are JSON and bodies that are not.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Usage reports of each provider, and the partition that they become.
+
 use super::*;
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
