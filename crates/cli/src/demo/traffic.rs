@@ -13,6 +13,8 @@ use tokio::io::duplex;
 
 use super::Stage;
 
+/// Coding agents beside the other workloads.
+const AGENTS: f64 = 3.0;
 const PIPE_BYTES: usize = 256 << 10;
 const DAY: Duration = Duration::from_hours(24);
 
@@ -63,7 +65,13 @@ impl World {
     pub(super) fn play_day(&mut self) {
         let World { runtime, gateway, seed, scale, pace, days, .. } = self;
         let seed = *seed * 1_000 + *days;
-        let sessions = Workload::ALL.into_iter().flat_map(|kind| day(kind, seed, *scale)).collect();
+        let scale = |kind| match kind {
+            // Few sessions with many calls each: a proof needs dozens of them on either side.
+            Workload::CodingAgent => *scale * AGENTS,
+            Workload::SupportChat | Workload::Rag | Workload::BatchExtraction => *scale,
+        };
+        let kinds = Workload::ALL.into_iter();
+        let sessions = kinds.flat_map(|kind| day(kind, seed, scale(kind))).collect();
         let connect = {
             let gateway = gateway.clone();
             move || {
