@@ -48,8 +48,7 @@ fn scripts_get_the_rows_that_they_rest_on() {
         {"basis":"replayed","hit_share":0.2266919671094244,"input_ratio":0.8283617963314358,"input_usd":"0.523856","policy":"system:long","total_usd":"0.570856"}
         {"basis":"replayed","hit_share":0.8155597722960152,"input_ratio":0.31210626185958257,"input_usd":"0.197376","policy":"tail:short","total_usd":"0.244376"}
         {"basis":"replayed","hit_share":0.8155597722960152,"input_ratio":0.4504364326375712,"input_usd":"0.284856","policy":"tail:long","total_usd":"0.331856"}
-        {"basis":"modelled","hit_share":null,"input_ratio":0.3078605313092979,"input_usd":"0.194691","policy":"bound","total_usd":"0.241691"}
-    "#]].assert_eq(&rows.iter().map(|row| format!("{row}\n")).collect::<String>());
+        {"basis":"modelled","hit_share":null,"input_ratio":0.3078605313092979,"input_usd":"0.194691","policy":"bound","total_usd":"0.241691"}"#]].assert_eq(&rows.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
 }
 
 #[test]
@@ -238,7 +237,7 @@ fn an_analysis_reads_well_and_fits_a_narrow_terminal() {
         claude-opus-4-5-20251101      8  6.0s  6.0s  0.68       ?
 
         worth doing: $ on these calls (90% range)
-        F1  short cache mark at the prompt's end, all calls                       0.44 (0.34–0.44)  replayed
+        F1  short cache mark at the prompt's end, all calls                       0.44 (0.33–0.44)  replayed
         F1 over 8 calls; read from cache: unknown now, 82% then
            8 calls compared with no caching at all, since the records do not say what was cached
            + [prompt_cache]

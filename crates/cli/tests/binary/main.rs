@@ -1,6 +1,8 @@
 //! The program as its users meet it: the real binary, in a home of its own, with nothing outside
 //! it but loopback. One crate, so that it is linked once.
 
+#![expect(clippy::unwrap_used, reason = "what a test cannot do without has to be there")]
+
 mod configuration;
 mod demo;
 mod gateway;

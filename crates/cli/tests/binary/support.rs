@@ -60,14 +60,14 @@ impl Place {
 
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
-        self.said(self.command(arguments).output().unwrap())
+        self.said(&self.command(arguments).output().unwrap())
     }
 
     /// Runs a command that reads `input`.
     pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Said {
         let mut child = self.command(arguments).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
-        self.said(child.wait_with_output().unwrap())
+        self.said(&child.wait_with_output().unwrap())
     }
 
     /// Starts a server and waits until it says where it listens.
@@ -81,7 +81,7 @@ impl Place {
     }
 
     /// Texts with this place's own path taken out of them.
-    fn said(&self, output: std::process::Output) -> Said {
+    fn said(&self, output: &std::process::Output) -> Said {
         let folder = self.folder.path().display().to_string();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(&folder, "…");
         Said { exit: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
