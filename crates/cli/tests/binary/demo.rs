@@ -6,7 +6,7 @@ use crate::support::Place;
 fn the_demo_walks_through_the_loop_and_ends_by_itself_where_nobody_watches() {
     let place = Place::new();
     let arguments = ["demo", "--for", "1s", "--no-open", "--listen", "127.0.0.1:0"];
-    let said = place.run(&[&arguments[..], &["--scale", "0.05"]].concat());
+    let said = place.run(&[&arguments[..], &["--scale", "0.02"]].concat());
     assert!(said.err.contains("dashboard: http://127.0.0.1:"), "{said:?}");
     let told = said.done();
     let at = |step: &str| told.find(step).unwrap_or_else(|| panic!("no {step} in\n{told}"));
