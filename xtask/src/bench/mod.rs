@@ -21,6 +21,7 @@ const BENCHES: &[Bench] = &[
     ("prompt", "what a 400 kB prompt adds to a call, against nginx", gateway::long_prompts),
     ("memory", "resident memory idle, under load, and for each open stream", gateway::memory),
     ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
+    ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
     ("wire", "reading requests and metering streams", wire),
     ("store", "every screen's query over N million records (default 10)", store),
 ];
@@ -58,6 +59,13 @@ fn wire(arguments: &[String]) -> Result<()> {
     example("scrimp-wire", "read_speed", arguments)
 }
 
+fn proof(arguments: &[String]) -> Result<()> {
+    example("scrimp-server", "proof_coverage", arguments)
+}
+
 fn store(arguments: &[String]) -> Result<()> {
-    example("scrimp-store", "ten_million", arguments)
+    let millions: u64 = arguments.first().map_or(Ok(10), |n| n.parse())?;
+    let calls = (millions * 1_000_000).to_string();
+    let rest = arguments.iter().skip(1).cloned();
+    example("scrimp-store", "ten_million", &[calls].into_iter().chain(rest).collect::<Vec<_>>())
 }

@@ -160,7 +160,9 @@ pub(crate) fn lines(judged: &Judged) -> Result<String> {
     let predicted = entry.predicted_ppm.map(share_of_ppm);
     let predicted = predicted.map_or("unknown".to_owned(), percent);
     writeln!(text, "predicted {predicted}   realised {}", realised(proof))?;
-    let saved = proof.saved.map_or("unknown".to_owned(), dollars);
+    // Money is not claimed beside an effect that cannot be told yet.
+    let saved = proof.saved.filter(|_| proof.realised.is_some());
+    let saved = saved.map_or("unknown".to_owned(), dollars);
     let (treated, held_out) = (proof.treated_units, proof.held_out_units);
     writeln!(
         text,
@@ -196,7 +198,7 @@ fn as_json(judged: &Judged) -> Value {
         "high": proof.high,
         "treated_units": proof.treated_units,
         "held_out_units": proof.held_out_units,
-        "saved_usd": proof.saved,
+        "saved_usd": proof.saved.filter(|_| proof.realised.is_some()),
         "verdict": proof.verdict,
     })
 }

@@ -24,6 +24,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
     let prices = catalog(config.prices.as_deref())?;
     let store = Arc::new(open_store(&data, options(&config))?);
+    for damaged in store.health().corrupt_files {
+        eprintln!("warning: {damaged} was damaged and set aside; calls in it may be missing");
+    }
     let logged = (!std::io::stderr().is_terminal()).then(|| Log::to(std::io::stderr()));
     let (log, writer) = logged.unzip();
     let place = address_file(&data);

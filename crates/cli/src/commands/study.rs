@@ -35,6 +35,12 @@ pub(crate) fn read_logs(
     model: Option<&str>,
     prices: &Arc<Catalog>,
 ) -> Result<Calls> {
+    if let [data] = paths
+        && data.join("scrimp.db").is_file()
+    {
+        // The gateway's own directory, named like any other folder of calls.
+        return read_records(&Records::open(data)?, data, prices);
+    }
     let assumed = model.map(|model| assume(prices, model)).transpose()?;
     let reader = Reader::new(format, assumed, now())?;
     let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
@@ -70,7 +76,7 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
         }
     }
     if entries.is_empty() {
-        bail!("{} holds no calls yet", data.display());
+        bail!("{} holds no calls yet{}", data.display(), set_aside(data));
     }
     let input = Input {
         path: data.display().to_string(),
@@ -82,6 +88,16 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
     };
     let inputs = Inputs { files: vec![input], ..Inputs::default() };
     Ok(Calls { inputs, ..of_entries(entries, prices) })
+}
+
+/// Says so where damaged files were set aside, because then calls may be missing.
+fn set_aside(data: &Path) -> String {
+    let files = std::fs::read_dir(data).into_iter().flatten().flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    match names.filter(|name| name.contains(".corrupt-")).min() {
+        Some(name) => format!("; a damaged file was set aside as {name}"),
+        None => String::new(),
+    }
 }
 
 /// Counts calls and makes them ready for a replay.

@@ -63,6 +63,8 @@ pub(super) fn proofs(gateway: &Gateway) -> Result<Value, StoreError> {
 #[expect(clippy::cast_precision_loss, reason = "shares, for people")]
 fn proof(judged: &Judged, now: Time) -> Value {
     let Judged { entry, proof } = judged;
+    // Money is not claimed beside an effect that cannot be told yet.
+    let saved = proof.saved.filter(|_| proof.realised.is_some());
     json!({
         "number": entry.number,
         "title": entry.finding,
@@ -76,8 +78,8 @@ fn proof(judged: &Judged, now: Time) -> Value {
         "high": proof.high,
         "treated_units": proof.treated_units,
         "held_out_units": proof.held_out_units,
-        "saved_usd": proof.saved,
-        "per_month_at_100_usd": proof.saved.and_then(|saved| at_whole_share(judged, saved, now)),
+        "saved_usd": saved,
+        "per_month_at_100_usd": saved.and_then(|saved| at_whole_share(judged, saved, now)),
         "verdict": proof.verdict,
     })
 }
