@@ -191,7 +191,8 @@ fn the_filter_takes_the_usage_chunk_and_nothing_else() {
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         let (before, after) = (text(exchange.response), text(&out));
         if !before.contains("\"choices\":[],\"usage\":{") {
-            assert_eq!(after, before);
+            // Whoever was asked for usage puts a null into every other chunk.
+            assert_eq!(after, before.replace(",\"usage\":null", ""));
             continue;
         }
         assert!(!after.contains("\"choices\":[],\"usage\":{"));
