@@ -4,24 +4,78 @@
 //! quantile is within 1.1 % of the value it stands for, whatever the range, and merging two
 //! histograms adds their counts.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::time::Span;
 
 const BUCKETS_PER_DOUBLING: f64 = 32.0;
+/// No length that can be said in nanoseconds has a bucket beyond this one.
+const LAST_BUCKET: i32 = 64 * 32;
 
 /// Lengths of time, counted by bucket.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
     /// Lengths of less than a nanosecond.
     zero: u64,
-    /// Bucket `i` holds lengths in (2^(i/32), 2^((i+1)/32)] nanoseconds.
-    buckets: BTreeMap<i32, u64>,
+    buckets: Buckets,
     count: u64,
     /// Exact, so that means are exact.
     sum_nanos: i128,
+}
+
+/// Counts side by side. Bucket `i` holds lengths in (2^(i/32), 2^((i+1)/32)] nanoseconds. Lengths of
+/// one kind lie close together, so the row is short and counting touches one word of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Buckets {
+    /// The bucket of the first count.
+    first: i32,
+    /// Neither begins nor ends with a zero, so that equal counts are equal values.
+    counts: Vec<u64>,
+}
+
+impl Buckets {
+    /// Adds to a bucket; `count` is not zero.
+    fn add(&mut self, bucket: i32, count: u64) {
+        let at = self.make_room(bucket, bucket);
+        self.counts[at] += count;
+    }
+
+    fn merge(&mut self, other: &Buckets) {
+        let Some(last) = other.last() else { return };
+        let at = self.make_room(other.first, last);
+        for (mine, theirs) in self.counts[at..].iter_mut().zip(&other.counts) {
+            *mine += theirs;
+        }
+    }
+
+    /// Every bucket with a count, in rising order.
+    fn iter(&self) -> impl Iterator<Item = (i32, u64)> {
+        let all = (self.first..).zip(self.counts.iter().copied());
+        all.filter(|(_, count)| *count != 0)
+    }
+
+    fn last(&self) -> Option<i32> {
+        let behind = i32::try_from(self.counts.len()).expect("bounded by the last bucket");
+        (behind != 0).then_some(self.first + behind - 1)
+    }
+
+    /// Widens the row to hold the buckets `from` to `to`. Returns where `from` stands in it.
+    fn make_room(&mut self, from: i32, to: i32) -> usize {
+        let length = |first: i32, last: i32| usize::try_from(last - first).unwrap_or(0);
+        if self.counts.is_empty() {
+            self.first = from;
+        }
+        let last = self.last().unwrap_or(from - 1);
+        if last < to {
+            self.counts.resize(self.counts.len() + length(last, to), 0);
+        }
+        if from < self.first {
+            let before = length(from, self.first);
+            self.counts.splice(..0, std::iter::repeat_n(0, before));
+            self.first = from;
+        }
+        length(self.first, from)
+    }
 }
 
 impl Histogram {
@@ -34,7 +88,7 @@ impl Histogram {
             ..=0 => self.zero += 1,
             nanos => {
                 let bucket = ((nanos as f64).log2() * BUCKETS_PER_DOUBLING).ceil() as i32 - 1;
-                *self.buckets.entry(bucket).or_default() += 1;
+                self.buckets.add(bucket, 1);
             }
         }
     }
@@ -45,9 +99,7 @@ impl Histogram {
         self.zero += zero;
         self.count += count;
         self.sum_nanos += sum_nanos;
-        for (bucket, count) in buckets {
-            *self.buckets.entry(*bucket).or_default() += count;
-        }
+        self.buckets.merge(buckets);
     }
 
     /// How many lengths were counted.
@@ -77,11 +129,11 @@ impl Histogram {
         if rank <= seen {
             return Some(Span::ZERO);
         }
-        for (bucket, count) in &self.buckets {
+        for (bucket, count) in self.buckets.iter() {
             seen += count;
             if rank <= seen {
                 // The middle of the bucket on a logarithmic scale.
-                let nanos = 2_f64.powf((f64::from(*bucket) + 0.5) / BUCKETS_PER_DOUBLING);
+                let nanos = 2_f64.powf((f64::from(bucket) + 0.5) / BUCKETS_PER_DOUBLING);
                 return Some(Span::from_nanos(nanos.round() as i64));
             }
         }
@@ -92,21 +144,21 @@ impl Histogram {
     pub fn bars(&self) -> impl Iterator<Item = (Span, u64)> {
         let zero = (self.zero > 0).then_some((Span::ZERO, self.zero));
         zero.into_iter().chain(self.buckets.iter().map(|(bucket, count)| {
-            let nanos = 2_f64.powf(f64::from(*bucket + 1) / BUCKETS_PER_DOUBLING);
-            (Span::from_secs_f64(nanos / 1e9), *count)
+            let nanos = 2_f64.powf(f64::from(bucket + 1) / BUCKETS_PER_DOUBLING);
+            (Span::from_secs_f64(nanos / 1e9), count)
         }))
     }
 
     /// A compact form: varints of zero, sum, then (gap of bucket, count) pairs.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(8 + 3 * self.buckets.len());
+        let mut out = Vec::with_capacity(8 + 3 * self.buckets.counts.len());
         write_varint(&mut out, u128::from(self.zero));
         write_varint(&mut out, self.sum_nanos.unsigned_abs());
         let mut last = -1;
-        for (bucket, count) in &self.buckets {
+        for (bucket, count) in self.buckets.iter() {
             write_varint(&mut out, u128::try_from(bucket - last).unwrap_or(0));
-            write_varint(&mut out, u128::from(*count));
-            last = *bucket;
+            write_varint(&mut out, u128::from(count));
+            last = bucket;
         }
         out
     }
@@ -123,8 +175,10 @@ impl Histogram {
         while !bytes.is_empty() {
             let gap = i32::try_from(read_varint(&mut bytes)?).ok()?;
             let count = u64::try_from(read_varint(&mut bytes)?).ok()?;
-            last = last.checked_add(gap)?;
-            histogram.buckets.insert(last, count);
+            last = last.checked_add(gap).filter(|bucket| *bucket <= LAST_BUCKET)?;
+            if count != 0 {
+                histogram.buckets.add(last, count);
+            }
             histogram.count = histogram.count.checked_add(count)?;
         }
         Some(histogram)
@@ -197,6 +251,11 @@ mod tests {
                 prop_assert_eq!(Histogram::from_bytes(&together.to_bytes()), Some(together));
             }
         }
+
+    #[test]
+    fn bytes_that_name_an_impossible_length_are_refused() {
+        assert_eq!(Histogram::from_bytes(&[0, 0, 0xff, 0xff, 0xff, 0x07, 1]), None);
+    }
 
     #[test]
     fn nothing_counted_is_nothing_known() {
