@@ -10,7 +10,8 @@
 
 use std::sync::Arc;
 
-use postcard::{take_from_bytes, to_extend};
+use postcard::ser_flavors::Flavor;
+use postcard::{serialize_with_flavor, take_from_bytes};
 use scrimp_core::call::{Content, Features};
 use scrimp_core::policy::prompt_cache::Placement;
 use scrimp_core::record::{RECORD_VERSION, Timing};
@@ -196,7 +197,28 @@ fn record_of(rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
 }
 
 fn put<T: Serialize>(value: &T, out: Vec<u8>) -> Vec<u8> {
-    to_extend(value, out).expect("a record is plain data and a vector grows")
+    serialize_with_flavor(value, AtEnd(out)).expect("a record is plain data and a vector grows")
+}
+
+/// Bytes at the end of a vector. Postcard's own goes through `Extend`, one byte at a time.
+struct AtEnd(Vec<u8>);
+
+impl Flavor for AtEnd {
+    type Output = Vec<u8>;
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<Vec<u8>> {
+        Ok(self.0)
+    }
 }
 
 fn take<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<T, Torn> {
