@@ -2,9 +2,14 @@
 //!
 //! Units (sessions, keys, families of prompts) are independent of each other, calls are not; so all
 //! statistics start from units. Each arm's figure is its cost over what the same tokens would have
-//! cost without caching, a covariate that no cache policy changes; the effect is the ratio of the two
-//! figures, less one. A unit with a few dear calls therefore weighs by its dollars, as it should,
+//! cost without caching, a covariate that no cache policy changes; the ratio of the two figures is
+//! what the rule did. A unit with a few dear calls therefore weighs by its dollars, as it should,
 //! and the interval has to bear it.
+//!
+//! Only calls that the rule would change are compared: both arms record its edits, one makes them.
+//! The others (clients with marks of their own, providers that take none) show nothing of its
+//! effect, but cache so differently that a handful of large sessions of theirs drowned it. What they
+//! cost the treated units is known to the cent, so the effect on the whole bill follows exactly.
 //!
 //! Two designs of the interval were compared by simulation (units with log-normal and Pareto costs,
 //! tail index down to 1.1, 30 units an arm, nominally 95 %): the delta method with a cluster-robust
@@ -70,6 +75,8 @@ struct ArmSums {
     units: Vec<(f64, f64)>,
     cost: Usd,
     cost_uncached: Usd,
+    /// What the calls cost that the rule leaves alone. In none of the others.
+    untouched: Usd,
 }
 
 /// The logarithm of an arm's figure, its jackknife variance, and its degrees of freedom.
@@ -98,7 +105,8 @@ pub fn judge(units: &[UnitTotals], predicted_ppm: Option<i64>) -> Proof {
             Arm::HeldOut => held_out.add(unit),
         }
     }
-    let effect = treated.figure().zip(held_out.figure()).map(|(t, h)| effect(t, h));
+    let effect =
+        treated.figure().zip(held_out.figure()).map(|(t, h)| effect(t, h).on(treated.share()));
     Proof {
         treated_units: treated.units.len(),
         held_out_units: held_out.units.len(),
@@ -112,13 +120,21 @@ pub fn judge(units: &[UnitTotals], predicted_ppm: Option<i64>) -> Proof {
 
 impl ArmSums {
     fn add(&mut self, unit: &UnitTotals) {
-        // Nothing priced: the unit says nothing about the policy.
-        if unit.cost_uncached <= Usd::ZERO {
+        self.untouched += unit.cost_untouched;
+        let cost = unit.cost - unit.cost_untouched;
+        let uncached = unit.cost_uncached - unit.cost_uncached_untouched;
+        // Nothing priced that the rule would change: the unit says nothing about it.
+        if uncached <= Usd::ZERO {
             return;
         }
-        self.units.push((unit.cost.as_f64(), unit.cost_uncached.as_f64()));
-        self.cost += unit.cost;
-        self.cost_uncached += unit.cost_uncached;
+        self.units.push((cost.as_f64(), uncached.as_f64()));
+        self.cost += cost;
+        self.cost_uncached += uncached;
+    }
+
+    /// The share of what the arm cost that the rule could change.
+    fn share(&self) -> f64 {
+        self.cost.as_f64() / (self.cost + self.untouched).as_f64()
     }
 
     /// `None` where there is too little to say anything.
@@ -153,6 +169,14 @@ fn effect(treated: Figure, held_out: Figure) -> Effect {
         point: difference.exp_m1(),
         low: (difference - reach).exp_m1(),
         high: (difference + reach).exp_m1(),
+    }
+}
+
+impl Effect {
+    /// The effect on a whole of which only `share`, as it costs after the change, was changed.
+    fn on(self, share: f64) -> Effect {
+        let whole = |part: f64| 1.0 / (share / (1.0 + part) + 1.0 - share) - 1.0;
+        Effect { point: whole(self.point), low: whole(self.low), high: whole(self.high) }
     }
 }
 
@@ -271,6 +295,8 @@ mod tests {
             errors: 0,
             cost: Usd::from_f64_estimate(cost),
             cost_uncached: Usd::from_f64_estimate(uncached),
+            cost_untouched: Usd::ZERO,
+            cost_uncached_untouched: Usd::ZERO,
         }
     }
 
@@ -365,6 +391,31 @@ mod tests {
         assert_eq!(proof.saved, Some("5".parse().unwrap()), "20 units × ($1 × 0.5 − $0.25)");
         assert_eq!(proof.verdict, Verdict::Worked);
         assert_eq!(proof.realised.map(|share| (share * 1e9).round()), Some(-5e8));
+    }
+
+    #[test]
+    fn calls_that_the_rule_leaves_alone_dilute_the_effect_and_add_no_noise() {
+        let mut units = Vec::new();
+        for number in 0..20 {
+            for (arm, cost) in [(Arm::Treated, 0.5), (Arm::HeldOut, 1.0)] {
+                // As different between the arms as chance can make them.
+                let alone = if arm == Arm::Treated { 0.5 } else { 400.0 };
+                let alone = Usd::from_f64_estimate(alone);
+                let own = unit(number, arm, cost, 1.0);
+                units.push(UnitTotals {
+                    cost: own.cost + alone,
+                    cost_uncached: own.cost_uncached + alone,
+                    cost_untouched: alone,
+                    cost_uncached_untouched: alone,
+                    ..own
+                });
+            }
+        }
+        let proof = judge(&units, None);
+        let rounded = |share: Option<f64>| share.map(|share| (share * 1e9).round());
+        assert_eq!(rounded(proof.realised), Some(-333_333_333.0), "$1 instead of $1.50");
+        assert_eq!(rounded(proof.low), rounded(proof.high), "all units agree");
+        assert_eq!(proof.saved, Some("10".parse().unwrap()));
     }
 
     #[test]

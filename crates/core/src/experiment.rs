@@ -23,6 +23,10 @@ pub struct UnitTotals {
     pub cost: Usd,
     /// What the same tokens would have cost without any caching.
     pub cost_uncached: Usd,
+    /// The part of `cost` of calls that the rule leaves alone on either side.
+    pub cost_untouched: Usd,
+    /// The part of `cost_uncached` of the same calls.
+    pub cost_uncached_untouched: Usd,
 }
 
 /// One entry of the journal: a policy that was applied, and maybe taken back.

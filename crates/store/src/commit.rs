@@ -187,7 +187,8 @@ impl Ledgers {
         let (experiment, unit, arm) = key;
         if !self.units.contains_key(&key) {
             let mut read = step.prepare_cached(
-                "SELECT calls, left_out, errors, usd, usd_uncached FROM unit
+                "SELECT calls, left_out, errors, usd, usd_uncached, usd_untouched,
+                     usd_uncached_untouched FROM unit
                  WHERE experiment = ?1 AND unit = ?2 AND arm = ?3",
             )?;
             let place = params![experiment.cast_signed(), unit.cast_signed(), arm_code(arm)];
@@ -206,9 +207,19 @@ impl Ledgers {
         }
         let totals = self.units.get_mut(&key).expect("just put there");
         merge_units(totals, added);
-        let UnitTotals { unit, arm, calls, left_out, errors, cost, cost_uncached } = *totals;
+        let UnitTotals {
+            unit,
+            arm,
+            calls,
+            left_out,
+            errors,
+            cost,
+            cost_uncached,
+            cost_untouched,
+            cost_uncached_untouched,
+        } = *totals;
         let mut write = step.prepare_cached(
-            "INSERT OR REPLACE INTO unit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT OR REPLACE INTO unit VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?;
         write.execute(params![
             experiment.cast_signed(),
@@ -219,6 +230,8 @@ impl Ledgers {
             as_signed(errors),
             cost.to_string(),
             cost_uncached.to_string(),
+            cost_untouched.to_string(),
+            cost_uncached_untouched.to_string(),
         ])?;
         Ok(true)
     }
@@ -343,6 +356,8 @@ pub(crate) fn unit_of(
         errors: row.get::<_, i64>(first + 2)?.cast_unsigned(),
         cost: amount(row, first + 3)?,
         cost_uncached: amount(row, first + 4)?,
+        cost_untouched: amount(row, first + 5)?,
+        cost_uncached_untouched: amount(row, first + 6)?,
     })
 }
 

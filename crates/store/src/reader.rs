@@ -149,7 +149,8 @@ impl Reader {
     pub fn units(&self, experiment: u64) -> Result<Vec<UnitTotals>, StoreError> {
         let db = self.database()?;
         let mut read = db.prepare(
-            "SELECT unit, arm, calls, left_out, errors, usd, usd_uncached FROM unit
+            "SELECT unit, arm, calls, left_out, errors, usd, usd_uncached, usd_untouched,
+                 usd_uncached_untouched FROM unit
              WHERE experiment = ?1 ORDER BY unit, arm",
         )?;
         let rows = read.query_map([experiment.cast_signed()], |row| {

@@ -385,6 +385,8 @@ pub(crate) const fn empty_unit(unit: u64, arm: Arm) -> UnitTotals {
         errors: 0,
         cost: Usd::ZERO,
         cost_uncached: Usd::ZERO,
+        cost_untouched: Usd::ZERO,
+        cost_uncached_untouched: Usd::ZERO,
     }
 }
 
@@ -395,6 +397,11 @@ pub(crate) fn add_to_unit(totals: &mut UnitTotals, record: &Record) {
         totals.calls += 1;
         totals.cost += cost;
         totals.cost_uncached += uncached;
+        // Held-out calls record the same edits as treated ones; theirs are not made.
+        if record.placement.as_ref().is_none_or(|placement| placement.edits.is_empty()) {
+            totals.cost_untouched += cost;
+            totals.cost_uncached_untouched += uncached;
+        }
     } else {
         totals.left_out += 1;
         totals.errors += u64::from(was_failed(&record.ending));
@@ -402,12 +409,24 @@ pub(crate) fn add_to_unit(totals: &mut UnitTotals, record: &Record) {
 }
 
 pub(crate) fn merge_units(totals: &mut UnitTotals, other: &UnitTotals) {
-    let UnitTotals { unit: _, arm: _, calls, left_out, errors, cost, cost_uncached } = other;
+    let UnitTotals {
+        unit: _,
+        arm: _,
+        calls,
+        left_out,
+        errors,
+        cost,
+        cost_uncached,
+        cost_untouched,
+        cost_uncached_untouched,
+    } = other;
     totals.calls += calls;
     totals.left_out += left_out;
     totals.errors += errors;
     totals.cost += *cost;
     totals.cost_uncached += *cost_uncached;
+    totals.cost_untouched += *cost_untouched;
+    totals.cost_uncached_untouched += *cost_uncached_untouched;
 }
 
 /// Whether the provider or the gateway failed the call, rather than its client.

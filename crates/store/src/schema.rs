@@ -21,6 +21,7 @@ struct Step {
 const STEPS: &[Step] = &[
     Step { up: include_str!("schema/1-up.sql"), down: include_str!("schema/1-down.sql") },
     Step { up: include_str!("schema/2-up.sql"), down: include_str!("schema/2-down.sql") },
+    Step { up: include_str!("schema/3-up.sql"), down: include_str!("schema/3-down.sql") },
 ];
 
 /// Every table, the dearest first: what a broken database is asked for.

@@ -1,6 +1,7 @@
 //! The gateway over pipes in memory, in virtual time.
 
 mod control;
+mod coverage;
 mod days;
 mod faults;
 mod fidelity;
