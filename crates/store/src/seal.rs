@@ -179,6 +179,8 @@ fn next_number(directory: &Directory) -> Result<u64, StoreError> {
 /// Writes the rows in order of arrival. Rows that cannot be read are left out and named.
 fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<String>), StoreError> {
     let failed = parquet_error(path);
+    // One transaction for all rows: one of its own for each costs more in file locks than the row.
+    let _snapshot = db.unchecked_transaction()?;
     let mut select =
         db.prepare("SELECT seq FROM call WHERE ?1 <= seq AND seq <= ?2 ORDER BY arrived, id")?;
     let range = params![as_signed(info.first_seq), as_signed(info.last_seq)];
