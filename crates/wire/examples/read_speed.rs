@@ -4,6 +4,7 @@
 
 #![expect(clippy::disallowed_types, clippy::print_stdout, reason = "it measures and says so")]
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -110,11 +111,12 @@ fn chat_stream() -> String {
         "{head}{{\"role\":\"assistant\",\"content\":\"\"}},\"finish_reason\":null}}],\"usage\":null}}\n\n"
     );
     for _ in 0..50 {
-        out += &format!(
+        write!(out,
             "{head}{{\"content\":\" word\"}},\"logprobs\":null,\"finish_reason\":null}}],\"usage\":null}}\n\n"
-        );
+        ).expect("strings take text");
     }
-    out += &format!("{head}{{}},\"finish_reason\":\"stop\"}}],\"usage\":null}}\n\n");
+    write!(out, "{head}{{}},\"finish_reason\":\"stop\"}}],\"usage\":null}}\n\n")
+        .expect("strings take text");
     out + "data: {\"id\":\"chatcmpl-Cq1\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":50,\"total_tokens\":59,\"prompt_tokens_details\":{\"cached_tokens\":0}}}\n\ndata: [DONE]\n\n"
 }
 

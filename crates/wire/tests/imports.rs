@@ -1,5 +1,7 @@
 //! Every log format against a sample of our own making.
 
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test reads its samples")]
+
 use std::fs;
 use std::path::PathBuf;
 

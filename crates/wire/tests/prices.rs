@@ -3,6 +3,8 @@
 //! The issue in each name is where the mistake was reported. Prices of models that are gone stand
 //! in an overlay with the price of their day.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share is test code, too")]
+
 use std::sync::LazyLock;
 
 use expect_test::{Expect, expect};
@@ -248,7 +250,9 @@ fn a_quote_is_exactly_what_scripts_rest_on() {
 fn what_cannot_be_priced_says_what_to_do() {
     ask(
         r#"{"model":"claude-opuss-5"}"#,
-        &expect![[r#"{"error":"no price is known for `claude-opuss-5`; did you mean anthropic/claude-opus-5, anthropic/claude-opus-4, anthropic/claude-opus-4-5, anthropic/claude-opus-5-5, anthropic/claude-opus-4-0?","model":"claude-opuss-5"}"#]],
+        &expect![[
+            r#"{"error":"no price is known for `claude-opuss-5`; did you mean anthropic/claude-opus-5, anthropic/claude-opus-4, anthropic/claude-opus-4-5, anthropic/claude-opus-5-5, anthropic/claude-opus-4-0?","model":"claude-opuss-5"}"#
+        ]],
     );
     ask(
         r#"{"model":"weather-report"}"#,

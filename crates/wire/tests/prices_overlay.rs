@@ -1,5 +1,7 @@
 //! Own prices: what a file may say, and what a wrong one is told.
 
+#![expect(clippy::unwrap_used, reason = "what the tests share is test code, too")]
+
 use std::sync::LazyLock;
 
 use expect_test::{Expect, expect};

@@ -10,7 +10,7 @@
 
 use rustc_hash::FxHashMap;
 use scrimp_core::policy::prompt_cache::PromptCache;
-use scrimp_core::{Policies, Span, Usage, UsageState, Usd, hash};
+use scrimp_core::{Policies, Time, Usage, UsageState, Usd, hash};
 
 use super::{Example, HitShare, Range, Study};
 use crate::replay::{Priced, fly, priced};
@@ -193,10 +193,10 @@ impl<'a> Scales<'a> {
             return units;
         }
         let width = (self.study.profile.covers().nanos() / 40).max(1);
-        let slice = |at: usize| {
-            let arrived = self.calls[at].traced.call.arrived.floor(Span::from_nanos(width));
-            hash::mix(arrived.nanos().unsigned_abs())
-        };
+        // Counted from the first call, so that the same calls on another day give the same range.
+        let arrived = |at: usize| self.calls[at].traced.call.arrived;
+        let first = members.iter().map(|at| arrived(*at)).min().unwrap_or(Time::EPOCH);
+        let slice = |at: usize| (arrived(at).since(first).nanos() / width).unsigned_abs();
         by(&slice)
     }
 

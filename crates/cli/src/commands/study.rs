@@ -10,7 +10,7 @@ use scrimp_analysis::findings::{self, Study};
 use scrimp_analysis::profile::{Calendar, Profiler};
 use scrimp_analysis::replay::{Reading, Trace};
 use scrimp_analysis::report::{Analysis, Input};
-use scrimp_core::{Catalog, Entry, Time};
+use scrimp_core::{Catalog, Entry, Span, Time};
 use scrimp_store::Reader as Records;
 use scrimp_wire::import::Assumed;
 
@@ -42,7 +42,9 @@ pub(crate) fn read_logs(
         return read_records(&Records::open(data)?, data, prices);
     }
     let assumed = model.map(|model| assume(prices, model)).transpose()?;
-    let reader = Reader::new(format, assumed, now())?;
+    // Logs with relative times begin with the day, so that the hour of the analysis changes nothing.
+    let begins = now().floor(Span::from_hours(24));
+    let reader = Reader::new(format, assumed, begins)?;
     let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
     let (entries, received) = sync_channel(IN_FLIGHT);
     // The prompts of a large folder are far larger than the tree of what they share, so they go
