@@ -91,7 +91,7 @@ fn what_is_no_rule_is_refused_and_leaves_no_trace() {
 /// A settled call of a unit of its own, in an experiment.
 fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
     use scrimp_core::policy::State;
-    use scrimp_core::policy::prompt_cache::Placement;
+    use scrimp_core::policy::prompt_cache::{Edit, Placement};
     use scrimp_core::{
         Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters, Usage, Usd,
     };
@@ -126,7 +126,7 @@ fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
             state: State::On,
             arm,
             unit,
-            edits: Vec::new(),
+            edits: vec![Edit::ExplicitOnly],
             stood_down: None,
         }),
         attempts: Vec::new(),
