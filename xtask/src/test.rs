@@ -69,7 +69,7 @@ fn clippy() -> Result<()> {
 }
 
 fn rust() -> Result<()> {
-    steps::run(&mut command("cargo", &["test", "--workspace", "--quiet"]))
+    steps::run(&mut command("cargo", &["test", "--workspace", "--quiet", "--no-fail-fast"]))
 }
 
 fn docs() -> Result<()> {
