@@ -8,7 +8,7 @@ use std::time::Duration;
 use scrimp_core::hash;
 use scrimp_store::{OpenError, Options, Store};
 
-use super::{ledger_calls, open, scan};
+use super::{ledger_calls, open, patient, scan};
 use crate::fixture::turn;
 
 const DIR: &str = "SCRIMP_STORE_TEST_DIR";
@@ -22,8 +22,8 @@ fn child() {
     let Ok(dir) = std::env::var(DIR) else { return };
     let first: u64 = std::env::var(FIRST).unwrap().parse().unwrap();
     // Small segments, so that it is killed while it seals, too.
-    let options =
-        Options { seal_records: 300, flush_every: Duration::from_millis(1), ..Options::STANDARD };
+    // What the fixture settles is long past, and must not be dropped for its age meanwhile.
+    let options = Options { seal_records: 300, flush_every: Duration::from_millis(1), ..patient() };
     let store = Store::open(dir.as_ref(), options).unwrap();
     let mut out = std::io::stdout().lock();
     for n in first.. {
