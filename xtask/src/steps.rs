@@ -20,6 +20,13 @@ pub(crate) fn target() -> PathBuf {
 pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    // What cargo tells this chore about itself; a cargo below it would take it for a change of its
+    // own, and build whatever looks at it (ring, and all above) anew.
+    let of_this_chore =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars().filter(|(name, _)| of_this_chore(name)) {
+        command.env_remove(name);
+    }
     command
 }
 
