@@ -3,7 +3,9 @@
 //! A record holds digests, never text. They are keyed so that nobody without the key in the data
 //! directory can test a guess of a text against them.
 
-use scrimp_core::Digest;
+use scrimp_core::{Digest, hash};
+
+use crate::ascii;
 
 /// Digests content under one secret.
 #[derive(Clone)]
@@ -48,24 +50,51 @@ impl Key {
         *blake3::keyed_hash(&self.chunks, bytes).as_bytes()
     }
 
-    /// Hashes a word. `SipHash-1-3` (Aumasson, Bernstein 2012): keyed as well, and some thirty times
-    /// faster than a digest for the few bytes of a word.
+    /// Hashes a word whose ASCII letters count as small ones. `SipHash-1-3` (Aumasson, Bernstein
+    /// 2012): keyed as well, and some thirty times faster than a digest for the few bytes of a word.
     pub(crate) fn word(&self, word: &[u8]) -> u64 {
+        let mut state = self.sip();
+        let (words, rest) = word.as_chunks::<8>();
+        for bytes in words {
+            state.absorb(ascii::lower(u64::from_le_bytes(*bytes)));
+        }
+        state.absorb(ascii::lower(ascii::load(rest)) | (word.len() as u64) << 56);
+        state.finish()
+    }
+
+    /// Mixes a word into an integer; `head` is [`ascii::lower`] of its first eight bytes. Some ten
+    /// times faster than [`Key::word`], and not to be kept: what is made of many of these is to be
+    /// sealed with [`Key::seal`]. The secret start keeps anybody from choosing words that collide.
+    pub(crate) fn mix_word(&self, word: &[u8], head: u64) -> u64 {
+        let length = (word.len() as u64) << 56;
+        let start = self.words[0];
+        if word.len() < 8 {
+            return hash::mix(start ^ head ^ length);
+        }
+        let (words, rest) = word.as_chunks::<8>();
+        let next =
+            |state, bytes: &[u8; 8]| hash::chain(state, ascii::lower(u64::from_le_bytes(*bytes)));
+        let state = words.iter().fold(start, next);
+        hash::chain(state, ascii::lower(ascii::load(rest)) | length)
+    }
+
+    /// Hashes an integer.
+    pub(crate) fn seal(&self, value: u64) -> u64 {
+        let mut state = self.sip();
+        state.absorb(value);
+        // No word of eight bytes ends so.
+        state.absorb(u64::MAX);
+        state.finish()
+    }
+
+    fn sip(&self) -> Sip {
         let [k0, k1] = self.words;
-        let mut state = Sip([
+        Sip([
             k0 ^ 0x736f_6d65_7073_6575,
             k1 ^ 0x646f_7261_6e64_6f6d,
             k0 ^ 0x6c79_6765_6e65_7261,
             k1 ^ 0x7465_6462_7974_6573,
-        ]);
-        let (words, rest) = word.as_chunks::<8>();
-        for bytes in words {
-            state.absorb(u64::from_le_bytes(*bytes));
-        }
-        let mut last = [0; 8];
-        last[..rest.len()].copy_from_slice(rest);
-        state.absorb(u64::from_le_bytes(last) | (word.len() as u64) << 56);
-        state.finish()
+        ])
     }
 }
 
@@ -125,8 +154,20 @@ mod tests {
         assert_ne!(one.digest("a", b"x"), other.digest("a", b"x"));
         assert_ne!(one.digest("a", b"x"), one.digest("b", b"x"));
         assert_ne!(one.digest("a", b"\0x"), one.digest("a\0", b"x"));
-        assert_ne!(one.word(b"seven"), other.word(b"seven"));
-        assert_ne!(one.word(b""), one.word(b"\0"));
+    }
+
+    #[test]
+    fn words_are_hashed_with_the_key_and_in_small_letters() {
+        let hash = |key: u8, word: &[u8]| {
+            let (key, head) = (Key::new([key; 32]), ascii::lower(ascii::load(word)));
+            let (kept, mixed) = (key.word(word), key.mix_word(word, head));
+            (kept, key.seal(mixed))
+        };
+        let differ = |one: (u64, u64), other: (u64, u64)| one.0 != other.0 && one.1 != other.1;
+        assert!(differ(hash(1, b"seven"), hash(2, b"seven")));
+        assert!(differ(hash(1, b""), hash(1, b"\0")));
+        assert!(differ(hash(1, b"sevenths"), hash(1, b"sevenths\0")));
+        assert_eq!(hash(1, b"Internationally"), hash(1, b"internationallY"));
     }
 
     #[test]

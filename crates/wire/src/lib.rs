@@ -3,6 +3,7 @@
 //! Bytes in, values out. Nothing here opens anything, and nothing here knows a policy: a request
 //! becomes facts, a policy's edit becomes a splice, an answer becomes an outcome.
 
+mod ascii;
 pub mod dialect;
 mod error;
 mod filter;

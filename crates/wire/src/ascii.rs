@@ -1,0 +1,69 @@
+//! Up to eight bytes of text at a time, in one integer.
+
+/// The bytes of `text`, the first lowest, zeros above. Two reads that may overlap take the place of
+/// a copy of unknown length. What is behind the eighth byte does not matter.
+pub(crate) fn load(text: &[u8]) -> u64 {
+    let text = &text[..text.len().min(8)];
+    let length = text.len();
+    let byte = |at: usize| u64::from(text[at]) << (at * 8);
+    match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let last = u64::from(u32::from_le_bytes(*last)) << ((length - 4) * 8);
+            u64::from(u32::from_le_bytes(*first)) | last
+        }
+        _ if length == 0 => 0,
+        // The first, the middle and the last of one to three.
+        _ => byte(0) | byte(length / 2) | byte(length - 1),
+    }
+}
+
+const ONES: u64 = u64::MAX / 255;
+/// The bit that tells a small letter from a capital, in every byte.
+pub(crate) const SMALL: u64 = ONES * 0x20;
+
+/// How many of eight bytes, from the first on, are ASCII letters.
+pub(crate) fn leading_letters(word: u64) -> usize {
+    // No byte but a capital becomes a small letter by that bit.
+    let low = (word | SMALL) & (ONES * 0x7f);
+    let from_a = low + ONES * u64::from(0x80 - b'a');
+    let beyond_z = low + ONES * u64::from(0x7f - b'z');
+    let is_other = (!(from_a ^ beyond_z) | word) & (ONES * 0x80);
+    is_other.trailing_zeros() as usize / 8
+}
+
+/// Eight bytes with their ASCII letters made small.
+pub(crate) fn lower(word: u64) -> u64 {
+    let low = word & (ONES * 0x7f);
+    // The high bit of every byte that is at least `A`, and of every one beyond `Z`.
+    let from_a = low + ONES * u64::from(0x80 - b'A');
+    let beyond_z = low + ONES * u64::from(0x7f - b'Z');
+    let is_capital = (from_a ^ beyond_z) & !word & (ONES * 0x80);
+    word | (is_capital >> 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_loaded_in_its_place() {
+        let text = b"\x01\x02\x03\x04\x05\x06\x07\x08";
+        for length in 0..=8 {
+            let mut word = [0; 8];
+            word[..length].copy_from_slice(&text[..length]);
+            assert_eq!(load(&text[..length]), u64::from_le_bytes(word), "{length}");
+        }
+    }
+
+    #[test]
+    fn letters_are_those_of_the_standard_library() {
+        for byte in 0..=u8::MAX {
+            let text = [byte, b'A', 0xff, byte, b'Z', b'[', byte, b'@'];
+            let small = u64::from_le_bytes(text.map(|byte| byte.to_ascii_lowercase()));
+            assert_eq!(lower(u64::from_le_bytes(text)), small, "{byte}");
+            let text = [b'a', b'Z', byte, byte, b'q', b'0', b'a', byte];
+            let letters = if byte.is_ascii_alphabetic() { 5 } else { 2 };
+            assert_eq!(leading_letters(u64::from_le_bytes(text)), letters, "{byte}");
+        }
+    }
+}
