@@ -135,10 +135,10 @@ impl Outbound {
         edits: &[Edit],
     ) -> Sending {
         let hides_usage = self.asks_for_usage(call);
-        let mut head = Request::new(());
-        *head.method_mut() = self.method.clone();
-        *head.uri_mut() = self.uri.clone();
-        *head.headers_mut() = self.headers.clone();
+        let mut head = Request::new(()).into_parts().0;
+        head.method = self.method.clone();
+        head.uri = self.uri.clone();
+        head.headers = self.headers.clone();
         let (provider, limits) = (self.provider.clone(), running.config.limits);
         let pool = gateway.pool().clone();
         let opening: Opening = match self.body(call.dialect, edits, hides_usage) {
@@ -148,8 +148,8 @@ impl Outbound {
             }
             Body::Passing(body) => {
                 let provider = provider.clone();
-                let request = head.map(|()| Outgoing::Passing(body));
-                Box::pin(async move { pool.open_fresh(&provider, &limits, request).await })
+                let body = Outgoing::Passing(body);
+                Box::pin(async move { pool.open_fresh(&provider, &limits, head, body).await })
             }
             Body::Gone => Box::pin(std::future::ready(Err(Fault::Cancelled))),
         };

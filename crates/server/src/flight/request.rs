@@ -9,8 +9,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
-use http_body::Body;
-use hyper::body::Incoming;
 use scrimp_core::flight::Outcome;
 use scrimp_core::{Call, Delivery, Event, Fault, Metering, Op, Span, Usage, UsageState};
 use scrimp_wire::meter::{self, End as Seen, Meter, UsageChunkFilter};
@@ -23,7 +21,7 @@ use crate::config::{Limits, Provider};
 use crate::encoding::Decoding;
 use crate::gateway::Gateway;
 use crate::reply::{End, Reply};
-use crate::upstream::{Line, Opened};
+use crate::upstream::{Answer, Opened};
 
 /// A request of one flight.
 pub(super) struct Request {
@@ -40,22 +38,15 @@ pub(super) struct Request {
 enum Stage {
     Opening(Opening),
     /// The head came; whether it is relayed is not decided yet.
-    Headed(Box<Headed>),
+    Headed(Box<Opened>),
     Relaying(Box<Relaying>),
     /// What is to be told of it.
     Ending(Box<Event>),
     Over,
 }
 
-struct Headed {
-    head: Parts,
-    body: Incoming,
-    line: Line,
-}
-
 struct Relaying {
-    body: Incoming,
-    line: Option<Line>,
+    answer: Answer,
     meter: Meter,
     decoding: Decoding,
     filter: Option<UsageChunkFilter>,
@@ -64,8 +55,9 @@ struct Relaying {
     is_free: bool,
 }
 
-/// How long a provider may say nothing. The timer is not moved with each piece; it looks back when
-/// it rings.
+/// How long a provider may say nothing. The timer is never moved to an earlier time, which would
+/// wake the thread by a system call; it rings at the latest when patience can be over, and looks
+/// back.
 struct Silence {
     timer: Pin<Box<Sleep>>,
     last_heard: Instant,
@@ -77,36 +69,33 @@ struct Silence {
 impl Silence {
     fn new(limits: &Limits) -> Silence {
         let now = Instant::now();
-        let patience = limits.first_token_timeout;
+        let (patience, between_pieces) = (limits.first_token_timeout, limits.chunk_timeout);
         Silence {
-            timer: Box::pin(sleep_until(now + patience)),
+            timer: Box::pin(sleep_until(now + patience.min(between_pieces))),
             last_heard: now,
             patience,
-            between_pieces: limits.chunk_timeout,
+            between_pieces,
             has_begun: false,
         }
     }
 
     fn heard(&mut self) {
         self.last_heard = Instant::now();
-        if !self.has_begun {
-            self.has_begun = true;
-            self.patience = self.between_pieces;
-            self.timer.as_mut().reset(self.last_heard + self.patience);
-        }
+        self.has_begun = true;
+        self.patience = self.between_pieces;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            let end = self.last_heard + self.patience;
-            if end <= Instant::now() {
+            let (now, end) = (Instant::now(), self.last_heard + self.patience);
+            if end <= now {
                 return Poll::Ready(match self.has_begun {
                     true => Fault::IdleTimeout,
                     false => Fault::FirstByteTimeout,
                 });
             }
-            self.timer.as_mut().reset(end);
+            self.timer.as_mut().reset(end.min(now + self.between_pieces));
         }
     }
 }
@@ -128,7 +117,7 @@ impl Request {
     /// Begins to give the answer to the client. `own` is the time spent in this program so far.
     pub(super) fn relay(&mut self, call: &Call, reply: &Reply, own: Span) {
         let Stage::Headed(headed) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
-        let Headed { mut head, body, line } = *headed;
+        let Opened { mut head, answer } = *headed;
         let status = head.status.as_u16();
         let delivery = delivery_of(&head);
         let hides = self.hides_usage && delivery == Delivery::Stream && head.status.is_success();
@@ -140,8 +129,7 @@ impl Request {
         answer::prepare(&mut head.headers, call, own, head_waited);
         reply.answer(head);
         self.stage = Stage::Relaying(Box::new(Relaying {
-            body,
-            line: Some(line),
+            answer,
             meter: Meter::new(call.dialect, delivery, status),
             decoding,
             filter: hides.then(UsageChunkFilter::new),
@@ -207,14 +195,13 @@ impl Request {
         self.stage = Stage::Over;
         let op = self.op;
         match opened {
-            Ok(Opened { answer, .. }) if is_redirect(&answer) => {
+            Ok(Opened { head, .. }) if is_redirect(&head) => {
                 let outcome = Outcome { waited, ..Outcome::nothing() };
                 Event::Failed { op, fault: Fault::Redirect, outcome }
             }
-            Ok(Opened { answer, line }) => {
-                let (head, body) = answer.into_parts();
-                let status = head.status.as_u16();
-                self.stage = Stage::Headed(Box::new(Headed { head, body, line }));
+            Ok(opened) => {
+                let status = opened.head.status.as_u16();
+                self.stage = Stage::Headed(Box::new(opened));
                 Event::Opened { op, status }
             }
             Err(fault) => {
@@ -234,14 +221,12 @@ impl Request {
     ) -> Event {
         let op = self.op;
         let stage = std::mem::replace(&mut self.stage, Stage::Over);
-        let Stage::Relaying(mut relaying) = stage else { unreachable!("it was being relayed") };
+        let Stage::Relaying(relaying) = stage else { unreachable!("it was being relayed") };
         match ended {
             Ok(()) => {
                 reply.end(End::Clean, None);
-                if let Some(line) = relaying.line.take() {
-                    gateway.pool().keep(&self.provider, line);
-                }
                 let outcome = Outcome { waited, ..relaying.outcome(call, Seen::Complete) };
+                gateway.pool().keep(&self.provider, relaying.answer);
                 Event::Closed { op, outcome }
             }
             Err(fault) => {
@@ -265,42 +250,29 @@ impl Relaying {
     ) -> Poll<Result<(), Fault>> {
         loop {
             ready!(reply.poll_ready(cx));
-            let frame = match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-                None => {
-                    self.flush(reply);
-                    return Poll::Ready(Ok(()));
-                }
-                Some(Err(_)) => return Poll::Ready(Err(Fault::BrokenBody)),
-                Some(Ok(frame)) => frame,
-            };
+            let piece = ready!(self.answer.poll_piece(cx)).transpose();
+            let piece = piece.map_err(|_| Fault::BrokenBody)?;
             silence.heard();
-            if let Ok(piece) = frame.into_data() {
-                self.pass(piece, reply, watch);
-            }
-            // A client that was told the length leaves with the last byte, and has not hung up then.
-            if self.body.is_end_stream() && self.filter.is_none() {
+            // A client that was told the length leaves with the last byte, and has not hung up then:
+            // the end is told together with it.
+            let is_over = self.answer.is_over();
+            self.pass(piece.unwrap_or_default(), is_over, reply, watch);
+            if is_over {
                 return Poll::Ready(Ok(()));
             }
         }
     }
 
-    fn pass(&mut self, piece: Bytes, reply: &Reply, watch: Stopwatch) {
-        let now = watch.now();
-        let meter = &mut self.meter;
+    fn pass(&mut self, piece: Bytes, is_last: bool, reply: &Reply, watch: Stopwatch) {
+        let (now, meter) = (watch.now(), &mut self.meter);
         self.decoding.read(&piece, |plain| meter.see(plain, now));
         let piece = match &mut self.filter {
             None => piece,
+            Some(filter) if is_last => [filter.pass(&piece), filter.finish()].concat().into(),
             Some(filter) => filter.pass(&piece),
         };
         if !piece.is_empty() {
             reply.push(piece);
-        }
-    }
-
-    fn flush(&mut self, reply: &Reply) {
-        let held = self.filter.as_mut().map(UsageChunkFilter::finish);
-        if let Some(held) = held.filter(|held| !held.is_empty()) {
-            reply.push(held);
         }
     }
 
@@ -335,8 +307,8 @@ fn has_facts(call: &Call) -> bool {
     !call.prompt.is_empty()
 }
 
-fn is_redirect<B>(answer: &http::Response<B>) -> bool {
-    matches!(answer.status().as_u16(), 300..=303 | 305..=308)
+fn is_redirect(head: &Parts) -> bool {
+    matches!(head.status.as_u16(), 300..=303 | 305..=308)
 }
 
 fn delivery_of(head: &Parts) -> Delivery {

@@ -7,56 +7,36 @@
 //! fresh one.
 
 mod connect;
+mod framing;
+mod head;
+mod line;
 
-use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{Builder, SendRequest};
-use hyper_util::rt::TokioIo;
+use http::request;
+use http::response::Parts;
 use rustc_hash::FxHashMap;
 use scrimp_core::Fault;
-use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 pub use connect::{Connector, Dial};
+pub(crate) use line::{Answer, Outgoing};
 
 use crate::config::{Limits, Provider};
-use connect::{Stream, Trust, trust_for};
+use connect::{Trust, trust_for};
+use line::{Line, Unanswered};
 
 /// Kept connections that were idle for longer are closed: providers close theirs unannounced.
 const IDLE: Duration = Duration::from_mins(1);
 /// Idle connections kept for each provider by each worker.
 const KEPT: usize = 512;
 
-/// A request's body.
-pub(crate) enum Outgoing {
-    /// All of it; nothing once it was written.
-    Whole(Option<Bytes>),
-    /// As the client sends it.
-    Passing(Incoming),
-}
-
-/// A connection that carries one request. Closed when dropped.
-pub(crate) struct Line {
-    sender: SendRequest<Outgoing>,
-    /// Held for its end only.
-    _connection: Closing,
-    idle_since: Instant,
-}
-
-/// Ends the task of a connection, and with it the connection.
-struct Closing(AbortHandle);
-
-/// The head of an answer, its body to come, and the connection that it comes over.
+/// The head of an answer, and its body to come.
 pub(crate) struct Opened {
-    pub(crate) answer: Response<Incoming>,
-    pub(crate) line: Line,
+    pub(crate) head: Parts,
+    pub(crate) answer: Answer,
 }
 
 /// The connections of one worker.
@@ -70,12 +50,6 @@ struct Kept {
     provider: Arc<Provider>,
     trust: Trust,
     idle: Vec<Line>,
-}
-
-impl Drop for Closing {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Pool {
@@ -92,24 +66,17 @@ impl Pool {
         &self,
         provider: &Arc<Provider>,
         limits: &Limits,
-        head: Request<()>,
+        head: request::Parts,
         body: Bytes,
     ) -> Result<Opened, Fault> {
-        let (parts, ()) = head.into_parts();
         if let Some(line) = self.idle_line(provider) {
-            let again = parts.clone();
-            let whole = Outgoing::Whole(Some(body.clone()));
-            match exchange(line, Request::from_parts(parts, whole)).await {
-                Err(error) if is_dead(&error) => {
-                    let whole = Outgoing::Whole(Some(body));
-                    let request = Request::from_parts(again, whole);
-                    return self.open_fresh(provider, limits, request).await;
-                }
-                result => return result.map_err(|error| fault_of(&error)),
+            let whole = Outgoing::Whole(body.clone());
+            match line.exchange(&head, whole, limits.header_bytes).await {
+                Err(Unanswered { is_silent: true, .. }) => {}
+                result => return opened(result),
             }
         }
-        let request = Request::from_parts(parts, Outgoing::Whole(Some(body)));
-        self.open_fresh(provider, limits, request).await
+        self.open_fresh(provider, limits, head, Outgoing::Whole(body)).await
     }
 
     /// Sends a request over a connection of its own.
@@ -117,21 +84,21 @@ impl Pool {
         &self,
         provider: &Arc<Provider>,
         limits: &Limits,
-        request: Request<Outgoing>,
+        head: request::Parts,
+        body: Outgoing,
     ) -> Result<Opened, Fault> {
-        let line = timeout(limits.connect_timeout, self.connect(provider, limits)).await;
+        let line = timeout(limits.connect_timeout, self.connect(provider)).await;
         let line = line.map_err(|_| Fault::ConnectTimeout)??;
-        exchange(line, request).await.map_err(|error| fault_of(&error))
+        opened(line.exchange(&head, body, limits.header_bytes).await)
     }
 
-    /// Keeps a connection whose answer was read to the end.
-    pub(crate) fn keep(&self, provider: &Arc<Provider>, mut line: Line) {
+    /// Keeps the connection of an answer that was read to its end, if it may be used again.
+    pub(crate) fn keep(&self, provider: &Arc<Provider>, answer: Answer) {
+        let Some(mut line) = answer.into_line() else { return };
         line.idle_since = Instant::now();
         let mut all = self.kept.lock().expect("nothing here panics");
         let kept = all.get_mut(&provider.name).filter(|k| Arc::ptr_eq(&k.provider, provider));
-        if let Some(kept) = kept.filter(|kept| kept.idle.len() < KEPT)
-            && !line.sender.is_closed()
-        {
+        if let Some(kept) = kept.filter(|kept| kept.idle.len() < KEPT) {
             kept.idle.push(line);
         }
     }
@@ -145,17 +112,21 @@ impl Pool {
             return None;
         }
         let now = Instant::now();
-        if kept.idle.first().is_some_and(|line| line.is_stale(now)) {
-            kept.idle.retain(|line| !line.is_stale(now));
+        let is_stale = |line: &Line| IDLE < now.saturating_duration_since(line.idle_since);
+        if kept.idle.first().is_some_and(is_stale) {
+            kept.idle.retain_mut(|line| !is_stale(line) && line.is_quiet());
         }
-        let ready = kept.idle.iter().rposition(|line| line.sender.is_ready())?;
-        Some(kept.idle.remove(ready))
+        while let Some(mut line) = kept.idle.pop() {
+            if line.is_quiet() {
+                return Some(line);
+            }
+        }
+        None
     }
 
-    async fn connect(&self, provider: &Arc<Provider>, limits: &Limits) -> Result<Line, Fault> {
+    async fn connect(&self, provider: &Arc<Provider>) -> Result<Line, Fault> {
         let trust = self.trust(provider);
-        let stream = self.connector.connect(&provider.origin, &trust).await?;
-        handshake(stream, limits).await
+        self.connector.connect(&provider.origin, &trust).await.map(Line::new)
     }
 
     fn trust(&self, provider: &Arc<Provider>) -> Trust {
@@ -170,73 +141,9 @@ impl Pool {
     }
 }
 
-impl Line {
-    fn is_stale(&self, now: Instant) -> bool {
-        self.sender.is_closed() || IDLE < now.saturating_duration_since(self.idle_since)
-    }
-}
-
-async fn handshake(stream: Stream, limits: &Limits) -> Result<Line, Fault> {
-    let shaken = Builder::new()
-        .max_buf_size(limits.header_bytes)
-        .handshake::<_, Outgoing>(TokioIo::new(stream))
-        .await;
-    let (sender, connection) = shaken.map_err(|_| Fault::Connect)?;
-    // What goes wrong on the connection comes out at the request that it carries.
-    let task = tokio::spawn(async move { connection.await.unwrap_or_default() });
-    let connection = Closing(task.abort_handle());
-    Ok(Line { sender, _connection: connection, idle_since: Instant::now() })
-}
-
-async fn exchange(mut line: Line, request: Request<Outgoing>) -> Result<Opened, hyper::Error> {
-    let answer = line.sender.send_request(request).await?;
-    Ok(Opened { answer, line })
-}
-
-/// Whether a kept connection had been closed by the provider before it answered.
-fn is_dead(error: &hyper::Error) -> bool {
-    let source = std::error::Error::source(error);
-    let is_io = source.is_some_and(<dyn std::error::Error>::is::<std::io::Error>);
-    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || is_io
-}
-
-fn fault_of(error: &hyper::Error) -> Fault {
-    match error.is_parse() || error.is_parse_too_large() {
-        true => Fault::Protocol,
-        false => Fault::Reset,
-    }
-}
-
-impl Body for Outgoing {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Outgoing::Whole(body) => {
-                let rest = body.take().filter(|bytes| !bytes.is_empty());
-                Poll::Ready(rest.map(|bytes| Ok(Frame::data(bytes))))
-            }
-            Outgoing::Passing(body) => Pin::new(body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Outgoing::Whole(body) => body.as_ref().is_none_or(Bytes::is_empty),
-            Outgoing::Passing(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Outgoing::Whole(body) => {
-                SizeHint::with_exact(body.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
-            Outgoing::Passing(body) => body.size_hint(),
-        }
+fn opened(result: Result<(Parts, Answer), Unanswered>) -> Result<Opened, Fault> {
+    match result {
+        Ok((head, answer)) => Ok(Opened { head, answer }),
+        Err(Unanswered { fault, .. }) => Err(fault),
     }
 }

@@ -80,7 +80,7 @@ impl<'t> Iterator for Words<'t> {
             Some(word) => word,
             None if text.is_empty() => return None,
             None => {
-                let end = text.iter().position(|byte| class(byte) == SPACE);
+                let end = text.iter().position(|byte| class(*byte) == SPACE);
                 let end = end.unwrap_or(text.len());
                 self.0 = text.get(end + 1..).unwrap_or_default();
                 return Some(Word::any(&text[..end]));
@@ -91,8 +91,8 @@ impl<'t> Iterator for Words<'t> {
     }
 }
 
-fn class(byte: &u8) -> u8 {
-    CLASS[usize::from(*byte)]
+fn class(byte: u8) -> u8 {
+    CLASS[usize::from(byte)]
 }
 
 const CAPITAL: u8 = 1;
@@ -133,7 +133,7 @@ impl<'t> Word<'t> {
     fn plain(text: &'t [u8]) -> Option<Word<'t>> {
         let packed = u64::from_le_bytes(*text.first_chunk()?);
         let letters = ascii::leading_letters(packed);
-        if letters == 0 || 7 < letters || class(&text[letters]) != SPACE {
+        if letters == 0 || 7 < letters || class(text[letters]) != SPACE {
             return None;
         }
         let mask = (1 << (letters * 8)) - 1;
@@ -151,12 +151,12 @@ impl<'t> Word<'t> {
     /// Any word.
     fn any(word: &'t [u8]) -> Word<'t> {
         let ends_sentence = matches!(word.last(), Some(b'.' | b'!' | b'?' | b':'));
-        let belongs = |byte: &u8| class(byte) & INNER != 0;
+        let belongs = |byte: &u8| class(*byte) & INNER != 0;
         let start = word.iter().position(belongs).unwrap_or(word.len());
         let end = word.iter().rposition(belongs).map_or(start, |last| last + 1);
         let text = &word[start..end];
         let (first, rest) = match text.split_first() {
-            Some((first, rest)) => (class(first), rest.iter().fold(0, |all, b| all | class(b))),
+            Some((first, rest)) => (class(*first), rest.iter().fold(0, |all, b| all | class(*b))),
             None => (0, 0),
         };
         Word { text, head: ascii::lower(ascii::load(text)), first, rest, ends_sentence }

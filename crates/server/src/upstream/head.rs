@@ -1,0 +1,195 @@
+//! Heads: a request's as bytes, an answer's from bytes.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
+use http::response::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, request};
+
+use super::framing::NotHttp;
+
+/// Headers of an answer beyond which it is not believed to be one.
+const MOST_HEADERS: usize = 100;
+
+/// How the end of a request's body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sized {
+    /// By its length.
+    Known(u64),
+    /// By the length that stands in the head already.
+    Said,
+    /// By a last chunk.
+    Chunked,
+}
+
+/// The head of a request. Names and values go as they came, one name's values in their order.
+pub(super) fn encode(head: &request::Parts, size: Sized) -> Bytes {
+    let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let mut out = Vec::with_capacity(512);
+    for part in [head.method.as_str(), " ", path, " HTTP/1.1\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    let mut line = |name: &[u8], value: &[u8]| {
+        for part in [name, b": ", value, b"\r\n"] {
+            out.extend_from_slice(part);
+        }
+    };
+    for (name, value) in &head.headers {
+        line(name.as_str().as_bytes(), value.as_bytes());
+    }
+    match size {
+        Sized::Known(0) if !expects_body(&head.method) => {}
+        Sized::Known(length) => {
+            line(CONTENT_LENGTH.as_str().as_bytes(), length.to_string().as_bytes());
+        }
+        Sized::Said => {}
+        Sized::Chunked => line(TRANSFER_ENCODING.as_str().as_bytes(), b"chunked"),
+    }
+    out.extend_from_slice(b"\r\n");
+    out.into()
+}
+
+/// Whether a provider may wait for a body if it is not told that there is none.
+fn expects_body(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Takes an answer's head out of what has come. `None` if it has not come whole. Heads that only say
+/// that the provider is still there (1xx) are read over.
+pub(super) fn parse(seen: &mut BytesMut, limit: usize) -> Result<Option<Parts>, NotHttp> {
+    loop {
+        if seen.is_empty() {
+            return Ok(None);
+        }
+        let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
+        let mut response = httparse::Response::new(&mut []);
+        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
+            &mut response,
+            seen,
+            &mut headers,
+        );
+        let length = match parsed.map_err(|_| NotHttp)? {
+            httparse::Status::Complete(length) if length <= limit => length,
+            httparse::Status::Partial if seen.len() <= limit => return Ok(None),
+            _ => return Err(NotHttp),
+        };
+        let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
+        let status = status.ok_or(NotHttp)?;
+        let version = if response.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+        let places = response.headers.iter().map(|header| place(seen, header)).collect::<Vec<_>>();
+        let bytes = seen.split_to(length).freeze();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(NotHttp);
+        }
+        if !status.is_informational() {
+            return Ok(Some(assemble(status, version, &bytes, &places)?));
+        }
+    }
+}
+
+/// Where a header's name and value stand.
+struct Place {
+    name: std::ops::Range<usize>,
+    value: std::ops::Range<usize>,
+}
+
+fn place(seen: &[u8], header: &httparse::Header<'_>) -> Place {
+    let range = |part: &[u8]| {
+        let start = part.as_ptr().addr() - seen.as_ptr().addr();
+        start..start + part.len()
+    };
+    Place { name: range(header.name.as_bytes()), value: range(header.value) }
+}
+
+/// Values share the head's bytes.
+fn assemble(
+    status: StatusCode,
+    version: Version,
+    bytes: &Bytes,
+    places: &[Place],
+) -> Result<Parts, NotHttp> {
+    let mut head = Response::new(()).into_parts().0;
+    (head.status, head.version) = (status, version);
+    head.headers = HeaderMap::with_capacity(places.len() + 4);
+    for Place { name, value } in places {
+        let name = HeaderName::from_bytes(&bytes[name.clone()]).map_err(|_| NotHttp)?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice(value.clone()));
+        head.headers.append(name, value.map_err(|_| NotHttp)?);
+    }
+    Ok(head)
+}
+
+/// Whether the connection that this head came over may carry another request.
+pub(super) fn keeps_alive(head: &Parts) -> bool {
+    let values = head.headers.get_all(CONNECTION);
+    let mut tokens = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let closes = tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"));
+    head.version == Version::HTTP_11 && !closes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Request;
+
+    fn sent(method: Method, size: Sized) -> String {
+        let request = Request::builder().method(method).uri("/v1/x?y=z").header("x-a", "1");
+        let head = request.header("x-a", "2").body(()).unwrap().into_parts().0;
+        String::from_utf8(encode(&head, size).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_request_says_how_long_its_body_is() {
+        let post = sent(Method::POST, Sized::Known(0));
+        assert_eq!(
+            post,
+            "POST /v1/x?y=z HTTP/1.1\r\nx-a: 1\r\nx-a: 2\r\ncontent-length: 0\r\n\r\n"
+        );
+        assert!(!sent(Method::GET, Sized::Known(0)).contains("content-length"));
+        assert!(sent(Method::GET, Sized::Known(7)).contains("content-length: 7\r\n"));
+        assert!(sent(Method::PUT, Sized::Chunked).contains("transfer-encoding: chunked\r\n"));
+        assert!(!sent(Method::PUT, Sized::Said).contains("content-length"));
+    }
+
+    #[test]
+    fn a_head_is_read_however_it_is_cut() {
+        let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nSet-Cookie: a\r\nset-cookie: b\r\n\r\nrest";
+        for cut in 0..bytes.len() {
+            let mut seen = BytesMut::from(&bytes[..cut]);
+            let early = parse(&mut seen, 1_000).unwrap();
+            seen.extend_from_slice(&bytes[cut..]);
+            let head = early.or_else(|| parse(&mut seen, 1_000).unwrap()).expect("it is whole");
+            let cookies =
+                head.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
+            let cookies = cookies.collect::<Vec<_>>();
+            assert_eq!((head.status.as_u16(), &cookies[..]), (200, &["a", "b"][..]), "{cut}");
+            assert_eq!(&seen[..], b"rest");
+        }
+    }
+
+    #[test]
+    fn what_is_no_head_is_refused() {
+        for wrong in ["HTTP/2 200 OK\r\n\r\n", "SSH-2.0\r\n", "HTTP/1.1 20\r\n\r\n"] {
+            assert!(parse(&mut BytesMut::from(wrong), 1_000).is_err(), "{wrong:?}");
+        }
+        let switch = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n";
+        assert!(parse(&mut BytesMut::from(switch), 1_000).is_err());
+        let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(1_000));
+        assert!(parse(&mut BytesMut::from(&*long), 1_000).is_err());
+        assert!(parse(&mut BytesMut::from(&long[..990]), 1_000).unwrap().is_none());
+        assert!(parse(&mut BytesMut::from(&*long), 2_000).unwrap().is_some());
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(MOST_HEADERS + 1));
+        assert!(parse(&mut BytesMut::from(&*many), 10_000).is_err());
+    }
+
+    #[test]
+    fn a_connection_that_will_be_closed_is_not_kept() {
+        let keeps = |bytes: &str| {
+            keeps_alive(&parse(&mut BytesMut::from(bytes), 1_000).unwrap().expect("whole"))
+        };
+        assert!(keeps("HTTP/1.1 200 OK\r\n\r\n"));
+        assert!(!keeps("HTTP/1.1 200 OK\r\nconnection: x, Close\r\n\r\n"));
+        assert!(!keeps("HTTP/1.0 200 OK\r\n\r\n"));
+    }
+}

@@ -1,0 +1,286 @@
+//! One connection to a provider: a request goes out, its answer comes in.
+//!
+//! HTTP/1.1 is spoken here and not by a library, because this is where a call spends most of what it
+//! costs: no task and no channel for a connection, one write for a request, and a body's end that is
+//! seen in the same read as its last bytes. Dropping it closes the connection, which is also how a
+//! request is cancelled.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::request;
+use http::response::Parts;
+use http_body::Body;
+use hyper::body::Incoming;
+use scrimp_core::Fault;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Instant;
+
+use super::connect::Stream;
+use super::framing::Framing;
+use super::head::{self, Sized};
+
+/// What is read at once.
+const READ: usize = 64 << 10;
+
+thread_local! {
+    /// Where bytes are read to before it is known how many there are. One for a thread, so that a
+    /// connection that waits holds no memory.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// A request's body.
+pub(crate) enum Outgoing {
+    /// All of it.
+    Whole(Bytes),
+    /// As the client sends it.
+    Passing(Incoming),
+}
+
+/// A connection.
+pub(super) struct Line {
+    stream: Stream,
+    /// What came and has not been understood yet.
+    seen: BytesMut,
+    pub(super) idle_since: Instant,
+}
+
+/// A request that is being written.
+struct Writing {
+    head: Bytes,
+    piece: Bytes,
+    /// Ends the piece, where it is a chunk.
+    tail: Bytes,
+    passing: Option<Incoming>,
+    is_chunked: bool,
+    needs_flush: bool,
+}
+
+/// The body of an answer, as it comes over its connection.
+pub(crate) struct Answer {
+    line: Line,
+    framing: Framing,
+    /// What is left of the request, where the answer began before its end.
+    writing: Option<Box<Writing>>,
+    keeps_alive: bool,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unanswered {
+    pub(super) fault: Fault,
+    /// Nothing of an answer had come.
+    pub(super) is_silent: bool,
+}
+
+impl Line {
+    pub(super) fn new(stream: Stream) -> Line {
+        Line { stream, seen: BytesMut::new(), idle_since: Instant::now() }
+    }
+
+    /// Whether the provider has left an idle connection as it was: it neither closed it nor sent
+    /// anything. Asks the kernel only where something has happened.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.poll_read(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+
+    /// Sends a request and waits for the head of its answer, of at most `head_bytes`.
+    pub(super) async fn exchange(
+        mut self,
+        head: &request::Parts,
+        body: Outgoing,
+        head_bytes: usize,
+    ) -> Result<(Parts, Answer), Unanswered> {
+        let mut writing = Some(Box::new(Writing::new(head, body)));
+        let mut has_failed = false;
+        let answered = std::future::poll_fn(|cx| {
+            if let Some(unfinished) = &mut writing
+                && let Poll::Ready(written) = unfinished.poll(cx, &mut self.stream)
+            {
+                // A provider that refuses may close its side before it has read all; what it has
+                // said by then is the answer.
+                has_failed = written.is_err();
+                writing = None;
+            }
+            self.poll_head(cx, head_bytes)
+        });
+        let mut head_of_answer = answered.await?;
+        let broken = Unanswered { fault: Fault::Protocol, is_silent: false };
+        let framing = Framing::of(&head.method, &mut head_of_answer).map_err(|_| broken)?;
+        let keeps_alive = head::keeps_alive(&head_of_answer) && !has_failed;
+        Ok((head_of_answer, Answer { line: self, framing, writing, keeps_alive }))
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        head_bytes: usize,
+    ) -> Poll<Result<Parts, Unanswered>> {
+        loop {
+            let is_silent = self.seen.is_empty();
+            match head::parse(&mut self.seen, head_bytes) {
+                Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                Ok(None) => {}
+                Err(_) => {
+                    let fault = Fault::Protocol;
+                    return Poll::Ready(Err(Unanswered { fault, is_silent: false }));
+                }
+            }
+            if !matches!(ready!(self.poll_read(cx)), Ok(1..)) {
+                return Poll::Ready(Err(Unanswered { fault: Fault::Reset, is_silent }));
+            }
+        }
+    }
+
+    /// Reads what has come. Returns how much; 0 at the end.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
+            self.seen.extend_from_slice(read.filled());
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+}
+
+impl Writing {
+    fn new(head: &request::Parts, body: Outgoing) -> Writing {
+        let size = match &body {
+            Outgoing::Whole(bytes) => Sized::Known(bytes.len() as u64),
+            Outgoing::Passing(_) if head.headers.contains_key(http::header::CONTENT_LENGTH) => {
+                Sized::Said
+            }
+            Outgoing::Passing(_) => Sized::Chunked,
+        };
+        let (piece, passing) = match body {
+            Outgoing::Whole(bytes) => (bytes, None),
+            Outgoing::Passing(body) => (Bytes::new(), Some(body)),
+        };
+        Writing {
+            head: head::encode(head, size),
+            piece,
+            tail: Bytes::new(),
+            passing,
+            is_chunked: size == Sized::Chunked,
+            needs_flush: true,
+        }
+    }
+
+    /// Writes on. Ready when all was written.
+    fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.poll_buffered(cx, stream))?;
+            let Some(passing) = &mut self.passing else { break };
+            // Small pieces leave before the next is waited for.
+            match Pin::new(passing).poll_frame(cx) {
+                Poll::Pending => {
+                    if self.needs_flush {
+                        ready!(Pin::new(stream).poll_flush(cx))?;
+                        self.needs_flush = false;
+                    }
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+                Poll::Ready(Some(Ok(frame))) => self.buffer(frame.into_data().unwrap_or_default()),
+                Poll::Ready(None) => {
+                    self.passing = None;
+                    if self.is_chunked {
+                        self.tail = Bytes::from_static(b"0\r\n\r\n");
+                    }
+                }
+            }
+        }
+        Pin::new(stream).poll_flush(cx)
+    }
+
+    fn buffer(&mut self, piece: Bytes) {
+        if piece.is_empty() {
+            return;
+        }
+        self.needs_flush = true;
+        if self.is_chunked {
+            self.head = format!("{:x}\r\n", piece.len()).into();
+            self.tail = Bytes::from_static(b"\r\n");
+        }
+        self.piece = piece;
+    }
+
+    fn poll_buffered(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<()>> {
+        loop {
+            let Writing { head, piece, tail, .. } = self;
+            let slices = [io::IoSlice::new(head), io::IoSlice::new(piece), io::IoSlice::new(tail)];
+            if slices.iter().all(|slice| slice.is_empty()) {
+                return Poll::Ready(Ok(()));
+            }
+            let mut written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            for part in [head, piece, tail] {
+                let of_it = written.min(part.len());
+                part.advance(of_it);
+                written -= of_it;
+            }
+        }
+    }
+}
+
+impl Answer {
+    /// The next bytes of the body; `None` at its end.
+    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        self.write_on(cx);
+        loop {
+            match self.framing.take(&mut self.line.seen) {
+                Ok(Some(piece)) => {
+                    self.let_go();
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                Ok(None) if self.framing == Framing::Over => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(wrong) => return Poll::Ready(Some(Err(io::Error::other(wrong)))),
+            }
+            match ready!(self.line.poll_read(cx)) {
+                Ok(1..) => {}
+                Ok(0) if self.framing == Framing::UntilClose => {
+                    (self.framing, self.keeps_alive) = (Framing::Over, false);
+                    return Poll::Ready(None);
+                }
+                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+
+    /// Whether the whole body has been taken.
+    pub(crate) fn is_over(&self) -> bool {
+        self.framing == Framing::Over
+    }
+
+    /// The connection, if it may carry another request.
+    pub(super) fn into_line(self) -> Option<Line> {
+        let Answer { mut line, framing, writing, keeps_alive } = self;
+        let is_done = framing == Framing::Over && writing.is_none() && line.seen.is_empty();
+        line.seen = BytesMut::new();
+        (is_done && keeps_alive).then_some(line)
+    }
+
+    /// Writes what is left of the request.
+    fn write_on(&mut self, cx: &mut Context<'_>) {
+        if let Some(writing) = &mut self.writing
+            && let Poll::Ready(written) = writing.poll(cx, &mut self.line.stream)
+        {
+            self.keeps_alive &= written.is_ok();
+            self.writing = None;
+        }
+    }
+
+    /// A connection that waits for the next bytes holds no memory for them.
+    fn let_go(&mut self) {
+        if self.line.seen.is_empty() {
+            self.line.seen = BytesMut::new();
+        }
+    }
+}
