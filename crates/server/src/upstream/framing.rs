@@ -189,10 +189,11 @@ mod tests {
         Framing::of(&Method::POST, &mut head(status, headers))
     }
 
+    type Headers = &'static [(&'static str, &'static str)];
+
     #[test]
     fn the_head_says_where_the_body_ends() {
         let chunked = Ok(Framing::Chunked(Chunk::Size));
-        type Headers = &'static [(&'static str, &'static str)];
         let cases: &[(u16, Headers, Result<Framing, NotHttp>)] = &[
             (200, &[("content-length", "12")], Ok(Framing::Length(12))),
             (200, &[("content-length", "0")], Ok(Framing::Over)),
