@@ -176,14 +176,18 @@ fn div_half_even(dividend: i128, divisor: i128) -> i128 {
 /// `value` × 10^−`scale` written out without an exponent and without trailing zeros.
 fn decimal(value: i128, scale: u32) -> String {
     let sign = if value < 0 { "-" } else { "" };
-    let divisor = 10_u128.pow(scale);
-    let whole = value.unsigned_abs() / divisor;
-    let fraction = value.unsigned_abs() % divisor;
-    if fraction == 0 {
-        return format!("{sign}{whole}");
+    let scale = scale as usize;
+    // Every call writes its cost down: one formatting, and no division of 128 bits.
+    let mut text = format!("{sign}{:0width$}", value.unsigned_abs(), width = scale + 1);
+    if 0 < scale {
+        let point = text.len() - scale;
+        let fraction = text[point..].trim_end_matches('0').len();
+        text.truncate(point + fraction);
+        if 0 < fraction {
+            text.insert(point, '.');
+        }
     }
-    let digits = format!("{fraction:0width$}", width = scale as usize);
-    format!("{sign}{whole}.{}", digits.trim_end_matches('0'))
+    text
 }
 
 /// Reads a decimal, with an exponent or without, as (negative, mantissa, scale).

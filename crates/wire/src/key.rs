@@ -66,16 +66,19 @@ impl Key {
     /// times faster than [`Key::word`], and not to be kept: what is made of many of these is to be
     /// sealed with [`Key::seal`]. The secret start keeps anybody from choosing words that collide.
     pub(crate) fn mix_word(&self, word: &[u8], head: u64) -> u64 {
-        let length = (word.len() as u64) << 56;
-        let start = self.words[0];
         if word.len() < 8 {
-            return hash::mix(start ^ head ^ length);
+            return self.mix_short(head, word.len());
         }
         let (words, rest) = word.as_chunks::<8>();
         let next =
             |state, bytes: &[u8; 8]| hash::chain(state, ascii::lower(u64::from_le_bytes(*bytes)));
-        let state = words.iter().fold(start, next);
-        hash::chain(state, ascii::lower(ascii::load(rest)) | length)
+        let state = words.iter().fold(self.words[0], next);
+        hash::chain(state, ascii::lower(ascii::load(rest)) | (word.len() as u64) << 56)
+    }
+
+    /// [`Key::mix_word`] of a word of up to seven bytes.
+    pub(crate) fn mix_short(&self, head: u64, length: usize) -> u64 {
+        hash::mix(self.words[0] ^ head ^ (length as u64) << 56)
     }
 
     /// Hashes an integer.

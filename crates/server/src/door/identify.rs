@@ -3,22 +3,28 @@
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use scrimp_core::{Caller, Digest};
 use scrimp_wire::Key;
 
 /// Headers that name a session, in order of precedence: ours, then those of Claude Code, Codex and
 /// of the gateways whose users come from there.
-const SESSIONS: &[&str] = &[
-    "x-scrimp-session",
-    "x-claude-code-session-id",
-    "session_id",
-    "session-id",
-    "conversation_id",
-    "helicone-session-id",
-    "x-litellm-session-id",
+static SESSIONS: [HeaderName; 7] = [
+    HeaderName::from_static("x-scrimp-session"),
+    HeaderName::from_static("x-claude-code-session-id"),
+    HeaderName::from_static("session_id"),
+    HeaderName::from_static("session-id"),
+    HeaderName::from_static("conversation_id"),
+    HeaderName::from_static("helicone-session-id"),
+    HeaderName::from_static("x-litellm-session-id"),
 ];
-const CREDENTIALS: &[&str] = &["x-api-key", "x-goog-api-key", "api-key"];
+static CREDENTIALS: [HeaderName; 3] = [
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+    HeaderName::from_static("api-key"),
+];
+static OPERATION: HeaderName = HeaderName::from_static("x-scrimp-op");
+static TAGS: HeaderName = HeaderName::from_static("x-scrimp-tags");
 /// Tags beyond these are left out: they are kept with every call.
 const MOST_TAGS: usize = 16;
 const LONGEST_NAME: usize = 128;
@@ -27,13 +33,13 @@ const LONGEST_NAME: usize = 128;
 pub(super) fn caller(headers: &HeaderMap, key: &Key) -> Caller {
     let credential = headers
         .get(AUTHORIZATION)
-        .or_else(|| CREDENTIALS.iter().find_map(|name| headers.get(*name)))
+        .or_else(|| CREDENTIALS.iter().find_map(|name| headers.get(name)))
         .map(HeaderValue::as_bytes);
-    let session = SESSIONS.iter().find_map(|name| headers.get(*name)).map(HeaderValue::as_bytes);
+    let session = SESSIONS.iter().find_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
     Caller {
         key: credential.map_or_else(Digest::default, |credential| key.digest("key", credential)),
         session: session.map(|session| session_digest(session, key)),
-        tags: headers.get("x-scrimp-tags").map_or_else(Vec::new, tags),
+        tags: headers.get(&TAGS).map_or_else(Vec::new, tags),
     }
 }
 
@@ -44,7 +50,7 @@ pub(super) fn session_digest(name: &[u8], key: &Key) -> Digest {
 
 /// The caller's own name for what the call does.
 pub(super) fn operation(headers: &HeaderMap) -> Option<Arc<str>> {
-    let name = headers.get("x-scrimp-op")?.to_str().ok()?.trim();
+    let name = headers.get(&OPERATION)?.to_str().ok()?.trim();
     (!name.is_empty() && name.len() <= LONGEST_NAME).then(|| name.into())
 }
 

@@ -50,12 +50,13 @@ pub(super) fn with_extras(key: &Key, block: &mut Block, extras: &[u8]) {
     block.digest = key.digest_parts("message", &[&block.digest.0, extras]);
 }
 
-/// The block's digest is over those of its chunks, so that no byte is hashed twice, and each chunk is
-/// hashed in one go, which uses the vector lanes far better than feeding it in pieces.
+/// The digest of a block of several chunks is over those of its chunks, so that no byte is hashed
+/// twice, and each chunk is hashed in one go, which uses the vector lanes far better than feeding it
+/// in pieces.
 fn digest(key: &Key, role: Role, content: Content, bytes: &[u8]) -> (Digest, Box<[u64]>) {
     let kind = [role as u8, content as u8];
     if bytes.len() <= CHUNK {
-        return (key.digest_parts("block", &[&kind, &key.chunk(bytes)]), Box::default());
+        return (key.digest_parts("block", &[&kind, bytes]), Box::default());
     }
     let mut all = Vec::with_capacity(bytes.len().div_ceil(CHUNK) * 32);
     let mut chunks = Vec::with_capacity(bytes.len().div_ceil(CHUNK));
@@ -64,7 +65,7 @@ fn digest(key: &Key, role: Role, content: Content, bytes: &[u8]) -> (Digest, Box
         chunks.push(Digest(hash[..16].try_into().expect("16 of 32 bytes")).word());
         all.extend_from_slice(&hash);
     }
-    (key.digest_parts("block", &[&kind, &all]), chunks.into())
+    (key.digest_parts("blocks", &[&kind, &all]), chunks.into())
 }
 
 fn narrow(count: usize) -> u32 {

@@ -31,64 +31,105 @@ pub(super) fn take(prompt: &mut [Block], texts: &[Option<Piece>], body: &[u8], k
 }
 
 fn of(text: &[u8], key: &Key) -> Features {
-    let mut features = Features::default();
-    let (mut order, mut bag) = (0_u64, 0_u64);
-    let mut starts_sentence = true;
-    for word in Words(text) {
-        if word.text.is_empty() {
-            starts_sentence |= word.ends_sentence;
-            continue;
-        }
-        let mixed = key.mix_word(word.text, word.head);
-        order = hash::mix(order.rotate_left(23) ^ mixed);
-        // A sum does not depend on order, and needs no list of words to be sorted.
-        bag = bag.wrapping_add(mixed);
-        if word.has_digit() {
-            features.numbers.push(key.word(word.text));
-        }
-        if word.is_name(starts_sentence) {
-            features.names.push(key.word(word.text));
-        }
-        features.negations = features.negations.saturating_add(u16::from(word.negates()));
-        starts_sentence = word.ends_sentence;
+    let mut taking = Taking::new(key);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let length = taking.plain(rest).unwrap_or_else(|| taking.first(rest));
+        rest = rest.get(length + 1..).unwrap_or_default();
     }
-    Features { order: key.seal(order), bag: key.seal(bag), ..features }
+    taking.features()
 }
 
-/// The words of a text: what stands between white space.
-struct Words<'t>(&'t [u8]);
+/// Features of the words that have been seen so far.
+struct Taking<'k> {
+    key: &'k Key,
+    order: u64,
+    bag: u64,
+    starts_sentence: bool,
+    features: Features,
+}
 
-/// A word, and what it looks like by its ASCII; letters of other scripts count as small ones.
+impl<'k> Taking<'k> {
+    fn new(key: &'k Key) -> Taking<'k> {
+        let features = Features::default();
+        Taking { key, order: 0, bag: 0, starts_sentence: true, features }
+    }
+
+    fn features(self) -> Features {
+        let Taking { key, order, bag, features, .. } = self;
+        Features { order: key.seal(order), bag: key.seal(bag), ..features }
+    }
+
+    /// Takes the word with which `text` begins, if it is of one to seven ASCII letters and white
+    /// space follows, and says how long it is. So are most words of most texts; they are read as one
+    /// integer, and no byte of them is looked at alone.
+    #[inline]
+    fn plain(&mut self, text: &[u8]) -> Option<usize> {
+        let packed = u64::from_le_bytes(*text.first_chunk()?);
+        let letters = ascii::leading_letters(packed);
+        if letters == 0 || 7 < letters || class(text[letters]) != SPACE {
+            return None;
+        }
+        let mask = (1 << (letters * 8)) - 1;
+        let head = (packed | ascii::SMALL) & mask;
+        self.mix(self.key.mix_short(head, letters));
+        self.count_negation(is_listed(head));
+        // A capital that begins a sentence says nothing.
+        let telling = if self.starts_sentence { !0xff } else { !0 };
+        if ascii::SMALL & mask & !packed & telling != 0 {
+            self.features.names.push(self.key.word(&text[..letters]));
+        }
+        self.starts_sentence = false;
+        Some(letters)
+    }
+
+    /// Takes the word with which `text` begins, whatever it is, and says how long it is.
+    #[inline(never)]
+    fn first(&mut self, text: &[u8]) -> usize {
+        let length = text.iter().position(|byte| class(*byte) == SPACE).unwrap_or(text.len());
+        self.any(&text[..length]);
+        length
+    }
+
+    fn any(&mut self, word: &[u8]) {
+        let ends_sentence = matches!(word.last(), Some(b'.' | b'!' | b'?' | b':'));
+        let word = Word::of(word);
+        if word.text.is_empty() {
+            self.starts_sentence |= ends_sentence;
+            return;
+        }
+        let head = ascii::lower(ascii::load(word.text));
+        self.mix(self.key.mix_word(word.text, head));
+        self.count_negation(is_listed(head) || word.is_contracted_not());
+        if word.has_digit() {
+            self.features.numbers.push(self.key.word(word.text));
+        }
+        if word.is_name(self.starts_sentence) {
+            self.features.names.push(self.key.word(word.text));
+        }
+        self.starts_sentence = ends_sentence;
+    }
+
+    fn mix(&mut self, word: u64) {
+        self.order = hash::mix(self.order.rotate_left(23) ^ word);
+        // A sum does not depend on order, and needs no list of words to be sorted.
+        self.bag = self.bag.wrapping_add(word);
+    }
+
+    fn count_negation(&mut self, is_one: bool) {
+        self.features.negations = self.features.negations.saturating_add(u16::from(is_one));
+    }
+}
+
+/// A word without the punctuation around it, and what it looks like by its ASCII; letters of other
+/// scripts count as small ones.
 struct Word<'t> {
-    /// Without the punctuation around it; empty if there is nothing else.
+    /// Empty if there was only punctuation.
     text: &'t [u8],
-    /// Its first eight bytes in small letters, packed as [`ascii::load`] packs them.
-    head: u64,
     /// Class of its first byte.
     first: u8,
     /// Classes of all others.
     rest: u8,
-    ends_sentence: bool,
-}
-
-impl<'t> Iterator for Words<'t> {
-    type Item = Word<'t>;
-
-    fn next(&mut self) -> Option<Word<'t>> {
-        let text = self.0;
-        let word = match Word::plain(text) {
-            Some(word) => word,
-            None if text.is_empty() => return None,
-            None => {
-                let end = text.iter().position(|byte| class(*byte) == SPACE);
-                let end = end.unwrap_or(text.len());
-                self.0 = text.get(end + 1..).unwrap_or_default();
-                return Some(Word::any(&text[..end]));
-            }
-        };
-        self.0 = &text[word.text.len() + 1..];
-        Some(word)
-    }
 }
 
 fn class(byte: u8) -> u8 {
@@ -128,29 +169,7 @@ const CLASS: [u8; 256] = {
 };
 
 impl<'t> Word<'t> {
-    /// The word with which `text` begins, if it is of one to seven ASCII letters and white space
-    /// follows. So are most words of most texts, and no byte of them is looked at alone.
-    fn plain(text: &'t [u8]) -> Option<Word<'t>> {
-        let packed = u64::from_le_bytes(*text.first_chunk()?);
-        let letters = ascii::leading_letters(packed);
-        if letters == 0 || 7 < letters || class(text[letters]) != SPACE {
-            return None;
-        }
-        let mask = (1 << (letters * 8)) - 1;
-        let capitals = ascii::SMALL & mask & !packed;
-        let is = |yes: bool, class: u8| if yes { class } else { 0 };
-        Some(Word {
-            text: &text[..letters],
-            head: (packed | ascii::SMALL) & mask,
-            first: LETTER | INNER | is(capitals & 0xff != 0, CAPITAL),
-            rest: is(1 < letters, LETTER | INNER) | is(0xff < capitals, CAPITAL),
-            ends_sentence: false,
-        })
-    }
-
-    /// Any word.
-    fn any(word: &'t [u8]) -> Word<'t> {
-        let ends_sentence = matches!(word.last(), Some(b'.' | b'!' | b'?' | b':'));
+    fn of(word: &'t [u8]) -> Word<'t> {
         let belongs = |byte: &u8| class(*byte) & INNER != 0;
         let start = word.iter().position(belongs).unwrap_or(word.len());
         let end = word.iter().rposition(belongs).map_or(start, |last| last + 1);
@@ -159,7 +178,7 @@ impl<'t> Word<'t> {
             Some((first, rest)) => (class(*first), rest.iter().fold(0, |all, b| all | class(*b))),
             None => (0, 0),
         };
-        Word { text, head: ascii::lower(ascii::load(text)), first, rest, ends_sentence }
+        Word { text, first, rest }
     }
 
     fn has_digit(&self) -> bool {
@@ -174,15 +193,18 @@ impl<'t> Word<'t> {
         all & LETTER != 0 && (is_odd || is_capital)
     }
 
-    fn negates(&self) -> bool {
+    fn is_contracted_not(&self) -> bool {
         let ends_in = |ending: &str| {
             let at = self.text.len().checked_sub(ending.len());
             at.is_some_and(|at| self.text[at..].eq_ignore_ascii_case(ending.as_bytes()))
         };
-        let is_contracted = matches!(self.text.last(), Some(b't' | b'T'));
-        NEGATIONS[slot(self.head)] == self.head
-            || (is_contracted && (ends_in("n't") || ends_in("n’t")))
+        ends_in("n't") || ends_in("n’t")
     }
+}
+
+/// Whether a packed word is one of [`NEGATIONS`].
+fn is_listed(packed: u64) -> bool {
+    NEGATIONS[slot(packed)] == packed && packed != 0
 }
 
 /// Words that negate, packed as [`ascii::load`] packs them, each in its [`slot`]: comparing
@@ -239,15 +261,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn plain_words_are_read_as_any_others_are(text in "[ \nzaBcZ1.'\u{e9}]{0,40}") {
-            let seen = |word: Word<'_>| (word.text.to_vec(), word.head, word.first, word.rest);
-            let all: Vec<_> = Words(text.as_bytes()).map(seen).collect();
-            let split = text.as_bytes().split(u8::is_ascii_whitespace);
-            let mut expected: Vec<_> = split.map(|word| seen(Word::any(word))).collect();
-            // What follows the last white space is no word if there is nothing.
-            let is_ended = text.is_empty() || text.ends_with([' ', '\n']);
-            expected.truncate(expected.len() - usize::from(is_ended));
-            proptest::prop_assert_eq!(all, expected);
+        fn plain_words_are_taken_as_any_others_are(text in "[ \nznotaBcZ1.'\u{e9}]{0,40}") {
+            let key = Key::new([3; 32]);
+            let mut taking = Taking::new(&key);
+            text.as_bytes().split(u8::is_ascii_whitespace).for_each(|word| taking.any(word));
+            proptest::prop_assert_eq!(features(&text), taking.features());
         }
     }
 
