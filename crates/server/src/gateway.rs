@@ -138,6 +138,9 @@ impl Gateway {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout)
             .max_buf_size(limits.header_bytes)
+            // Heads and small bodies leave in one plain write, which costs the kernel less than one
+            // that gathers.
+            .writev(false)
             .serve_connection(TokioIo::new(io), service);
         let mut connection = std::pin::pin!(connection);
         let mut phase = self.shared.phase.subscribe();

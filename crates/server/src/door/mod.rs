@@ -196,7 +196,8 @@ impl Arrival {
             Outbound::new(route.provider, method, uri, head.headers, body, renamed, &call);
         let (reply, awaiting) = reply::pair();
         let departure = Departure { call, outbound, reply, watch, waited, running, unsettled };
-        tokio::spawn(fly(gateway, departure));
+        // In a box of its own it is moved once, and not again with the task around it.
+        tokio::spawn(Box::pin(fly(gateway, departure)));
         awaiting.await.map(Page::Answer)
     }
 

@@ -24,9 +24,9 @@ pub(super) enum Sized {
 }
 
 /// The head of a request. Names and values go as they came, one name's values in their order.
-pub(super) fn encode(head: &request::Parts, size: Sized) -> Bytes {
+pub(super) fn encode(head: &request::Parts, size: Sized) -> Vec<u8> {
     let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    let mut out = Vec::with_capacity(512);
+    let mut out = Vec::with_capacity(2048);
     for part in [head.method.as_str(), " ", path, " HTTP/1.1\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
@@ -47,7 +47,7 @@ pub(super) fn encode(head: &request::Parts, size: Sized) -> Bytes {
         Sized::Chunked => line(TRANSFER_ENCODING.as_str().as_bytes(), b"chunked"),
     }
     out.extend_from_slice(b"\r\n");
-    out.into()
+    out
 }
 
 /// Whether a provider may wait for a body if it is not told that there is none.
@@ -136,7 +136,7 @@ mod tests {
     fn sent(method: Method, size: Sized) -> String {
         let request = Request::builder().method(method).uri("/v1/x?y=z").header("x-a", "1");
         let head = request.header("x-a", "2").body(()).unwrap().into_parts().0;
-        String::from_utf8(encode(&head, size).to_vec()).unwrap()
+        String::from_utf8(encode(&head, size)).unwrap()
     }
 
     #[test]

@@ -25,6 +25,9 @@ use super::head::{self, Sized};
 
 /// What is read at once.
 const READ: usize = 64 << 10;
+/// A body up to this long is copied behind its head: one plain write costs the kernel less than one
+/// that gathers.
+const COPIED: usize = 16 << 10;
 
 thread_local! {
     /// Where bytes are read to before it is known how many there are. One for a thread, so that a
@@ -155,12 +158,17 @@ impl Writing {
             }
             Outgoing::Passing(_) => Sized::Chunked,
         };
+        let mut head = head::encode(head, size);
         let (piece, passing) = match body {
+            Outgoing::Whole(bytes) if bytes.len() <= COPIED => {
+                head.extend_from_slice(&bytes);
+                (Bytes::new(), None)
+            }
             Outgoing::Whole(bytes) => (bytes, None),
             Outgoing::Passing(body) => (Bytes::new(), Some(body)),
         };
         Writing {
-            head: head::encode(head, size),
+            head: head.into(),
             piece,
             tail: Bytes::new(),
             passing,
@@ -215,7 +223,11 @@ impl Writing {
             if slices.iter().all(|slice| slice.is_empty()) {
                 return Poll::Ready(Ok(()));
             }
-            let mut written = ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?;
+            let is_head_alone = piece.is_empty() && tail.is_empty();
+            let mut written = ready!(match is_head_alone {
+                true => Pin::new(&mut *stream).poll_write(cx, head),
+                false => Pin::new(&mut *stream).poll_write_vectored(cx, &slices),
+            })?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
