@@ -8,7 +8,7 @@ use scrimp_core::{Block, Record};
 
 use crate::blob::{self, Torn};
 
-/// How many blocks of prompts are kept for the rows that continue them.
+/// How many blocks of prompts are kept for the rows that continue them, where nobody says less.
 const MOST_BLOCKS: usize = 200_000;
 
 /// Where blobs come from: the hot tail, or a row group of a segment.
@@ -18,13 +18,25 @@ pub(crate) trait Rows {
 }
 
 /// Prompts already put together, for one pass over one source of rows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Prompts {
     known: FxHashMap<u64, Arc<[Block]>>,
     blocks: usize,
+    most_blocks: usize,
+}
+
+impl Default for Prompts {
+    fn default() -> Prompts {
+        Prompts::of_at_most(MOST_BLOCKS)
+    }
 }
 
 impl Prompts {
+    /// Keeps at most so many blocks at a time.
+    pub(crate) fn of_at_most(most_blocks: usize) -> Prompts {
+        Prompts { known: FxHashMap::default(), blocks: 0, most_blocks }
+    }
+
     /// The record in `row`.
     pub(crate) fn record(&mut self, row: u64, rows: &mut impl Rows) -> Result<Record, Torn> {
         let blob = rows.blob(row).ok_or(Torn::NoBase)?;
@@ -65,7 +77,7 @@ impl Prompts {
 
     fn keep(&mut self, row: u64, prompt: Arc<[Block]>) {
         self.blocks += prompt.len();
-        if MOST_BLOCKS < self.blocks {
+        if self.most_blocks < self.blocks {
             self.known.clear();
             self.blocks = prompt.len();
         }

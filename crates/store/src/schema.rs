@@ -66,7 +66,7 @@ pub(crate) fn open_to_read(directory: &Directory) -> Result<Connection, OpenErro
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(&path, flags).map_err(open_db(&path))?;
-    db.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA cache_size = -16384;")
+    db.execute_batch("PRAGMA busy_timeout = 5000; PRAGMA cache_size = -4096;")
         .map_err(open_db(&path))?;
     let found = version(&db).map_err(open_db(&path))?;
     match found <= newest() {
@@ -104,7 +104,7 @@ fn open_whole(directory: &Directory, path: &Path) -> Result<Connection, OpenErro
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cache_size = -16384;",
+         PRAGMA cache_size = -8192;",
     )
     .map_err(open_db(path))?;
     let found = version(&db).map_err(open_db(path))?;

@@ -23,6 +23,10 @@ use crate::store::{Shared, sealed_seq};
 /// Rows deleted in one transaction: few enough that the writer hardly waits.
 const DELETED_AT_ONCE: usize = 1_000;
 
+/// Blocks of prompts kept while rows are read, some 200 bytes each. Sealing runs beside the gateway,
+/// whose memory is to stay flat.
+const MOST_BLOCKS: usize = 16_384;
+
 /// How far to go. Tests stop in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
@@ -75,23 +79,26 @@ pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreEr
     delete_sealed(shared, stop)
 }
 
-/// Deletes the rows that are in segments already.
+/// Deletes the rows that are in segments already, a range at a time: a row by itself costs several
+/// times as much.
 pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreError> {
     let reading = read(&shared.directory)?;
     let sealed = as_signed(sealed_seq(&reading)?);
-    let mut select = reading.prepare("SELECT seq, id FROM call WHERE seq <= ?1 ORDER BY seq")?;
+    let mut select = reading.prepare("SELECT id, seq FROM call WHERE seq <= ?1 ORDER BY id")?;
     let rows = select.query_map([sealed], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let rows: Vec<(i64, [u8; 16])> = rows.collect::<Result<_, _>>()?;
+    let rows: Vec<([u8; 16], i64)> = rows.collect::<Result<_, _>>()?;
     for some in rows.chunks(DELETED_AT_ONCE) {
+        let (Some((first, _)), Some((last, _))) = (some.first(), some.last()) else { break };
         let mut db = shared.db();
         let deleting = db.transaction()?;
+        deleting
+            .prepare_cached("DELETE FROM call WHERE ?1 <= id AND id <= ?2 AND seq <= ?3")?
+            .execute(params![first, last, sealed])?;
         {
-            let mut call =
-                deleting.prepare_cached("DELETE FROM call WHERE id = ?1 AND seq <= ?2")?;
-            let mut detail = deleting.prepare_cached("DELETE FROM detail WHERE seq = ?1")?;
-            for (row, id) in some {
-                call.execute(params![id, sealed])?;
-                detail.execute([row])?;
+            let mut detail =
+                deleting.prepare_cached("DELETE FROM detail WHERE ?1 <= seq AND seq <= ?2")?;
+            for (first, last) in runs(some) {
+                detail.execute([first, last])?;
             }
         }
         deleting.commit()?;
@@ -100,6 +107,21 @@ pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreErro
         }
     }
     Ok(())
+}
+
+/// Sequence numbers that follow each other, as first and last. Calls are numbered when they end and
+/// ordered by when they began, so of calls that take equally long there are few runs.
+fn runs(rows: &[([u8; 16], i64)]) -> Vec<(i64, i64)> {
+    let mut seqs: Vec<i64> = rows.iter().map(|(_, seq)| *seq).collect();
+    seqs.sort_unstable();
+    let mut runs: Vec<(i64, i64)> = Vec::new();
+    for seq in seqs {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == seq => *last = seq,
+            _ => runs.push((seq, seq)),
+        }
+    }
+    runs
 }
 
 /// Brings the registered segments and the files together after a start. Returns what was set aside.
@@ -186,7 +208,7 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<Strin
     let range = params![as_signed(info.first_seq), as_signed(info.last_seq)];
     let seqs: Vec<i64> = select.query_map(range, |row| row.get(0))?.collect::<Result<_, _>>()?;
     let mut writer = SegmentWriter::create(path, info).map_err(&failed)?;
-    let mut prompts = Prompts::default();
+    let mut prompts = Prompts::of_at_most(MOST_BLOCKS);
     let mut rows = HotRows(db);
     let mut torn = None;
     for seq in seqs {

@@ -15,8 +15,8 @@ pub(crate) use read::{Group, SegmentFile};
 pub(crate) use write::SegmentWriter;
 
 /// How many rows a row group has at most, and how many bytes of records it may exceed by one.
-const GROUP_ROWS: usize = 8_192;
-const GROUP_BYTES: usize = 16 << 20;
+const GROUP_ROWS: usize = 4_096;
+const GROUP_BYTES: usize = 8 << 20;
 /// Beyond this many distinct labels a segment does not list them.
 const MOST_LABELS: usize = 2_000;
 /// The name of [`Info`] in a file's metadata.

@@ -57,6 +57,21 @@ message call {
   required binary record;
 }";
 
+/// Columns whose values hardly ever repeat.
+pub(super) const UNIQUE: &[&str] = &[
+    "id",
+    "arrived",
+    "usd",
+    "usd_uncached",
+    "latency_us",
+    "first_content_us",
+    "last_content_us",
+    "overhead_us",
+    "prompt_prefix_call",
+    "blocks.list.element.digest",
+    "record",
+];
+
 /// The values of one column of one row group.
 #[derive(Debug, Default)]
 struct Column {
@@ -235,8 +250,14 @@ impl Columns {
 }
 
 impl Column {
+    /// A text that is the last one again shares its bytes.
     fn text(&mut self, value: &str) {
-        self.text_bytes(value.into());
+        let last = match &self.values {
+            Values::Text(values) => values.last(),
+            _ => None,
+        };
+        let again = last.filter(|last| last.data() == value.as_bytes()).cloned();
+        self.text_bytes(again.unwrap_or_else(|| value.into()));
     }
 
     fn text_bytes(&mut self, value: ByteArray) {

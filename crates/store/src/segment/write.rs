@@ -14,7 +14,7 @@ use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
 use scrimp_core::{CallId, Record};
 
-use super::columns::{Columns, SCHEMA};
+use super::columns::{Columns, SCHEMA, UNIQUE};
 use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, MOST_LABELS};
 use crate::blob;
 use crate::chains::Chains;
@@ -34,17 +34,22 @@ pub(crate) struct SegmentWriter {
 impl SegmentWriter {
     /// Begins a file. `info` says which store, number and sequence numbers.
     pub(crate) fn create(path: &Path, info: Info) -> Result<SegmentWriter> {
-        let record = ColumnPath::from("record");
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_statistics_enabled(EnabledStatistics::None)
             .set_offset_index_disabled(true)
-            // Records hardly ever repeat, and nobody compares them.
-            .set_column_dictionary_enabled(record.clone(), false)
-            .set_column_statistics_enabled(record, EnabledStatistics::None)
-            .set_column_dictionary_enabled(ColumnPath::from("id"), false)
-            .set_created_by(concat!("scrimp ", env!("CARGO_PKG_VERSION")).to_owned())
-            .build();
+            .set_created_by(concat!("scrimp ", env!("CARGO_PKG_VERSION")).to_owned());
+        // Values of these hardly ever repeat: looking each up costs more than it saves.
+        let unique = UNIQUE.iter().fold(properties, |properties, column| {
+            let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
+            properties.set_column_dictionary_enabled(path, false)
+        });
+        // What rows are looked up by; the least and the most of the others help nobody.
+        let properties = ["id", "arrived"].into_iter().fold(unique, |properties, column| {
+            let path = ColumnPath::from(column);
+            properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk)
+        });
+        let properties = properties.build();
         let schema = Arc::new(parse_message_type(SCHEMA)?);
         let file = File::create(path)?;
         Ok(SegmentWriter {
