@@ -64,6 +64,27 @@ const scenarios = {
   }],
   chatTools: [["sim"], (run) =>
     run.chat({ tools: [{ type: "function", function: { name: "weather", parameters: weather } }] })],
+  chatToolsStream: [["sim"], async (run) => {
+    const tools = [{ type: "function", function: { name: "weather", parameters: weather } }];
+    const chunks = await collect(run.chat({ stream: true, max_tokens: 20_000, tools, tool_choice: "required" }));
+    const pieces = chunks.flatMap((chunk) => chunk.choices[0].delta.tool_calls ?? []);
+    assert.equal(typeof JSON.parse(pieces.map((piece) => piece.function.arguments).join("")).city, "string");
+    return chunks;
+  }],
+  chatToolResult: [["sim"], (run) => {
+    const call = { id: "call_1", type: "function", function: { name: "weather", arguments: '{"city":"Oslo"}' } };
+    return run.chat({
+      tools: [{ type: "function", function: { name: "weather", parameters: weather } }],
+      messages: [...hello, { role: "assistant", tool_calls: [call] }, { role: "tool", tool_call_id: "call_1", content: "rain" }],
+    });
+  }],
+  chatCached: [["sim"], async (run) => {
+    const messages = [{ role: "system", content: long }, ...hello];
+    const usages = [(await run.chat({ messages })).usage, (await run.chat({ messages })).usage];
+    assert.ok(usages[1].prompt_tokens_details.cached_tokens > 0);
+    return usages;
+  }],
+  models: [["sim"], async (run) => (await run.openai.models.list()).data.map((model) => model.id).sort()],
   chatBadRequest: [["sim", "llama"], (run) => raised(() => run.chat({ messages: "not a list" }))],
   message: [["sim", "aimock"], (run) => run.message({})],
   messageStream: [["sim", "aimock"], async (run) => {
@@ -71,12 +92,31 @@ const scenarios = {
     return stream.finalMessage();
   }],
   messageTools: [["sim"], (run) => run.message({ tools: [{ name: "weather", input_schema: weather }] })],
+  messageToolsStream: [["sim"], async (run) => {
+    const stream = run.anthropic.messages.stream({
+      model: options.claude, max_tokens: 200, messages: hello,
+      tools: [{ name: "weather", input_schema: weather }], tool_choice: { type: "tool", name: "weather" },
+    });
+    const final = await stream.finalMessage();
+    assert.equal(final.stop_reason, "tool_use");
+    assert.equal(typeof final.content.at(-1).input.city, "string");
+    return final;
+  }],
+  messageBadRequest: [["sim"], (run) => raised(() => run.message({ messages: [] }))],
+  // Written once, read once: the provider's own counts arrive, with both lives, whole and as a stream.
   messagePromptCache: [["sim"], async (run) => {
-    const system = [{ type: "text", text: long, cache_control: { type: "ephemeral" } }];
-    const usages = [(await run.message({ system })).usage, (await run.message({ system })).usage];
-    assert.ok(usages[0].cache_creation_input_tokens > 0);
-    assert.equal(usages[1].cache_read_input_tokens, usages[0].cache_creation_input_tokens);
-    return usages;
+    const results = [];
+    for (const ttl of ["5m", "1h"]) {
+      for (const ask of [(more) => run.message(more), (more) => run.streamed(more)]) {
+        const text = `${long} ${ttl} ${results.length}`;
+        const system = [{ type: "text", text, cache_control: { type: "ephemeral", ttl } }];
+        const usages = [(await ask({ system })).usage, (await ask({ system })).usage];
+        assert.ok(usages[0].cache_creation_input_tokens > 0);
+        assert.equal(usages[1].cache_read_input_tokens, usages[0].cache_creation_input_tokens);
+        results.push(usages);
+      }
+    }
+    return results;
   }],
   countTokens: [["sim"], (run) => run.anthropic.messages.countTokens({ model: options.claude, messages: hello })],
   errorsOfEachKind: [["sim"], async (run) => {
@@ -86,6 +126,18 @@ const scenarios = {
       results.push(await raised(() => run.chat({}, { headers, maxRetries: 0 })));
       results.push(await raised(() => run.message({}, { headers, maxRetries: 0 })));
     }
+    return results;
+  }],
+  // The SDKs try three times, waiting as long as the provider says; the gateway adds none.
+  sdkRetriesReachTheProviderOneByOne: [["sim"], async (run) => {
+    const log = async () => (await (await fetch(options.direct + "/__log")).json()).log.length;
+    const before = await log();
+    const headers = { "x-sim-fault": "429:ms=20" };
+    const results = [
+      await raised(() => run.chat({}, { headers })),
+      await raised(() => run.message({}, { headers })),
+    ];
+    assert.equal((await log()) - before, 6);
     return results;
   }],
   brokenStreams: [["sim"], async (run) => {
@@ -103,11 +155,14 @@ const client = (base, name) => {
   const openai = new OpenAI({ baseURL: base + "/v1", apiKey: `sk-${name}`, timeout: 60_000 });
   const anthropic = new Anthropic({ baseURL: base, apiKey: `sk-ant-${name}`, timeout: 60_000 });
   return {
+    openai,
     anthropic,
     chat: (more, request) =>
       openai.chat.completions.create({ model: options.model, messages: hello, temperature: 0, seed: 7, max_tokens: 40, ...more }, request),
     message: (more, request) =>
       anthropic.messages.create({ model: options.claude, max_tokens: 40, messages: hello, ...more }, request),
+    streamed: (more) =>
+      anthropic.messages.stream({ model: options.claude, max_tokens: 40, messages: hello, ...more }).finalMessage(),
   };
 };
 

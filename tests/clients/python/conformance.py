@@ -100,6 +100,18 @@ def chat_tools_stream(run):
 
 
 @scenario("sim")
+def chat_tool_result(run):
+    """The second turn: the call of a tool and what the tool said go back to the provider."""
+    tool = {"type": "function", "function": {
+        "name": TOOL["name"], "description": TOOL["description"], "parameters": TOOL["schema"]}}
+    call = {"id": "call_1", "type": "function", "function": {"name": TOOL["name"], "arguments": '{"city":"Oslo"}'}}
+    return plain(run.chat(tools=[tool], messages=[
+        {"role": "user", "content": "Weather in Oslo?"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "call_1", "content": "rain"}]))
+
+
+@scenario("sim")
 def chat_image(run):
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + PIXEL}}
     content = [{"type": "text", "text": "What is this?"}, image]
@@ -203,6 +215,31 @@ def message_tools(run):
 
 
 @scenario("sim")
+def message_tools_stream(run):
+    """A call of a tool arrives in pieces; joined they are its arguments."""
+    tool = {"name": TOOL["name"], "description": TOOL["description"], "input_schema": TOOL["schema"]}
+    with run.anthropic.messages.stream(
+            model=run.claude, max_tokens=200, tools=[tool], tool_choice={"type": "tool", "name": TOOL["name"]},
+            messages=[{"role": "user", "content": "Weather in Oslo?"}]) as stream:
+        events = [event.type for event in stream]
+        final = plain(stream.get_final_message())
+    assert final["stop_reason"] == "tool_use", final
+    assert isinstance(final["content"][-1]["input"]["city"], str), final
+    return {"events": events, "final": final}
+
+
+@scenario("sim")
+def message_tool_result(run):
+    """The second turn: the call of a tool and what the tool said go back to the provider."""
+    tool = {"name": TOOL["name"], "description": TOOL["description"], "input_schema": TOOL["schema"]}
+    return plain(run.message(tools=[tool], messages=[
+        {"role": "user", "content": "Weather in Oslo?"},
+        {"role": "assistant", "content": [
+            {"type": "tool_use", "id": "toolu_1", "name": TOOL["name"], "input": {"city": "Oslo"}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "rain"}]}]))
+
+
+@scenario("sim")
 def message_prompt_cache(run):
     """Written once, read once: the provider's own counts arrive, with both lives."""
     results = []
@@ -213,6 +250,19 @@ def message_prompt_cache(run):
         assert usages[1]["cache_read_input_tokens"] == usages[0]["cache_creation_input_tokens"], usages
         results.append(usages)
     return results
+
+
+@scenario("sim")
+def message_prompt_cache_stream(run):
+    """The counts of a stream come in its first event and again in its last."""
+    system = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}]
+    usages = []
+    for _ in range(2):
+        with run.anthropic.messages.stream(
+                model=run.claude, max_tokens=40, system=system, messages=[{"role": "user", "content": "One."}]) as stream:
+            usages.append(plain(stream.get_final_message().usage))
+    assert 0 < usages[0]["cache_creation_input_tokens"] == usages[1]["cache_read_input_tokens"], usages
+    return usages
 
 
 @scenario("sim")

@@ -1,0 +1,147 @@
+//! Claude Code as a command-line client, direct and through the gateway: the same conversation, the
+//! same counts, the same bill.
+//!
+//! A simulated provider remembers prompts, so each run has a provider of its own, and a home of its
+//! own; only then is everything that a run prints comparable, down to the ids of its tool calls.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
+
+use crate::steps::{self, command};
+
+/// What the provider chooses to do with a question is a matter of its dice; one of these makes it
+/// call tools, and then it goes on for some turns.
+const TOOL_QUESTIONS: std::ops::Range<u32> = 1..9;
+
+/// The program, and where it may write.
+pub(crate) struct ClaudeCode {
+    program: PathBuf,
+    folder: PathBuf,
+}
+
+/// What one run printed, without what differs from run to run.
+struct Printed {
+    /// Every message of the user, the assistant and the tools.
+    messages: Vec<Value>,
+    /// How it ended: text, turns, usage with prompt-cache counts, cost.
+    result: Value,
+}
+
+impl ClaudeCode {
+    /// Unpacks the program that npm has installed under `modules`.
+    pub(crate) fn install(modules: &Path, folder: &Path) -> Result<ClaudeCode> {
+        let package = modules.join("@anthropic-ai/claude-code");
+        steps::run(command("node", &["install.cjs"]).current_dir(&package))?;
+        let folder = folder.join("claude-code");
+        std::fs::create_dir_all(&folder)?;
+        Ok(ClaudeCode { program: package.join("bin/claude.exe"), folder })
+    }
+
+    /// Runs twice, against each of the two base URLs. `fresh` starts a new pair of providers, the
+    /// second one behind a gateway, and says where to reach them.
+    pub(crate) fn compare<R>(&self, fresh: impl Fn() -> Result<(R, Addresses)>) -> Result<u32> {
+        let (rig, at) = fresh()?;
+        self.ask_both(&at, &["-p", "say hello"])?;
+        drop(rig);
+        for question in TOOL_QUESTIONS {
+            let (_rig, at) = fresh()?;
+            let question = format!("Look for file number {question}");
+            let read_only =
+                ["-p", &question, "--tools", "Read,Glob", "--permission-mode", "bypassPermissions"];
+            if 1 < self.ask_both(&at, &read_only)? {
+                return Ok(2);
+            }
+        }
+        bail!("Claude Code was never made to call a tool")
+    }
+
+    /// Returns the number of turns.
+    fn ask_both(&self, at: &Addresses, arguments: &[&str]) -> Result<u64> {
+        let direct = self.ask(&at.direct, arguments)?;
+        let through = self.ask(&at.gateway, arguments)?;
+        ensure!(direct.result["is_error"] == false, "direct: {}", direct.result);
+        same("result", &direct.result, &through.result)?;
+        same("messages", &direct.messages.into(), &through.messages.into())?;
+        let claimed = direct.result["total_cost_usd"].as_f64().context("a cost")?;
+        for (who, usd) in [
+            ("its provider", billed(&at.direct)?),
+            ("the provider behind the gateway", billed(&at.behind)?),
+            ("the gateway", measured(&at.gateway)?),
+        ] {
+            ensure!((usd - claimed).abs() < 1e-9, "Claude Code says ${claimed}, {who} ${usd}");
+        }
+        through.result["num_turns"].as_u64().context("a number of turns")
+    }
+
+    fn ask(&self, address: &str, arguments: &[&str]) -> Result<Printed> {
+        // The same paths for both, because prompts name them.
+        let [home, work] = ["home", "work"].map(|name| self.folder.join(name));
+        for folder in [&home, &work] {
+            drop(std::fs::remove_dir_all(folder));
+            std::fs::create_dir_all(folder)?;
+        }
+        let mut claude = command(&self.program, arguments);
+        claude.args(["--model", "claude-opus-4-5", "--output-format", "json", "--verbose"]);
+        claude.env("HOME", &home).env("ANTHROPIC_API_KEY", "sk-ant-claude-code");
+        claude.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1").env("IS_SANDBOX", "1");
+        claude.env("ANTHROPIC_BASE_URL", format!("http://{address}")).current_dir(&work);
+        let printed = steps::output(claude.stdin(std::process::Stdio::null()))?;
+        let mut events: Vec<Value> = serde_json::from_str(printed.trim())?;
+        events.iter_mut().for_each(forget);
+        let result = events.iter().rfind(|event| event["type"] == "result").cloned();
+        // What `system` says is progress, and when it says it is a matter of time.
+        let is_message = |event: &Value| event["type"] == "assistant" || event["type"] == "user";
+        events.retain(is_message);
+        Ok(Printed { messages: events, result: result.context("Claude Code gave no result")? })
+    }
+}
+
+/// Where the two providers and the gateway listen.
+pub(crate) struct Addresses {
+    pub(crate) direct: String,
+    pub(crate) behind: String,
+    pub(crate) gateway: String,
+}
+
+/// Takes out what differs from run to run: times, and ids that the client draws.
+fn forget(event: &mut Value) {
+    let Some(event) = event.as_object_mut() else { return };
+    let drawn = ["session_id", "uuid", "timestamp"];
+    event.retain(|name, _| !name.ends_with("_ms") && !drawn.contains(&name.as_str()));
+}
+
+fn same(what: &str, direct: &Value, through: &Value) -> Result<()> {
+    ensure!(
+        direct == through,
+        "Claude Code's {what} through the gateway differ:\ndirect:  {direct}\nthrough: {through}"
+    );
+    Ok(())
+}
+
+/// What the simulated provider at `address` has billed, in dollars.
+fn billed(address: &str) -> Result<f64> {
+    let log = get(address, "/__log")?;
+    let bills = log["bills"].as_array().context("a log has bills")?;
+    let pico = bills.iter().filter_map(|bill| bill["pico_usd"].as_u64()).sum::<u64>();
+    Ok(pico as f64 / 1e12)
+}
+
+/// What the gateway at `address` has measured, in dollars.
+fn measured(address: &str) -> Result<f64> {
+    let summary = get(address, "/api/v1/summary?window=1h")?;
+    let usd = summary["totals"]["usd"].as_str();
+    Ok(usd.with_context(|| format!("a cost in {summary}"))?.parse()?)
+}
+
+fn get(address: &str, path: &str) -> Result<Value> {
+    let mut stream = TcpStream::connect(address)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let (_, body) = answer.split_once("\r\n\r\n").context("an answer has a head")?;
+    Ok(serde_json::from_str(body)?)
+}
