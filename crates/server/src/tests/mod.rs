@@ -7,3 +7,4 @@ mod faults;
 mod fidelity;
 mod hang_up;
 mod rig;
+mod tls;
