@@ -51,13 +51,13 @@ async fn provider(name: &str) -> (SocketAddr, String) {
 /// A gateway that calls `host` at the port of `address`, trusting the certificates in `trusted`.
 fn rig(host: &str, address: SocketAddr, trusted: Option<&str>) -> (Rig, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let mut config =
-        format!("[providers.openai]\nbase_url = \"https://{host}:{}/v1\"\n", address.port());
-    if let Some(pem) = trusted {
-        let file = folder.path().join("authorities.pem");
-        std::fs::write(&file, pem).unwrap();
-        config += &format!("ca_file = {file:?}\n");
-    }
+    let file = folder.path().join("authorities.pem");
+    std::fs::write(&file, trusted.unwrap_or_default()).unwrap();
+    let ca_file = trusted.map(|_| format!("ca_file = {file:?}")).unwrap_or_default();
+    let config = format!(
+        "[providers.openai]\nbase_url = \"https://{host}:{}/v1\"\n{ca_file}",
+        address.port()
+    );
     let rig = Rig::with(&config, Connector::Network, Arc::default(), Instant::now());
     (rig, folder)
 }
