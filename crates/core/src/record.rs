@@ -130,6 +130,8 @@ pub enum Fault {
     Redirect,
     /// Cancelled by us: the client hung up, or another attempt won.
     Cancelled,
+    /// What the client was still sending grew larger than is allowed, and was cut off.
+    TooLarge,
 }
 
 /// Why the gateway did not send a call on. The fault is the caller's unless said otherwise.

@@ -50,6 +50,9 @@ async fn gather(body: &mut Incoming, limit: u64) -> Result<Bytes, NotRead> {
     if expected == Some(first.len()) {
         return Ok(first);
     }
+    if limit < first.len() as u64 {
+        return Err(NotRead::Refused(Refusal::TooLarge { limit }));
+    }
     let mut whole = BytesMut::with_capacity(expected.unwrap_or(0).min(BELIEVED).max(first.len()));
     whole.extend_from_slice(&first);
     while let Some(piece) = next(body).await? {
@@ -76,7 +79,7 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, NotRead> {
 }
 
 /// Reads on for a while after a refusal, and drops what comes.
-pub(super) fn drain(mut body: Incoming) {
+pub(crate) fn drain(mut body: Incoming) {
     if body.is_end_stream() {
         return;
     }

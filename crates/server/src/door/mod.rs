@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
-use http::{HeaderMap, Request, Response, StatusCode, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use scrimp_core::{Call, Delivery, Dialect, Digest, Parameters, Refusal, Span};
@@ -49,6 +49,10 @@ pub(crate) async fn answer(
         let told = "this name is not known here; add it to `hosts` in [listen]";
         return Ok(Page::error(StatusCode::MISDIRECTED_REQUEST, told));
     }
+    if running.config.limits.header_bytes < head_bytes(&request) {
+        let told = "the head is larger than allowed; raise `header_bytes` in [http]";
+        return Ok(Page::error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told));
+    }
     let Some(route) = Route::of(request.uri(), request.headers(), &running.config) else {
         return Ok(api::answer(gateway, &running, request).await);
     };
@@ -57,6 +61,16 @@ pub(crate) async fn answer(
     let call = blank(&gateway, watch, &route, &head.headers);
     let arrival = Arrival { gateway, running, watch, head, route, call };
     Ok(arrival.take_in(body).await)
+}
+
+/// A head's length as it is usually written. The server's buffer ends heads that never end, but lets
+/// one pass that is whole with the piece in which it outgrows the limit.
+fn head_bytes(request: &Request<Incoming>) -> usize {
+    let target = request.uri().path_and_query().map_or(1, |target| target.as_str().len());
+    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
+    let headers = request.headers().iter();
+    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
+    line + headers.map(header).sum::<usize>() + 2
 }
 
 /// The call as far as its head tells.

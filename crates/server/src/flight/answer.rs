@@ -121,6 +121,9 @@ fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
                 "the provider answered with a redirect, which is not followed; correct base_url";
             (502, "provider_redirect", what)
         }
+        Fault::TooLarge => {
+            (413, "too_large", "the body is larger than allowed; raise `body_bytes` in [http]")
+        }
         Fault::Cancelled => (502, "cancelled", "the request was cancelled"),
     }
 }

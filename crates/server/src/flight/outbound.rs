@@ -17,7 +17,7 @@ use scrimp_wire::dialect::{Layout, WireEdit, edit};
 use crate::config::{Metering, Provider, Speaks};
 use crate::gateway::Gateway;
 use crate::running::Running;
-use crate::upstream::{Opened, Outgoing};
+use crate::upstream::{Opened, Outgoing, Upload};
 
 /// What is needed to send a call, once or again.
 pub(crate) struct Outbound {
@@ -148,7 +148,7 @@ impl Outbound {
             }
             Body::Passing(body) => {
                 let provider = provider.clone();
-                let body = Outgoing::Passing(body);
+                let body = Outgoing::Passing(Upload::new(body, limits.body_bytes));
                 Box::pin(async move { pool.open_fresh(&provider, &limits, head, body).await })
             }
             Body::Gone => Box::pin(std::future::ready(Err(Fault::Cancelled))),

@@ -293,7 +293,9 @@ impl Relaying {
 
 /// What a request used that was sent and got no answer: the provider may well have read it.
 fn unanswered(call: &Call, fault: Fault) -> Outcome {
-    let never_sent = matches!(fault, Fault::Connect | Fault::ConnectTimeout | Fault::Tls);
+    // A request that was cut off was never whole, so no provider has run it.
+    let never_sent =
+        matches!(fault, Fault::Connect | Fault::ConnectTimeout | Fault::Tls | Fault::TooLarge);
     let metering = match has_facts(call) && !never_sent {
         true => meter::estimate(Metering::UNKNOWN, call.estimated_tokens(), 0),
         false if never_sent => Metering::measured(Usage::ZERO),

@@ -206,6 +206,91 @@ async fn a_chunked_body_that_grows_too_large_is_refused_on_the_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_body_of_one_large_chunk_is_refused_like_any_other() {
+    let mut rig = Rig::new(LIMITS, vec![]);
+    assert_eq!(status(&rig.call(&upload("/v1/messages", "application/json", 1_001)).await), 413);
+    assert_eq!(rig.record().await.ending, Ending::Refused(Refusal::TooLarge { limit: 1000 }));
+}
+
+/// A chunked request of so many bytes.
+fn upload(path: &str, content_type: &str, bytes: usize) -> Vec<u8> {
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer sk-1\r\n\
+         content-type: {content_type}\r\ntransfer-encoding: chunked\r\n\r\n\
+         {bytes:x}\r\n{}\r\n0\r\n\r\n",
+        "x".repeat(bytes)
+    )
+    .into_bytes()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_passes_through_has_the_same_limit() {
+    let mut rig = Rig::new(LIMITS, vec![vec![answer("200 OK", "{}")]]);
+    let fits = upload("/openai/v1/files", "multipart/form-data", 1_000);
+    assert_eq!(status(&rig.call(&fits).await), 200);
+    assert_eq!(rig.record().await.ending, Ending::Answered { status: 200, finish: None });
+
+    let mut rig = Rig::new(LIMITS, vec![]);
+    let got = rig.call(&upload("/openai/v1/files", "multipart/form-data", 1_001)).await;
+    assert_eq!(status(&got), 413, "{}", String::from_utf8_lossy(&got));
+    let error: serde_json::Value = serde_json::from_slice(&body_of(&got)).unwrap();
+    assert_eq!(error["error"]["code"], "too_large");
+    let record = rig.record().await;
+    assert_eq!(record.ending, Ending::Failed { fault: Fault::TooLarge });
+    assert_eq!(record.cost, Some(scrimp_core::Usd::ZERO), "a request cut off was run by nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upload_that_outgrows_its_answer_is_aborted_and_settled() {
+    // The provider answers before it has the whole of it, as some do.
+    let early = "HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{\"half\":";
+    let connector = crate::Connector::Memory(std::sync::Arc::new(move |_| {
+        let (near, mut far) = tokio::io::duplex(64 << 10);
+        tokio::spawn(async move {
+            let mut seen = [0; 4096];
+            assert_ne!(far.read(&mut seen).await.unwrap(), 0);
+            far.write_all(early.as_bytes()).await.unwrap();
+            while far.read(&mut seen).await.is_ok_and(|read| 0 < read) {}
+        });
+        Ok(near)
+    }));
+    let now = tokio::time::Instant::now();
+    let mut rig = Rig::with(LIMITS, connector, std::sync::Arc::default(), now);
+    let whole = upload("/openai/v1/files", "multipart/form-data", 1_001);
+    let mut client = rig.connect();
+    let at = whole.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+    client.write_all(&whole[..at]).await.unwrap();
+    let mut head = [0; 4096];
+    assert_ne!(client.read(&mut head).await.unwrap(), 0);
+    assert_eq!(status(&head), 200);
+    client.write_all(&whole[at..]).await.unwrap();
+    super::rig::read_all(&mut client).await;
+    assert_eq!(rig.record().await.ending, Ending::Failed { fault: Fault::BrokenBody });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_may_be_as_large_as_is_said_and_no_larger() {
+    let head = |bytes: usize| {
+        let bare = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx: \r\n\r\n";
+        bare.replace("x: ", &format!("x: {}", "y".repeat(bytes - bare.len())))
+    };
+    let rig = Rig::new(LIMITS, vec![]);
+    for (bytes, expected) in
+        [(8 << 10, 200), ((8 << 10) + 1, 431), (12 << 10, 431), (40 << 10, 431)]
+    {
+        let head = head(bytes);
+        assert_eq!(head.len(), bytes);
+        assert_eq!(status(&rig.call(head.as_bytes()).await), expected, "{bytes}");
+    }
+    let many = |count: usize| {
+        let rest = "x: y\r\n".repeat(count - 2);
+        format!("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{rest}\r\n")
+    };
+    assert_eq!(status(&rig.call(many(100).as_bytes()).await), 200);
+    assert_eq!(status(&rig.call(many(101).as_bytes()).await), 431);
+}
+
+#[tokio::test(start_paused = true)]
 async fn slow_heads_and_bodies_are_given_up() {
     let mut rig = Rig::new(LIMITS, vec![]);
     let whole = chat(PLAIN);

@@ -14,7 +14,6 @@ use bytes::{Buf, Bytes, BytesMut};
 use http::request;
 use http::response::Parts;
 use http_body::Body;
-use hyper::body::Incoming;
 use scrimp_core::Fault;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -22,6 +21,7 @@ use tokio::time::Instant;
 use super::connect::Stream;
 use super::framing::Framing;
 use super::head::{self, Sized};
+use super::upload::{CutOff, Upload};
 
 /// What is read at once.
 const READ: usize = 64 << 10;
@@ -40,7 +40,7 @@ pub(crate) enum Outgoing {
     /// All of it.
     Whole(Bytes),
     /// As the client sends it.
-    Passing(Incoming),
+    Passing(Upload),
 }
 
 /// A connection.
@@ -57,9 +57,20 @@ struct Writing {
     piece: Bytes,
     /// Ends the piece, where it is a chunk.
     tail: Bytes,
-    passing: Option<Incoming>,
+    passing: Option<Upload>,
     is_chunked: bool,
     needs_flush: bool,
+}
+
+/// Why a request was not written to its end.
+#[derive(Debug, thiserror::Error)]
+enum Unwritten {
+    /// The provider does not take it.
+    #[error(transparent)]
+    Provider(#[from] io::Error),
+    /// The client does not send it, or may not.
+    #[error(transparent)]
+    Client(#[from] CutOff),
 }
 
 /// The body of an answer, as it comes over its connection.
@@ -77,6 +88,13 @@ pub(super) struct Unanswered {
     pub(super) fault: Fault,
     /// Nothing of an answer had come.
     pub(super) is_silent: bool,
+}
+
+impl From<CutOff> for Unanswered {
+    fn from(cut: CutOff) -> Unanswered {
+        let fault = if cut.is_too_large() { Fault::TooLarge } else { Fault::Reset };
+        Unanswered { fault, is_silent: false }
+    }
 }
 
 impl Line {
@@ -103,9 +121,13 @@ impl Line {
             if let Some(unfinished) = &mut writing
                 && let Poll::Ready(written) = unfinished.poll(cx, &mut self.stream)
             {
-                // A provider that refuses may close its side before it has read all; what it has
-                // said by then is the answer.
-                has_failed = written.is_err();
+                match written {
+                    Err(Unwritten::Client(cut)) => return Poll::Ready(Err(cut.into())),
+                    // A provider that refuses may close its side before it has read all; what it
+                    // has said by then is the answer.
+                    Err(Unwritten::Provider(_)) => has_failed = true,
+                    Ok(()) => {}
+                }
                 writing = None;
             }
             self.poll_head(cx, head_bytes)
@@ -178,7 +200,7 @@ impl Writing {
     }
 
     /// Writes on. Ready when all was written.
-    fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<()>> {
+    fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<Result<(), Unwritten>> {
         loop {
             ready!(self.poll_buffered(cx, stream))?;
             let Some(passing) = &mut self.passing else { break };
@@ -191,7 +213,7 @@ impl Writing {
                     }
                     return Poll::Pending;
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+                Poll::Ready(Some(Err(cut))) => return Poll::Ready(Err(cut.into())),
                 Poll::Ready(Some(Ok(frame))) => self.buffer(frame.into_data().unwrap_or_default()),
                 Poll::Ready(None) => {
                     self.passing = None;
@@ -201,7 +223,7 @@ impl Writing {
                 }
             }
         }
-        Pin::new(stream).poll_flush(cx)
+        Pin::new(stream).poll_flush(cx).map_err(Unwritten::Provider)
     }
 
     fn buffer(&mut self, piece: Bytes) {
@@ -243,7 +265,9 @@ impl Writing {
 impl Answer {
     /// The next bytes of the body; `None` at its end.
     pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        self.write_on(cx);
+        if let Err(cut) = self.write_on(cx) {
+            return Poll::Ready(Some(Err(io::Error::other(cut))));
+        }
         loop {
             match self.framing.take(&mut self.line.seen) {
                 Ok(Some(piece)) => {
@@ -279,13 +303,15 @@ impl Answer {
         (is_done && keeps_alive).then_some(line)
     }
 
-    /// Writes what is left of the request.
-    fn write_on(&mut self, cx: &mut Context<'_>) {
-        if let Some(writing) = &mut self.writing
-            && let Poll::Ready(written) = writing.poll(cx, &mut self.line.stream)
-        {
-            self.keeps_alive &= written.is_ok();
-            self.writing = None;
+    /// Writes what is left of the request. A provider that does not take it may answer all the same.
+    fn write_on(&mut self, cx: &mut Context<'_>) -> Result<(), CutOff> {
+        let Some(writing) = &mut self.writing else { return Ok(()) };
+        let Poll::Ready(written) = writing.poll(cx, &mut self.line.stream) else { return Ok(()) };
+        self.writing = None;
+        self.keeps_alive &= written.is_ok();
+        match written {
+            Err(Unwritten::Client(cut)) => Err(cut),
+            Err(Unwritten::Provider(_)) | Ok(()) => Ok(()),
         }
     }
 

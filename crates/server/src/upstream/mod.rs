@@ -10,6 +10,7 @@ mod connect;
 mod framing;
 mod head;
 mod line;
+mod upload;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, timeout};
 
 pub use connect::{Connector, Dial};
 pub(crate) use line::{Answer, Outgoing};
+pub(crate) use upload::Upload;
 
 use crate::config::{Limits, Provider};
 use connect::{Trust, trust_for};
