@@ -46,7 +46,7 @@ pub(crate) async fn answer(
         ("HEAD", "/") => Page::of(StatusCode::OK, "text/plain", ""),
         ("GET" | "HEAD", "/healthz") => Page::of(StatusCode::OK, "text/plain", "ok\n"),
         ("GET" | "HEAD", "/readyz") => ready(gateway),
-        ("GET", "/metrics") => metrics::page(gateway),
+        ("GET", "/metrics") => metrics(gateway).await,
         _ => match path.strip_prefix("/api/v1/") {
             Some(rest) => {
                 let rest = rest.to_owned();
@@ -62,6 +62,13 @@ fn ready(gateway: &Gateway) -> Response<Page> {
         Phase::Serving => Page::of(StatusCode::OK, "text/plain", "ready\n"),
         _ => Page::error(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping"),
     }
+}
+
+async fn metrics(gateway: &Gateway) -> Response<Page> {
+    let gateway = gateway.clone();
+    let reading = tokio::task::spawn_blocking(move || metrics::page(&gateway)).await;
+    let fell_over = |_| Page::error(StatusCode::INTERNAL_SERVER_ERROR, "the question fell over");
+    reading.unwrap_or_else(fell_over)
 }
 
 /// A file of the dashboard.

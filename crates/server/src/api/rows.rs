@@ -58,6 +58,8 @@ pub(super) struct Row {
     usd: Option<Usd>,
     tokens: Option<Tokens>,
     usage_state: scrimp_core::UsageState,
+    /// The provider told counts that cannot be; they are in no sum.
+    suspect: bool,
     latency_ms: Option<f64>,
     ttft_ms: Option<f64>,
     overhead_ms: Option<f64>,
@@ -89,6 +91,7 @@ impl Row {
             usd: record.cost,
             tokens: record.is_metered().then(|| metering.usage.into()),
             usage_state: metering.state,
+            suspect: metering.suspect,
             latency_ms: ms(timing.ended),
             ttft_ms: ms(timing.first_content),
             overhead_ms: ms(timing.overhead),
@@ -139,6 +142,7 @@ fn attempt(attempt: &Attempt) -> Value {
         "fault": attempt.fault,
         "tokens": Tokens::from(attempt.metering.usage),
         "usage_state": attempt.metering.state,
+        "suspect": attempt.metering.suspect,
         "usd": attempt.cost,
         "priced_as": attempt.priced_as,
     })

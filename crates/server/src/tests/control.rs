@@ -75,6 +75,45 @@ async fn health_metrics_and_dashboard_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn metrics_sum_tokens_and_dollars_by_provider_and_model() {
+    let named = PLAIN.replace("gpt-4o", "my \\\"model");
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)], vec![answer("200 OK", TOLD)]]);
+    rig.call(&chat(PLAIN)).await;
+    let cost = rig.record().await.cost.unwrap();
+    rig.call(&chat(&named)).await;
+    rig.gateway.idle().await;
+    rig.gateway.shared().store.flush();
+    let got = rig.call(&request("GET", "/metrics", "", "")).await;
+    let text = String::from_utf8(body_of(&got)).unwrap();
+    let own = r#"provider="openai",model="gpt-4o""#;
+    for expected in [
+        format!("scrimp_cost_usd_total{{{own}}} {cost}\n"),
+        format!("scrimp_model_calls_total{{{own}}} 1\n"),
+        format!("scrimp_tokens_total{{{own},class=\"uncached\"}} 9\n"),
+        format!("scrimp_tokens_total{{{own},class=\"output\"}} 2\n"),
+        r#"scrimp_model_unpriced_calls_total{provider="openai",model="my \"model"} 1"#.to_owned(),
+    ] {
+        assert!(text.contains(&expected), "{expected} in\n{text}");
+    }
+    // Each family stands together under one head.
+    assert_eq!(text.matches("# TYPE scrimp_tokens_total counter").count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_counts_cannot_be_is_marked() {
+    let hostile = TOLD.replace('9', "-9");
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)], vec![answer("200 OK", &hostile)]]);
+    for expected in [false, true] {
+        rig.call(&chat(PLAIN)).await;
+        let id = rig.record().await.call.id;
+        rig.gateway.shared().store.flush();
+        let detail = get(&rig, &format!("/api/v1/calls/{id}")).await;
+        assert_eq!(detail["suspect"], expected, "{detail}");
+        assert_eq!(detail["attempts"][0]["suspect"], expected, "{detail}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn control_is_refused_to_foreign_pages_and_without_the_header() {
     let rig = Rig::new("", vec![]);
     let undo = |headers: &str| request("POST", "/api/v1/policies/undo", headers, "{\"number\":1}");
