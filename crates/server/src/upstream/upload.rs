@@ -52,15 +52,15 @@ impl Body for Upload {
         let Some(frame) = ready!(Pin::new(body).poll_frame(cx)) else { return Poll::Ready(None) };
         let frame = frame.map_err(CutOff::Broken)?;
         let came = frame.data_ref().map_or(0, |piece| piece.len() as u64);
-        match self.left.checked_sub(came) {
-            Some(left) => self.left = left,
-            None => {
-                // So that the client can read the refusal instead of running into a reset.
-                self.body.take().map(body::drain);
-                return Poll::Ready(Some(Err(CutOff::TooLarge)));
-            }
+        if came <= self.left {
+            self.left -= came;
+            return Poll::Ready(Some(Ok(frame)));
         }
-        Poll::Ready(Some(Ok(frame)))
+        // So that the client can read the refusal instead of running into a reset.
+        if let Some(rest) = self.body.take() {
+            body::drain(rest);
+        }
+        Poll::Ready(Some(Err(CutOff::TooLarge)))
     }
 
     fn is_end_stream(&self) -> bool {
