@@ -56,7 +56,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         for pid in tree(self.child.id()) {
-            let ended = Command::new("kill").arg(pid.to_string()).status();
+            // Children may have ended with their parent; nobody needs to hear of that.
+            let ended = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
             drop(ended);
         }
         drop(self.child.wait());

@@ -102,7 +102,8 @@ async fn metrics_sum_tokens_and_dollars_by_provider_and_model() {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_counts_cannot_be_is_marked() {
     let hostile = TOLD.replace('9', "-9");
-    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)], vec![answer("200 OK", &hostile)]]);
+    let mut rig =
+        Rig::new("", vec![vec![answer("200 OK", TOLD)], vec![answer("200 OK", &hostile)]]);
     for expected in [false, true] {
         rig.call(&chat(PLAIN)).await;
         let id = rig.record().await.call.id;
