@@ -44,7 +44,7 @@ pub(crate) struct Inputs {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     path: PathBuf,
-    /// Whether the user named it: then it has to be readable, not only when it is a log.
+    /// Whether the user named it: then the reason why it is not read may be long.
     is_named: bool,
 }
 
@@ -120,9 +120,12 @@ impl Reader {
             Some(format) => Ok(format),
             None => import::recognise(&bytes),
         };
-        let result = format
-            .map(|format| (format, (format.read)(&bytes, &source)))
-            .map_err(|error| error.to_string());
+        let result = format.map(|format| (format, (format.read)(&bytes, &source)));
+        // A folder may hold other things than logs: each of them is told about in one line.
+        let result = result.map_err(|error| match place.is_named {
+            true => error.to_string(),
+            false => error.in_short(),
+        });
         Opened { at, broken, result }
     }
 }
@@ -172,11 +175,10 @@ impl<'e> Gathering<'e> {
 
     fn take(&mut self, places: &[Place], opened: &Receiver<Opened>) {
         for Opened { at, broken, result } in opened {
-            let Place { path, is_named } = &places[at];
-            let path = path.display().to_string();
+            let path = places[at].path.display().to_string();
             self.files[at] = Some(match result {
                 Ok((format, reading)) => self.entries(path, format, reading, broken),
-                Err(why) => not_read(path, why, *is_named),
+                Err(why) => not_read(path, why),
             });
         }
     }
@@ -264,21 +266,8 @@ fn calendar(format: &Import) -> Calendar {
     }
 }
 
-/// A file that the user named gets the whole reason; one that only lay in a folder a short one,
-/// since a folder may hold other things than logs.
-fn not_read(path: String, why: String, is_named: bool) -> Input {
-    let error = match is_named {
-        true => why,
-        false => why.lines().next().unwrap_or_default().trim_end_matches(':').to_owned(),
-    };
-    Input {
-        path,
-        format: None,
-        calls: 0,
-        skipped_lines: 0,
-        skipped: Vec::new(),
-        error: Some(error),
-    }
+fn not_read(path: String, why: String) -> Input {
+    Input { path, format: None, calls: 0, skipped_lines: 0, skipped: Vec::new(), error: Some(why) }
 }
 
 /// Every file in and under `paths`, once each, in a fixed order.
@@ -433,7 +422,9 @@ mod tests {
             read(&[("a.gz", cut), ("LICENSE", b"Apache".into()), ("z.jsonl", LINE.into())]);
         assert!(1 < calls, "{calls}");
         let [license, gz, last] = &inputs.files[..] else { panic!("{inputs:?}") };
-        assert_eq!(license.error.as_deref(), Some("it is none of the known formats"));
+        let why = "it is none of the known formats (not agent-session: it does not begin with `{`; \
+                   not mooncake, scrimp, claude-code: no line is a JSON object)";
+        assert_eq!(license.error.as_deref(), Some(why));
         assert!(gz.skipped.iter().any(|line| line.why.contains("gzip")), "{gz:?}");
         assert_eq!((last.calls, last.error.as_ref()), (1, None));
     }

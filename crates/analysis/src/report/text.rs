@@ -123,7 +123,8 @@ impl Page {
         for note in &analysis.notes {
             self.wrapped("! ", "  ", note);
         }
-        for input in analysis.inputs.iter().filter(|input| input.error.is_some()) {
+        let unread = analysis.inputs.iter().filter(|input| input.error.is_some());
+        for input in unread.clone().take(MOST_SKIPPED) {
             let Input { path, error, .. } = input;
             for (at, part) in error.as_deref().unwrap_or_default().lines().enumerate() {
                 match at {
@@ -131,6 +132,10 @@ impl Page {
                     _ => self.wrapped("    ", "      ", part),
                 }
             }
+        }
+        let more = unread.count().saturating_sub(MOST_SKIPPED) as u64;
+        if 0 < more {
+            self.line(&format!("! and {} more that could not be read", plural(more, "file")));
         }
         let skipped: u64 = analysis.inputs.iter().map(|input| input.skipped_lines).sum();
         if skipped == 0 {
@@ -319,6 +324,11 @@ fn rests_on(totals: &Stats) -> String {
         count(tokens.input()),
         count(tokens.total_output()),
     );
+    if 0 < totals.suspect {
+        let calls = count(totals.suspect);
+        write!(text, "; {calls} told token counts that cannot be, which are left out")
+            .expect("a string takes everything");
+    }
     if 0 < totals.estimated_usage {
         let calls = count(totals.estimated_usage);
         write!(text, "; usage estimated in part of {calls}").expect("a string takes everything");

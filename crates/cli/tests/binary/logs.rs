@@ -157,7 +157,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
         &["analyze", "full"],
         expect![[r#"
         error: no calls were found
-        full/notes.txt: it is none of the known formats
+        full/notes.txt: it is none of the known formats (not agent-session: it does not begin with `{`; not mooncake, scrimp, claude-code: no line is a JSON object)
     "#]],
     );
     refuses(

@@ -126,6 +126,22 @@ fn listed(tried: &[(&'static str, String)]) -> String {
     lines.concat()
 }
 
+impl NotRead {
+    /// The error in one line, formats with the same reason together: for a file among many.
+    pub fn in_short(&self) -> String {
+        let NotRead::UnknownFormat { tried } = self else { return self.to_string() };
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for (name, why) in tried {
+            match reasons.iter_mut().find(|(known, _)| known == why) {
+                Some((_, names)) => names.push(name),
+                None => reasons.push((why, vec![name])),
+            }
+        }
+        let reasons = reasons.iter().map(|(why, names)| format!("not {}: {why}", names.join(", ")));
+        format!("it is none of the known formats ({})", reasons.collect::<Vec<_>>().join("; "))
+    }
+}
+
 fn known() -> String {
     IMPORTS.iter().map(|import| import.name).collect::<Vec<_>>().join(", ")
 }
