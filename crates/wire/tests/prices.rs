@@ -186,6 +186,18 @@ fn openclaw_120008_no_usage_is_unknown_and_no_price_is_unpriced() {
 }
 
 #[test]
+fn a_vendor_s_common_name_means_the_vendor_and_no_host() {
+    let resolve = |model: &str| quote::resolve(catalog(), None, model, now());
+    let (row, notes) = resolve("google/gemini-2.5-pro").unwrap();
+    assert_eq!((&*row.provider, &*row.model), ("gemini", "gemini-2.5-pro"));
+    assert_eq!(notes, ["google is listed as gemini"]);
+    // A host sells it under this name, and the vendor does not.
+    assert!(resolve("replicate/google/gemini-3-pro").is_ok());
+    let error = resolve("google/gemini-3-pro").unwrap_err().to_string();
+    assert!(error.contains("gemini/gemini-"), "{error}");
+}
+
+#[test]
 fn hostile_counts_are_refused_by_name() {
     let usage = Usage { cache_read: u64::MAX, ..Usage::ZERO };
     let terms = Terms::default();

@@ -57,8 +57,17 @@ const VENDORS: &[(&str, &str)] = &[
     ("amazon.", "bedrock"),
 ];
 
+/// Names that people know a provider by beside its one name here.
+const OTHER_NAMES: &[(&str, &str)] = &[("google", "gemini"), ("vertex", "vertex_ai")];
+
 /// Where several hosts serve a model and none is its vendor: these first, then by name.
 const HOSTS: &[&str] = &["openai", "anthropic", "gemini", "azure", "bedrock", "vertex_ai"];
+
+/// The one name of the provider that people call `name`.
+pub(super) fn of_people(name: &str) -> &str {
+    let other = OTHER_NAMES.iter().find(|(known, _)| *known == name);
+    other.map_or(name, |(_, own)| own)
+}
 
 /// The one name of the provider that `LiteLLM` calls `litellm_provider`.
 pub(super) fn of_litellm(litellm_provider: &str) -> &str {

@@ -13,7 +13,7 @@ use scrimp_core::usage::{MOST_TOKENS, Usage};
 use serde::{Deserialize, Serialize};
 
 use super::nearest::nearest;
-use super::provider::preference;
+use super::provider::{of_people, preference, vendor_of};
 use super::snapshot::midnight;
 
 /// A priced call. Its JSON is part of the product's interface.
@@ -146,13 +146,21 @@ pub fn resolve(
     at: Time,
 ) -> Result<(Arc<PriceRow>, Vec<String>), Unpriced> {
     let found = |provider, model| catalog.find(provider, model, at).cloned();
+    let provider = provider.map(of_people);
     if let Some(row) = provider.and_then(|provider| found(provider, model)) {
         return Ok((row, Vec::new()));
     }
-    if let Some((provider, model)) = model.split_once('/')
-        && let Some(row) = found(provider, model)
-    {
-        return Ok((row, Vec::new()));
+    if let Some((named, rest)) = model.split_once('/') {
+        let own = of_people(named);
+        if let Some(row) = found(own, rest) {
+            let renamed = (own != named).then(|| format!("{named} is listed as {own}"));
+            return Ok((row, renamed.into_iter().collect()));
+        }
+        // Hosts sell models under `vendor/model`. Whoever names the vendor of a model that only it
+        // makes asks for its own price; open weights are the hosts' to sell.
+        if own != named && vendor_of(rest) == Some(own) && !rest.starts_with("gemma") {
+            return Err(missing(catalog, &[own.into()], rest));
+        }
     }
     let hosts = match provider {
         Some(provider) => vec![provider.into()],
