@@ -74,6 +74,12 @@ impl Files {
     /// Replaces the text as a whole: a reader sees the old one or the new one.
     pub(crate) fn write(&self, text: &str) -> io::Result<()> {
         let path = self.writable();
+        // A link stays a link: what it points at is replaced.
+        let path = path.canonicalize().unwrap_or(path);
+        if self.config.is_none() && text.is_empty() && path.exists() {
+            // The file is Scrimp's own, and there only for what was applied.
+            return std::fs::remove_file(path);
+        }
         // A configuration may hold keys, so the new file is no more open than the old one.
         let fresh = path.with_extension("toml.new");
         let mut file = std::fs::File::create(&fresh)?;

@@ -50,17 +50,29 @@ pub(crate) fn run_bare() -> Result<()> {
     let transcripts = home().map(|home| home.join(".claude/projects"));
     let found: Vec<PathBuf> =
         transcripts.into_iter().filter(|path| input::holds_files(path)).collect();
+    let records = data_dir(&DataDir { data: None }).ok().filter(|folder| has_calls(folder));
+    if found.is_empty() && records.is_none() {
+        return Ok(Cli::command().print_help()?);
+    }
     for path in &found {
         eprintln!("coding-agent transcripts in {}; more commands: scrimp --help", path.display());
     }
-    let data = DataDir { data: None };
-    let has_records = data_dir(&data).is_ok_and(|folder| has_calls(&folder));
-    if found.is_empty() && !has_records {
-        return Ok(Cli::command().print_help()?);
+    if !found.is_empty() {
+        run(&usual(found))?;
     }
-    let json = Json { json: false };
+    if let Some(folder) = &records {
+        // By themselves: an agent's call that went through the gateway stands in both, and would
+        // count twice.
+        eprintln!("the gateway's records in {}; more commands: scrimp --help", folder.display());
+        run(&usual(Vec::new()))?;
+    }
+    Ok(())
+}
+
+/// What is asked for where nothing is.
+fn usual(paths: Vec<PathBuf>) -> Analyze {
     let (format, html, model) = (None, None, None);
-    run(&Analyze { paths: found, format, html, model, data, json })
+    Analyze { paths, format, html, model, data: DataDir { data: None }, json: Json { json: false } }
 }
 
 fn has_calls(data: &Path) -> bool {

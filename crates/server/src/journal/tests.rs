@@ -61,6 +61,18 @@ fn without_a_file_the_rule_lies_in_the_data_directory() {
     assert_eq!(files.load().unwrap().prompt_cache.len(), 1);
     undo(&files, &store, number, "asked for", NOW).unwrap();
     assert!(files.load().unwrap().prompt_cache.is_empty());
+    assert!(!files.applied().exists(), "nothing is applied, so nothing is left");
+}
+
+#[test]
+fn a_link_to_a_configuration_stays_a_link() {
+    let Place { mut files, store, directory } = place(Some(OWN));
+    let link = directory.path().join("linked.toml");
+    std::os::unix::fs::symlink("scrimp.toml", &link).unwrap();
+    let target = files.config.replace(link.clone()).unwrap();
+    apply(&files, &store, &application(CHANGE, 200_000), NOW).unwrap();
+    assert!(link.is_symlink());
+    assert!(std::fs::read_to_string(target).unwrap().contains("experiment = 1"));
 }
 
 #[test]
