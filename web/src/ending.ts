@@ -31,3 +31,6 @@ export function endingOf({ ending, status, finish }: Pick<CallRow, "ending" | "s
   const why = finish === null ? "The answer reached the client whole." : `The answer reached the client whole; the model stopped with “${finish}”.`;
   return { is: "good", short, why };
 }
+
+/** Said of a call whose usage holds counts that cannot be. */
+export const SUSPECT = "The provider told token counts that cannot be (negative, huge, or no numbers). They are left out of every sum.";

@@ -105,6 +105,8 @@ export interface CallRow {
   usd: Money | null;
   tokens: Tokens | null;
   usage_state: string;
+  /** The provider told counts that cannot be; they are in no sum. */
+  suspect: boolean;
   latency_ms: number | null;
   ttft_ms: number | null;
   overhead_ms: number | null;

@@ -122,12 +122,13 @@ export function callRow(n) {
   const first = 180 + 1900 * draw(n + 1);
   const row = {
     id: n.toString(16).padStart(32, "0"), at_ms: Date.now() - n * 4100, ...kind, status: 200, ending: "answered", usd: money(0.0004 + 0.04 * draw(n + 2)),
-    tokens: tokensOf(1, n), usage_state: "measured", latency_ms: first + 9000 * draw(n + 3) ** 2, ttft_ms: first, overhead_ms: 0.09 + 0.2 * draw(n),
+    tokens: tokensOf(1, n), usage_state: "measured", suspect: false, latency_ms: first + 9000 * draw(n + 3) ** 2, ttft_ms: first, overhead_ms: 0.09 + 0.2 * draw(n),
     arm: n % 3 === 0 ? "treated" : "held_out", experiment: 7, finish: "stop", session: n % 5 === 0 ? null : "5e55".padEnd(32, "a"),
   };
   const odd = {
     2: { status: 429, ending: "answered", usd: "0", finish: null, ttft_ms: null, latency_ms: 240 },
     5: { ending: "truncated", usage_state: "partial" },
+    7: { suspect: true, usage_state: "unknown", usd: null, tokens: null },
     9: { ending: "abandoned", usage_state: "estimated", finish: null },
     11: { ending: "failed", status: null, usd: null, tokens: null, usage_state: "unknown", ttft_ms: null, finish: null },
     14: { ending: "refused", status: null, usd: "0", ttft_ms: null, latency_ms: 0.4, finish: null },

@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { count, exact, cachedShare, inputTokens, moment, ms, outputTokens, percent, spanMs, usd, words } from "../format";
 import { useLoad } from "../load";
 import { href } from "../route";
-import { endingOf } from "../ending";
+import { SUSPECT, endingOf } from "../ending";
 import { Badge, Basis, Figure, Unknown } from "../parts/figure";
 import { Await } from "../parts/states";
 import { Table } from "../parts/table";
@@ -31,6 +31,7 @@ function Detail({ call }: { call: CallDetail }): JSX.Element {
         <span class="quiet long">{call.model} · {call.provider} · {moment(call.at_ms)}</span>
       </div>
       <p class="quiet">{ending.why}</p>
+      {call.suspect && <p class="notice"><Badge is="warn">bad counts</Badge> {SUSPECT}</p>}
       <Headline call={call} />
       <Timeline call={call} />
       <div class="groups">

@@ -7,7 +7,7 @@ import { get } from "../api";
 import { useLoad } from "../load";
 import { href, replace } from "../route";
 import { follow } from "../sse";
-import { endingOf } from "../ending";
+import { SUSPECT, endingOf } from "../ending";
 import { Badge, Unknown } from "../parts/figure";
 import { Await, Welcome } from "../parts/states";
 import { Waterfall, WaterfallLegend } from "../parts/waterfall";
@@ -228,7 +228,7 @@ function Row({ row, scale }: { row: CallRow; scale: number }): JSX.Element {
         <a class="name" href={href(`calls/${row.id}`)} title={row.operation}>{row.operation || "(no name)"}</a>
         <span class="sub" title={row.model}>{row.model}</span>
       </th>
-      <td role="cell" class="col-ending"><Badge is={ending.is} title={ending.why}>{ending.short}</Badge></td>
+      <td role="cell" class="col-ending"><Badge is={ending.is} title={ending.why}>{ending.short}</Badge>{row.suspect && <Badge is="warn" title={SUSPECT}>bad counts</Badge>}</td>
       <td role="cell" class="col-in" title={exact(inputTokens(row.tokens))}>{row.usage_state === "unknown" ? <Unknown because="usage not known" /> : count(inputTokens(row.tokens))}</td>
       <td role="cell" class="col-cached">{row.usage_state === "unknown" ? <Unknown /> : percent(cachedShare(row.tokens), 0)}</td>
       <td role="cell" class="col-out" title={exact(outputTokens(row.tokens))}>{row.usage_state === "unknown" ? <Unknown /> : count(outputTokens(row.tokens))}</td>
