@@ -39,6 +39,11 @@ const CHORES: &[Chore] = &[
         does: "compare costs with two independent calculators",
         run: oracle::run,
     },
+    Chore {
+        name: "days",
+        does: "live equals replay over whole days of N seeds (default 5), with every fault",
+        run: |arguments| steps::example("scrimp-server", "live_equals_replay", arguments),
+    },
     Chore { name: "bench", does: "benchmarks: gateway, replay, store, memory", run: bench::run },
 ];
 

@@ -40,6 +40,12 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     }
 }
 
+/// Runs an example, optimised, to its end.
+pub(crate) fn example(package: &str, name: &str, arguments: &[String]) -> Result<()> {
+    let mut cargo = command("cargo", &["run", "--release", "-q", "-p", package]);
+    run(cargo.args(["--example", name, "--"]).args(arguments))
+}
+
 /// Runs a command and returns what it printed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);

@@ -6,7 +6,7 @@ mod gateway;
 
 use anyhow::{Result, bail};
 
-use crate::steps;
+use crate::steps::{self, example};
 
 /// A benchmark: its name, what it measures, and the function that runs it.
 type Bench = (&'static str, &'static str, fn(&[String]) -> Result<()>);
@@ -35,11 +35,6 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         bail!("name a benchmark:\n{}", list.join("\n"));
     };
     bench(&arguments[1..])
-}
-
-fn example(package: &str, name: &str, arguments: &[String]) -> Result<()> {
-    let mut command = steps::command("cargo", &["run", "--release", "-q", "-p", package]);
-    steps::run(command.args(["--example", name, "--"]).args(arguments))
 }
 
 fn replay(arguments: &[String]) -> Result<()> {

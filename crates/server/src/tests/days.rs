@@ -1,18 +1,24 @@
 //! Whole days against the simulated providers, with faults, in virtual time.
+//! `examples/live_equals_replay` plays the same days with more seeds.
+
+#[path = "../../examples/live_equals_replay/day.rs"]
+mod day;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use scrimp_analysis::replay::decisions;
-use scrimp_core::policy::prompt_cache::Placement;
 use scrimp_core::{Ending, Record, Time};
 use scrimp_sim::workload::{Played, Request, Workload, day, drive, exchange};
-use scrimp_sim::{FAULT_HEADER, FAULTS, FaultRule, Provider, Settings};
+use scrimp_sim::{FAULT_HEADER, FAULTS, Provider, Settings};
 use tokio::io::duplex;
 use tokio::time::Instant;
 
 use super::rig::Rig;
-use crate::{Connector, Gateway};
+use crate::{Clock, Config, Connector, Gateway, Setup};
+use day::{Checked, check};
+
+/// The whole of a day.
+const SCALE: f64 = 1.0;
 
 const RULES: &str = "[prompt_cache]\nstate = \"on\"\nstrategy = \"tail\"\nshare = 0.5\n\
                      [http]\nfirst_token_timeout = \"60s\"\nchunk_timeout = \"30s\"";
@@ -41,12 +47,6 @@ async fn play(gateway: &Gateway, kind: Workload, scale: f64) -> Vec<Played> {
     drive(day(kind, 11, scale), connect).await
 }
 
-fn faulty(seed: u64) -> Settings {
-    let faults = ["429:1", "529", "500", "reset", "stall", "midreset", "nodone", "nousage", "slow"];
-    let rule = |name: &&str| FaultRule { fault: name.parse().unwrap(), probability: 0.01 };
-    Settings { faults: faults.iter().map(rule).collect(), ..Settings::usual(seed) }
-}
-
 /// Everything that was settled, read back from the store.
 async fn settled(rig: &Rig) -> Vec<Record> {
     rig.gateway.idle().await;
@@ -61,46 +61,31 @@ fn ledger_calls(rig: &Rig) -> u64 {
     rows.iter().map(|row| row.calls).sum()
 }
 
-async fn live_equals_replay(kind: Workload, scale: f64) {
-    let (rig, _provider) = rig(faulty(5));
-    let played = play(&rig.gateway, kind, scale).await;
-    let records = settled(&rig).await;
-    assert!(20 < played.len(), "a day is more than {} calls", played.len());
-    assert_eq!((records.len(), ledger_calls(&rig)), (played.len(), played.len() as u64));
-    assert_eq!(rig.gateway.shared().store.health().settled_twice, 0);
-
-    let replayed = decisions(&records, &rig.gateway.running().policies);
-    for (live, replayed) in records.iter().zip(&replayed) {
-        assert_eq!(live.placement, replayed.placement, "{}", live.call.id);
-        assert_eq!(live.ending, replayed.ending, "{}", live.call.id);
-        assert_eq!(live.attempts, replayed.attempts, "{}", live.call.id);
-        assert_eq!(live.cost, replayed.cost, "{}", live.call.id);
-        assert_eq!(live.metering, replayed.metering, "{}", live.call.id);
-    }
-    assert!(records.iter().any(|record| !record.is_success()), "faults were played");
-    assert!(
-        records.iter().any(|record| record.placement.as_ref().is_some_and(Placement::is_applied))
-    );
+/// Plays the day, or the beginning of one, and demands the same of every call.
+fn live_equals_replay(kind: Workload) {
+    let Checked { counts, differ, complaints } = check(kind, 11, SCALE);
+    assert!(complaints.is_empty(), "{differ} of {} differ: {complaints:#?}", counts.calls);
+    assert_eq!(counts.missing(), Vec::<String>::new(), "a day that had it all: {counts:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn live_equals_replay_for_support_chat() {
-    live_equals_replay(Workload::SupportChat, 0.06).await;
+#[test]
+fn live_equals_replay_for_support_chat() {
+    live_equals_replay(Workload::SupportChat);
 }
 
-#[tokio::test(start_paused = true)]
-async fn live_equals_replay_for_rag() {
-    live_equals_replay(Workload::Rag, 0.06).await;
+#[test]
+fn live_equals_replay_for_rag() {
+    live_equals_replay(Workload::Rag);
 }
 
-#[tokio::test(start_paused = true)]
-async fn live_equals_replay_for_a_coding_agent() {
-    live_equals_replay(Workload::CodingAgent, 0.06).await;
+#[test]
+fn live_equals_replay_for_a_coding_agent() {
+    live_equals_replay(Workload::CodingAgent);
 }
 
-#[tokio::test(start_paused = true)]
-async fn live_equals_replay_for_batch_extraction() {
-    live_equals_replay(Workload::BatchExtraction, 0.06).await;
+#[test]
+fn live_equals_replay_for_batch_extraction() {
+    live_equals_replay(Workload::BatchExtraction);
 }
 
 #[tokio::test(start_paused = true)]

@@ -165,7 +165,9 @@ impl Reply {
         if let Some(input) = usage["input_tokens"].as_u64() {
             let read = usage["cache_read_input_tokens"].as_u64();
             let write = usage["cache_creation_input_tokens"].as_u64();
-            self.usage.prompt = Some(input + read.unwrap_or(0) + write.unwrap_or(0));
+            // Saturating, because one of the faults claims as many tokens as a number can say.
+            let cached = read.unwrap_or(0).saturating_add(write.unwrap_or(0));
+            self.usage.prompt = Some(input.saturating_add(cached));
             (self.usage.cache_read, self.usage.cache_write) = (read, write);
         }
         self.usage.output = usage["output_tokens"].as_u64().or(self.usage.output);
