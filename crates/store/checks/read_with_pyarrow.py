@@ -31,7 +31,7 @@ for file in files:
         assert all(set(part) == {"role", "digest", "tokens"} for part in block)
 
 unsealed = database.execute(
-    "SELECT count(*) FROM call WHERE seq >"
+    "SELECT coalesce(sum(calls), 0) FROM tail WHERE first >"
     " (SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM state WHERE key = 'store.sealed')"
 ).fetchone()[0]
 print(f"{len(files)} segments, {calls} calls, {tokens} uncached tokens, {usd} dollars")

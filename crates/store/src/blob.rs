@@ -236,7 +236,7 @@ fn verified(blob: &[u8]) -> Result<&[u8], Torn> {
 }
 
 /// Finds flipped bits and torn ends. No defence against anybody.
-fn checksum(bytes: &[u8]) -> u32 {
+pub(crate) fn checksum(bytes: &[u8]) -> u32 {
     let (words, tail) = bytes.as_chunks::<8>();
     let state = words
         .iter()

@@ -7,9 +7,9 @@ use rustc_hash::FxHashMap;
 use scrimp_core::policy::Arm;
 use scrimp_core::{Digest, Ending, Record, Time, UnitTotals, Usage, Usd};
 
-use crate::blob;
 use crate::chains::Chains;
 use crate::rollup::{Cell, LedgerRow, Width, merge_units};
+use crate::tail::Block;
 use crate::tally::{Batch, Sums};
 
 /// How many rows of a kind are remembered between transactions.
@@ -23,6 +23,8 @@ pub(crate) struct Ledgers {
     units: FxHashMap<(u64, u64, Arm), UnitTotals>,
     /// How many units each experiment has.
     unit_counts: FxHashMap<u64, u64>,
+    /// Empty between transactions; kept for its buffers.
+    block: Block,
 }
 
 /// What a transaction did beside what it was given.
@@ -30,8 +32,6 @@ pub(crate) struct Ledgers {
 pub(crate) struct Written {
     /// Rows in the hot tail that were added.
     pub(crate) records: u64,
-    /// Records whose id was there already.
-    pub(crate) twice: u64,
     /// Units that found no room in their experiment.
     pub(crate) units_left_out: u64,
 }
@@ -65,49 +65,21 @@ fn write_in(
     let step = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut written = Written::default();
     {
-        let mut call = step.prepare_cached(
-            "INSERT OR IGNORE INTO call VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?;
-        let mut detail = step.prepare_cached("INSERT INTO detail VALUES (?1, ?2)")?;
-        let mut bytes = Vec::new();
+        let block = &mut ledgers.block;
         for record in records {
             let seq = first_seq + written.records;
-            if !insert_call(&mut call, record, seq)? {
-                written.twice += 1;
-                continue;
-            }
-            let base = chains.base(&record.call, seq);
-            bytes.clear();
-            bytes = blob::write(record, base, bytes);
-            detail.execute(params![as_signed(seq), bytes])?;
+            block.push(record, seq, chains.base(&record.call, seq));
             written.records += 1;
+            if block.is_full() {
+                block.insert(&step)?;
+            }
         }
+        block.insert(&step)?;
     }
     ledgers.add(&step, sums, most_units, &mut written)?;
     step.commit()?;
     ledgers.bound();
     Ok(written)
-}
-
-fn insert_call(
-    insert: &mut rusqlite::CachedStatement<'_>,
-    record: &Record,
-    seq: u64,
-) -> rusqlite::Result<bool> {
-    let call = &record.call;
-    let id = call.id.0.to_be_bytes();
-    let added = insert.execute(params![
-        id,
-        as_signed(seq),
-        call.arrived.nanos(),
-        &*call.operation,
-        &*call.provider,
-        &*call.model,
-        status(record),
-        ending(&record.ending),
-        record.is_success(),
-    ])?;
-    Ok(added == 1)
 }
 
 impl Ledgers {

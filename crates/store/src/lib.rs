@@ -1,6 +1,6 @@
 //! Records, rollups and state on disk, in one directory.
 //!
-//! - `scrimp.db` (SQLite, write-ahead log): the hot tail of records, the ledger, cells by minute, hour
+//! - `scrimp.db` (SQLite, write-ahead log): the hot tail of records in blocks, the ledger, cells by minute, hour
 //!   and day, units of experiments, the journal, small state.
 //! - `segments/*.parquet`: sealed history, which other tools can read.
 //! - `key`: the digest key, readable by its owner only. `lock`: who has the directory open.
@@ -30,6 +30,7 @@ mod schema;
 mod seal;
 mod segment;
 mod store;
+mod tail;
 mod tally;
 mod writer;
 

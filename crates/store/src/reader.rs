@@ -21,7 +21,6 @@ use crate::rollup::{Cell, Label, LedgerRow, Width};
 use crate::schema;
 use crate::store::{read_journal, read_labels};
 
-pub(crate) use history::HotRows;
 pub use scan::Scan;
 
 /// Reads a store.

@@ -12,31 +12,44 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 use crate::directory::{Directory, appended, set_aside};
 use crate::error::{OpenError, open_db, open_io};
 
+mod carry;
+
 struct Step {
     up: &'static str,
     down: &'static str,
+    /// What is moved after the SQL, up and down.
+    carry: Option<(Carry, Carry)>,
 }
+
+type Carry = fn(&Connection) -> rusqlite::Result<()>;
 
 /// Step `n` leads from schema `n` to `n + 1` and back.
 const STEPS: &[Step] = &[
-    Step { up: include_str!("schema/1-up.sql"), down: include_str!("schema/1-down.sql") },
-    Step { up: include_str!("schema/2-up.sql"), down: include_str!("schema/2-down.sql") },
-    Step { up: include_str!("schema/3-up.sql"), down: include_str!("schema/3-down.sql") },
+    Step {
+        up: include_str!("schema/1-up.sql"),
+        down: include_str!("schema/1-down.sql"),
+        carry: None,
+    },
+    Step {
+        up: include_str!("schema/2-up.sql"),
+        down: include_str!("schema/2-down.sql"),
+        carry: None,
+    },
+    Step {
+        up: include_str!("schema/3-up.sql"),
+        down: include_str!("schema/3-down.sql"),
+        carry: None,
+    },
+    Step {
+        up: include_str!("schema/4-up.sql"),
+        down: include_str!("schema/4-down.sql"),
+        carry: Some((carry::calls_to_blocks, carry::blocks_to_calls)),
+    },
 ];
 
 /// Every table, the dearest first: what a broken database is asked for.
-const TABLES: &[&str] = &[
-    "state",
-    "journal",
-    "label",
-    "ledger",
-    "unit",
-    "segment",
-    "segment_label",
-    "cell",
-    "detail",
-    "call",
-];
+const TABLES: &[&str] =
+    &["state", "journal", "label", "ledger", "unit", "segment", "segment_label", "cell", "tail"];
 
 /// The newest schema that this program knows.
 pub(crate) fn newest() -> i64 {
@@ -85,7 +98,7 @@ pub(crate) fn step_down(directory: &Directory) -> Result<i64, OpenError> {
     else {
         return Ok(from);
     };
-    migrate(&mut db, step.down, to).map_err(open_db(&path))?;
+    migrate(&mut db, step.down, step.carry.map(|(_, down)| down), to).map_err(open_db(&path))?;
     Ok(to)
 }
 
@@ -114,7 +127,7 @@ fn open_whole(directory: &Directory, path: &Path) -> Result<Connection, OpenErro
     check(&db).map_err(open_db(path))?;
     for (to, step) in (1..).zip(STEPS) {
         if found < to {
-            migrate(&mut db, step.up, to).map_err(open_db(path))?;
+            migrate(&mut db, step.up, step.carry.map(|(up, _)| up), to).map_err(open_db(path))?;
         }
     }
     Ok(db)
@@ -137,9 +150,10 @@ fn check(db: &Connection) -> rusqlite::Result<()> {
     Err(rusqlite::Error::SqliteFailure(code, Some(found)))
 }
 
-fn migrate(db: &mut Connection, sql: &str, to: i64) -> rusqlite::Result<()> {
+fn migrate(db: &mut Connection, sql: &str, carry: Option<Carry>, to: i64) -> rusqlite::Result<()> {
     let step = db.transaction()?;
     step.execute_batch(sql)?;
+    carry.map_or(Ok(()), |carry| carry(&step))?;
     step.pragma_update(None, "user_version", to)?;
     step.commit()
 }
@@ -168,7 +182,6 @@ fn salvage(aside: &Path, fresh: &mut Connection) -> rusqlite::Result<()> {
             false => other_than_missing(error),
         })?;
     }
-    copy.execute("DELETE FROM call WHERE seq NOT IN (SELECT seq FROM detail)", [])?;
     copy.commit()
 }
 

@@ -14,14 +14,14 @@ use rusqlite::{Connection, params};
 use crate::commit::as_signed;
 use crate::directory::{Directory, appended, set_aside, sync_directory};
 use crate::error::{StoreError, io_error, parquet_error};
-use crate::reader::HotRows;
 use crate::resolve::Prompts;
 use crate::schema;
 use crate::segment::{Info, SegmentFile, SegmentWriter};
 use crate::store::{Shared, sealed_seq};
+use crate::tail::{self, AtHand, HotRows};
 
-/// Rows deleted in one transaction: few enough that the writer hardly waits.
-const DELETED_AT_ONCE: usize = 1_000;
+/// Blocks deleted in one transaction: few enough that the writer hardly waits.
+const DELETED_AT_ONCE: usize = 32;
 
 /// Blocks of prompts kept while rows are read, some 200 bytes each. Sealing runs beside the gateway,
 /// whose memory is to stay flat.
@@ -79,49 +79,16 @@ pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreEr
     delete_sealed(shared, stop)
 }
 
-/// Deletes the rows that are in segments already, a range at a time: a row by itself costs several
-/// times as much.
+/// Deletes the blocks that are in segments already.
 pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreError> {
-    let reading = read(&shared.directory)?;
-    let sealed = as_signed(sealed_seq(&reading)?);
-    let mut select = reading.prepare("SELECT id, seq FROM call WHERE seq <= ?1 ORDER BY id")?;
-    let rows = select.query_map([sealed], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let rows: Vec<([u8; 16], i64)> = rows.collect::<Result<_, _>>()?;
-    for some in rows.chunks(DELETED_AT_ONCE) {
-        let (Some((first, _)), Some((last, _))) = (some.first(), some.last()) else { break };
-        let mut db = shared.db();
-        let deleting = db.transaction()?;
-        deleting
-            .prepare_cached("DELETE FROM call WHERE ?1 <= id AND id <= ?2 AND seq <= ?3")?
-            .execute(params![first, last, sealed])?;
-        {
-            let mut detail =
-                deleting.prepare_cached("DELETE FROM detail WHERE ?1 <= seq AND seq <= ?2")?;
-            for (first, last) in runs(some) {
-                detail.execute([first, last])?;
-            }
-        }
-        deleting.commit()?;
-        if stop == Stop::HalfDeleted {
-            break;
+    let sealed = sealed_seq(&shared.db())?;
+    loop {
+        // The lock is given back after every step, so that the writer has its turn.
+        let deleted = tail::delete(&shared.db(), sealed, DELETED_AT_ONCE)?;
+        if deleted < DELETED_AT_ONCE || stop == Stop::HalfDeleted {
+            return Ok(());
         }
     }
-    Ok(())
-}
-
-/// Sequence numbers that follow each other, as first and last. Calls are numbered when they end and
-/// ordered by when they began, so of calls that take equally long there are few runs.
-fn runs(rows: &[([u8; 16], i64)]) -> Vec<(i64, i64)> {
-    let mut seqs: Vec<i64> = rows.iter().map(|(_, seq)| *seq).collect();
-    seqs.sort_unstable();
-    let mut runs: Vec<(i64, i64)> = Vec::new();
-    for seq in seqs {
-        match runs.last_mut() {
-            Some((_, last)) if *last + 1 == seq => *last = seq,
-            _ => runs.push((seq, seq)),
-        }
-    }
-    runs
 }
 
 /// Brings the registered segments and the files together after a start. Returns what was set aside.
@@ -203,16 +170,17 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<Strin
     let failed = parquet_error(path);
     // One transaction for all rows: one of its own for each costs more in file locks than the row.
     let _snapshot = db.unchecked_transaction()?;
-    let mut select =
-        db.prepare("SELECT seq FROM call WHERE ?1 <= seq AND seq <= ?2 ORDER BY arrived, id")?;
-    let range = params![as_signed(info.first_seq), as_signed(info.last_seq)];
-    let seqs: Vec<i64> = select.query_map(range, |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut order = Vec::new();
+    let broken = tail::each_fact(db, info.first_seq..info.last_seq + 1, |fact| {
+        order.push((fact.arrived, fact.id.0.to_be_bytes(), fact.seq));
+    })?;
+    order.sort_unstable();
+    let mut torn = broken.last().map(|first| format!("the hot tail from record {first} on"));
     let mut writer = SegmentWriter::create(path, info).map_err(&failed)?;
-    let mut prompts = Prompts::of_at_most(MOST_BLOCKS);
-    let mut rows = HotRows(db);
-    let mut torn = None;
-    for seq in seqs {
-        match prompts.record(seq.cast_unsigned(), &mut rows) {
+    let (mut prompts, mut at_hand) = (Prompts::of_at_most(MOST_BLOCKS), AtHand::default());
+    let mut rows = HotRows::new(db, &mut at_hand);
+    for (_, _, seq) in order {
+        match prompts.record(seq, &mut rows) {
             Ok(record) => writer.push(&record).map_err(&failed)?,
             Err(error) => torn = Some(format!("record {seq} of the hot tail: {error}")),
         }

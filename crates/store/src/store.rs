@@ -18,7 +18,8 @@ use crate::maintain;
 use crate::reader::Reader;
 use crate::rollup::{Label, Width};
 use crate::schema;
-use crate::tally::{Limits, Tally};
+use crate::tail;
+use crate::tally::{Limits, RECENT_IDS, Tally};
 use crate::writer;
 
 /// How much is kept, and for how long.
@@ -134,7 +135,6 @@ pub(crate) struct Status {
     /// Up to which it has been sealed, or tried.
     pub(crate) sealed: u64,
     pub(crate) units_left_out: u64,
-    pub(crate) late_duplicates: u64,
     pub(crate) late_drops: u64,
     pub(crate) last_flush_error: Option<String>,
     pub(crate) last_maintenance_error: Option<String>,
@@ -265,7 +265,7 @@ impl Store {
         let status = self.shared.status();
         Health {
             settled: counters.settled,
-            settled_twice: counters.settled_twice + status.late_duplicates,
+            settled_twice: counters.settled_twice,
             queued: queued as u64,
             details_dropped: counters.details_dropped + status.late_drops,
             labels_folded: counters.labels_folded,
@@ -425,11 +425,9 @@ fn known_tally(db: &Connection, options: Options) -> rusqlite::Result<Tally> {
         let day = Time::from_secs(row.get(0)?).floor(Width::Day.span());
         tally.know(day, row.get(1)?, Some(Digest(row.get(2)?)));
     }
-    let mut ids = db.prepare("SELECT id FROM call ORDER BY id DESC LIMIT 32768")?;
-    let mut rows = ids.query([])?;
-    while let Some(row) = rows.next()? {
-        tally.know_id(scrimp_core::CallId(u128::from_be_bytes(row.get(0)?)));
-    }
+    let newest = tail::end(db)?.unwrap_or(0);
+    let recent = newest.saturating_sub(RECENT_IDS as u64)..newest;
+    tail::each_fact(db, recent, |fact| tally.know_id(fact.id))?;
     Ok(tally)
 }
 
@@ -453,14 +451,11 @@ pub(crate) fn sealed_seq(db: &Connection) -> rusqlite::Result<u64> {
 }
 
 fn next_seq(db: &Connection) -> rusqlite::Result<u64> {
-    let last: Option<i64> = db.query_row("SELECT max(seq) FROM detail", [], |row| row.get(0))?;
-    Ok(last.unwrap_or(0).cast_unsigned().max(sealed_seq(db)?) + 1)
+    Ok(tail::end(db)?.unwrap_or(0).max(sealed_seq(db)? + 1))
 }
 
 fn count_hot(db: &Connection) -> rusqlite::Result<u64> {
-    let sealed = crate::commit::as_signed(sealed_seq(db)?);
-    let sql = "SELECT count(*) FROM detail WHERE seq > ?1";
-    db.query_row(sql, [sealed], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
+    tail::count(db, sealed_seq(db)?)
 }
 
 /// Every entry of the journal, in order.

@@ -16,7 +16,7 @@ use crate::rollup::{
 };
 
 /// How many of the last ids are remembered so that none counts twice.
-const RECENT_IDS: usize = 32_768;
+pub(crate) const RECENT_IDS: usize = 32_768;
 /// How many days' labels are counted against the limit at once.
 const DAYS: usize = 4;
 /// How many labels a store may have in all.

@@ -147,7 +147,6 @@ impl Writer<'_> {
         }
         let mut status = self.shared.status();
         status.units_left_out += written.units_left_out;
-        status.late_duplicates += written.twice;
         Ok(())
     }
 

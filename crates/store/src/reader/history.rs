@@ -6,27 +6,16 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
-use bytes::Bytes;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use scrimp_core::{CallId, Record};
 
 use super::{CallFilter, Only};
-use crate::commit::as_signed;
 use crate::directory::Directory;
 use crate::error::{StoreError, parquet_error};
-use crate::resolve::{Prompts, Rows};
+use crate::resolve::Prompts;
 use crate::segment::SegmentFile;
 use crate::store::sealed_seq;
-
-/// Blobs of the hot tail by sequence number.
-pub(crate) struct HotRows<'a>(pub(crate) &'a Connection);
-
-impl Rows for HotRows<'_> {
-    fn blob(&mut self, row: u64) -> Option<Bytes> {
-        let mut read = self.0.prepare_cached("SELECT body FROM detail WHERE seq = ?1").ok()?;
-        read.query_row([as_signed(row)], |row| row.get::<_, Vec<u8>>(0)).ok().map(Bytes::from)
-    }
-}
+use crate::tail::{self, AtHand, HotRows};
 
 /// Where a record is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,10 +83,15 @@ pub(super) fn call(
 ) -> Result<Option<Record>, StoreError> {
     let key = id.0.to_be_bytes();
     let torn = |why: String| StoreError::Record { what: format!("call {id}"), why };
-    let sql = "SELECT seq FROM call WHERE id = ?1";
-    let seq: Option<i64> = db.query_row(sql, [key], |row| row.get(0)).optional()?;
+    let mut seq = None;
+    tail::each_fact(db, 0..u64::MAX, |fact| {
+        if fact.id == id {
+            seq = Some(fact.seq);
+        }
+    })?;
     if let Some(seq) = seq {
-        let record = Prompts::default().record(seq.cast_unsigned(), &mut HotRows(db));
+        let mut at_hand = AtHand::default();
+        let record = Prompts::default().record(seq, &mut HotRows::new(db, &mut at_hand));
         return record.map(Some).map_err(|error| torn(error.to_string()));
     }
     let mut segments =
@@ -124,21 +118,17 @@ pub(super) fn call(
 }
 
 fn recent_hot(db: &Connection, filter: &CallFilter, latest: &mut Latest) -> Result<(), StoreError> {
-    let mut read = db.prepare(
-        "SELECT id, seq FROM call WHERE id < ?1 AND ?2 < seq AND (?3 IS NULL OR model = ?3)
-         AND (?4 IS NULL OR operation = ?4) AND (?5 OR NOT success)
-         ORDER BY id DESC LIMIT ?6",
-    )?;
-    let before = filter.before.map_or(u128::MAX, |id| id.0).to_be_bytes();
-    let limit = i64::try_from(filter.limit).unwrap_or(i64::MAX);
     let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
-    let all = filter.only == Only::All;
-    let sealed = as_signed(sealed_seq(db)?);
-    let mut rows = read.query(params![before, sealed, model, operation, all, limit])?;
-    while let Some(row) = rows.next()? {
-        let id = CallId(u128::from_be_bytes(row.get(0)?));
-        latest.add(id, Place::Hot(row.get::<_, i64>(1)?.cast_unsigned()));
-    }
+    let unsealed = sealed_seq(db)? + 1..u64::MAX;
+    tail::each_fact(db, unsealed, |fact| {
+        let passes = filter.before.is_none_or(|before| fact.id < before)
+            && model.is_none_or(|model| fact.model == model)
+            && operation.is_none_or(|operation| fact.operation == operation)
+            && (filter.only == Only::All || !fact.is_success);
+        if passes {
+            latest.add(fact.id, Place::Hot(fact.seq));
+        }
+    })?;
     Ok(())
 }
 
@@ -202,11 +192,12 @@ fn records(
 ) -> Result<Vec<Record>, StoreError> {
     let mut records = BTreeMap::new();
     let mut sealed: BTreeMap<(String, usize), Vec<(CallId, usize)>> = BTreeMap::new();
-    let (mut prompts, mut hot) = (Prompts::default(), HotRows(db));
+    let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
     for Reverse((id, place)) in latest.found {
         match place {
             Place::Hot(seq) => {
-                records.extend(prompts.record(seq, &mut hot).ok().map(|record| (id, record)));
+                let record = prompts.record(seq, &mut HotRows::new(db, &mut at_hand));
+                records.extend(record.ok().map(|record| (id, record)));
             }
             Place::Sealed { segment, group, row } => {
                 sealed.entry((segment, group)).or_default().push((id, row));

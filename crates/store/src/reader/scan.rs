@@ -9,13 +9,12 @@ use std::fmt;
 use rusqlite::{Connection, params};
 use scrimp_core::{CallId, Record, Time};
 
-use super::HotRows;
-use crate::commit::as_signed;
 use crate::directory::Directory;
 use crate::error::{ScanError, StoreError};
 use crate::resolve::Prompts;
 use crate::segment::{Group, SegmentFile};
 use crate::store::sealed_seq;
+use crate::tail::{self, AtHand, HotRows};
 
 /// Records in order of their arrival. Memory does not grow with their number.
 pub struct Scan {
@@ -45,6 +44,7 @@ struct Hot {
     db: Connection,
     rows: VecDeque<(Key, u64)>,
     prompts: Prompts,
+    at_hand: AtHand,
 }
 
 impl fmt::Debug for Scan {
@@ -71,22 +71,23 @@ impl Scan {
             })?;
             rows.collect::<Result<_, _>>()?
         };
-        let rows = {
-            let mut calls = db.prepare(
-                "SELECT arrived, id, seq FROM call WHERE ?1 < seq AND ?2 <= arrived AND arrived < ?3
-                 ORDER BY arrived, id",
-            )?;
-            let range = params![as_signed(sealed_seq(&db)?), from.nanos(), to.nanos()];
-            let rows = calls.query_map(range, |row| {
-                let id = CallId(u128::from_be_bytes(row.get(1)?));
-                let key = (row.get::<_, i64>(0)?.div_euclid(1_000), id);
-                Ok((key, row.get::<_, i64>(2)?.cast_unsigned()))
-            })?;
-            rows.collect::<Result<_, _>>()?
-        };
-        let hot = Some(Hot { db, rows, prompts: Prompts::default() });
+        let mut rows = Vec::new();
+        let torn = tail::each_fact(&db, sealed_seq(&db)? + 1..u64::MAX, |fact| {
+            if from <= fact.arrived && fact.arrived < to {
+                rows.push(((fact.arrived.nanos().div_euclid(1_000), fact.id), fact.seq));
+            }
+        })?;
+        rows.sort_unstable();
+        let file = directory.database().display().to_string();
+        let failures = torn.into_iter().map(|first| ScanError {
+            file: file.clone(),
+            why: format!("the calls from number {first} on cannot be read"),
+        });
+        let failures = failures.collect();
+        let (prompts, at_hand) = (Prompts::default(), AtHand::default());
+        let hot = Some(Hot { db, rows: rows.into(), prompts, at_hand });
         let between = (from, to);
-        Ok(Scan { directory, between, closed, open: Vec::new(), hot, failures: VecDeque::new() })
+        Ok(Scan { directory, between, closed, open: Vec::new(), hot, failures })
     }
 
     pub(super) fn failed(directory: &Directory, error: &StoreError) -> Scan {
@@ -160,9 +161,9 @@ impl Scan {
             self.fill(at);
             return Some(result);
         }
-        let Hot { db, rows, prompts } = self.hot.as_mut()?;
+        let Hot { db, rows, prompts, at_hand } = self.hot.as_mut()?;
         let (_, seq) = rows.pop_front()?;
-        let record = prompts.record(seq, &mut HotRows(db));
+        let record = prompts.record(seq, &mut HotRows::new(db, at_hand));
         Some(record.map_err(|error| ScanError {
             file: self.directory.database().display().to_string(),
             why: format!("call {}: {error}", key.1),

@@ -265,26 +265,29 @@ fn the_key_is_drawn_once_and_only_its_owner_may_read_it() {
 #[test]
 fn an_older_program_can_have_its_store_back_and_a_newer_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let records = turns(0..300);
+    let records = turns(0..1_000);
     let store = open(dir.path());
-    settle(&store, &records);
+    settle(&store, &records[..300]);
     store.seal().unwrap();
+    settle(&store, &records[300..]);
     store.close().unwrap();
-    assert_eq!(Store::step_down(dir.path()).unwrap(), 2);
+    assert_eq!(Store::step_down(dir.path()).unwrap(), 3);
     let db = rusqlite::Connection::open(dir.path().join("scrimp.db")).unwrap();
-    let new_columns = "SELECT count(*) FROM pragma_table_info('unit') WHERE name LIKE '%untouched'";
-    assert_eq!(db.query_row(new_columns, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    let count = |sql: &str| db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM call JOIN detail USING (seq) WHERE 300 < seq"), 700);
+    assert_eq!(count("SELECT count(*) FROM sqlite_schema WHERE name = 'tail'"), 0);
     drop(db);
+    assert_eq!(Store::step_down(dir.path()).unwrap(), 3, "stepped up again, then down");
     let store = open(dir.path());
     assert!(scan(&store.reader()) == in_order(&records));
-    assert_eq!(ledger_calls(&store.reader()), 300);
+    assert_eq!(ledger_calls(&store.reader()), 1_000);
     store.close().unwrap();
 
     let db = rusqlite::Connection::open(dir.path().join("scrimp.db")).unwrap();
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     let refused = Store::open(dir.path(), Options::STANDARD).unwrap_err();
-    assert!(matches!(refused, OpenError::Newer { found: 99, known: 3, .. }), "{refused}");
+    assert!(matches!(refused, OpenError::Newer { found: 99, known: 4, .. }), "{refused}");
     assert!(refused.to_string().contains("use the newer version"), "{refused}");
     assert!(matches!(Reader::open(dir.path()), Err(OpenError::Newer { .. })));
 }
