@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { isolated, split, stacked, withoutZeros } from "../src/parts/plot";
+import { isolated, split, stacked, timeName, withoutZeros } from "../src/parts/plot";
 import { endingOf } from "../src/ending";
 import { saidIn } from "../src/api";
 import { href, parse, windowOf } from "../src/route";
@@ -15,6 +15,11 @@ test("a stack adds what is known and leaves holes where nothing is", () => {
 test("the step into an unfinished bucket is drawn apart", () => {
   deepEqual(split([1, 2, 3]), [[1, 2, null], [null, 2, 3]]);
   deepEqual(split([7]), [[null], [7]]);
+});
+
+test("ticks in a row do not say the same day twice", () => {
+  const hours = [0, 12, 24, 36].map((hour) => timeName(new Date(2026, 10, 24, hour).getTime() / 1000));
+  deepEqual(hours, ["24 Nov", "12:00", "25 Nov", "12:00"]);
 });
 
 test("a value with nothing beside it is a point", () => {

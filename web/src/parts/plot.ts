@@ -24,6 +24,8 @@ export interface Plot {
   to: number;
   lines: readonly Line[];
   format: (value: number | null) => string;
+  /** Whether it counts things, of which there are no halves. */
+  isWhole?: boolean;
   /** Whether the last bucket is not over yet. */
   isLastPartial: boolean;
 }
@@ -55,6 +57,9 @@ export function isolated(values: readonly (number | null | undefined)[]): number
   const known = (i: number): boolean => values[i] !== null && values[i] !== undefined;
   return values.flatMap((_, i) => (known(i) && !known(i - 1) && !known(i + 1) ? [i] : []));
 }
+
+/** Steps of an axis of things that are counted: half an error is none. */
+const WHOLE = Array.from({ length: 10 }, (_, tens) => [1, 2, 2.5, 5].map((digit) => digit * 10 ** tens)).flat().filter(Number.isInteger);
 
 /** All charts of a page share one. */
 export const CROSSHAIR = "scrimp";
@@ -188,10 +193,11 @@ function nameLines(u: uPlot, plot: Plot): void {
   pen.restore();
 }
 
-function timeName(seconds: number, span: number): string {
+/** The day at its midnight, between midnights the hour: no two ticks in a row say the same. */
+export function timeName(seconds: number): string {
   const date = new Date(seconds * SECOND);
   const clock = `${String(date.getHours()).padStart(2, "0")}:${String(date.getMinutes()).padStart(2, "0")}`;
-  return span <= 26 * 3600 && clock !== "00:00" ? clock : day(seconds * SECOND);
+  return clock !== "00:00" ? clock : day(seconds * SECOND);
 }
 
 /** `$20.00` → `$20`: on an axis every digit is round anyway. */
@@ -203,7 +209,6 @@ export function withoutZeros(text: string): string {
 export function options(plot: Plot, width: number, height: number, moved: (index: number | null) => void): uPlot.Options {
   const axis = { stroke: colour("ink-3"), font: FONT, ticks: { show: false } };
   const grid = { stroke: colour("grid"), width: 1 };
-  const span = (plot.to - plot.from) / SECOND;
   return {
     width,
     height,
@@ -220,8 +225,8 @@ export function options(plot: Plot, width: number, height: number, moved: (index
       y: { range: (_u, _low, high) => [0, 0 < high ? high * 1.06 : 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 64, size: 26, values: (_u, splits) => splits.map((at) => timeName(at, span)) },
-      { ...axis, grid, size: 58, space: 34, values: (_u, splits) => splits.map((value) => withoutZeros(plot.format(value))) },
+      { ...axis, grid: { show: false }, space: 64, size: 26, values: (_u, splits) => splits.map(timeName) },
+      { ...axis, grid, size: 58, space: 34, ...(plot.isWhole && { incrs: WHOLE }), values: (_u, splits) => splits.map((value) => withoutZeros(plot.format(value))) },
     ],
     series: [{}, ...series(plot)],
     hooks: {

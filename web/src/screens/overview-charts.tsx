@@ -53,8 +53,8 @@ function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spe
     (bucket: Bucket): number | null => bucket[which]?.[key] ?? null;
   return {
     spend: { ...base, kind: "bars", format: usdShort, lines: [line("spend", "money", (b) => toNumber(b.usd))] },
-    calls: { ...base, kind: "bars", format: count, lines: [line("calls", "calls", (b) => b.calls)] },
-    errors: { ...base, kind: "bars", format: count, lines: [line("errors", "errors", (b) => b.errors, { fill: "hatch" })] },
+    calls: { ...base, kind: "bars", isWhole: true, format: count, lines: [line("calls", "calls", (b) => b.calls)] },
+    errors: { ...base, kind: "bars", isWhole: true, format: count, lines: [line("errors", "errors", (b) => b.errors, { fill: "hatch" })] },
     latency: {
       ...base, kind: "lines", format: ms,
       lines: [
