@@ -112,7 +112,8 @@ def enter_venv():
         pip = [python, "-m", "pip", "-q", "install"]
         # Without their pins: LiteLLM pins patches that a package index may not have yet.
         subprocess.run([*pip, "--no-deps", *PACKAGES], check=True)
-        subprocess.run([*pip, *NEEDED], check=True)
+        # It would complain in red about those very pins, though nothing is wrong.
+        subprocess.run([*pip, "--no-warn-conflicts", *NEEDED], check=True)
         (VENV / "ready").touch()
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     os.execv(python, [python, *sys.argv])
@@ -372,6 +373,11 @@ def explain(calculator, case, what, ours, theirs):
     if what in ("reasoning", "audio_output", "audio_input", "image_input") and not any(
             pub(what, t, a) for t in TIERS for a in (0, above)):
         what = whole  # no rate of its own: both sides bill it as what it is a part of
+    special = ("input_cost_per_token_cache_hit" in model.entry or model.tiered()
+               or model.provider == "fireworks_ai")
+    if what == "cache_read" and not special and all(
+            pub(what, t, a) is None for t in TIERS for a in (0, above)):
+        what = whole  # likewise: a model without a cached rate, which two have plain input for
     std0, std = pub(what, "standard", 0), pub(what, "standard", above)
     own0, own = pub(what, tier, 0), pub(what, tier, above)
     base = [n for n in (own, own0 if not above else None, std, std0 if not above else None,

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::claude_code::{Addresses, ClaudeCode};
 use crate::process::Server;
@@ -44,10 +44,13 @@ pub(crate) fn run() -> Result<()> {
 /// `cargo xtask test browser`
 pub(crate) fn browser() -> Result<()> {
     need("chromium", "chromium")?;
+    steps::npm_ci("web")?;
     let web = |arguments: &[&str]| {
         let mut node = command("node", arguments);
         steps::run(node.current_dir(root().join("web")))
     };
+    // Against canned answers it looks at what is built here, not at what a gateway has in it.
+    web(&["build.mjs"])?;
     web(&["tests/browser.mjs"])?;
     let clients = Clients { python: PathBuf::new(), ..Clients::build()? };
     let rig = clients.sim()?;
@@ -72,16 +75,14 @@ impl Clients {
         let wanted = std::fs::read_to_string(&requirements)?;
         let stamp = clients.folder.join("venv/requirements.txt");
         if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
-            need("python3", "python3")?;
             let venv = clients.folder.join("venv");
-            steps::run(command("python3", &["-m", "venv", "--clear"]).arg(&venv))
-                .context("python3 needs its venv module (Debian: python3-venv)")?;
+            steps::need_venv()?;
+            steps::run(command("python3", &["-m", "venv", "--clear"]).arg(&venv))?;
             let mut pip = command(&clients.python, &["-m", "pip", "install", "--quiet", "-r"]);
             steps::run(pip.arg(&requirements))?;
             std::fs::write(&stamp, &wanted)?;
         }
-        let mut npm = command("npm", &["ci", "--loglevel=error"]);
-        steps::run(npm.current_dir(&clients.node))?;
+        steps::npm_ci("tests/clients/node")?;
         Ok(clients)
     }
 

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 
-use crate::steps::{self, command, need, target};
+use crate::steps::{self, command, target};
 
 /// Installs the calculators in a virtual environment under the build folder and compares.
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
@@ -11,7 +11,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         Some("costs") => &arguments[1..],
         _ => arguments,
     };
-    need("python3", "python3")?;
+    steps::need_venv()?;
     steps::run(&mut command("cargo", &["build", "--release", "-q", "-p", "scrimp"]))?;
     let ours = format!("{} price --batch /dev/stdin", target().join("release/scrimp").display());
     let mut compare = command("python3", &["oracles/costs.py", "--ours", &ours]);

@@ -69,14 +69,18 @@ pub(crate) fn has(program: &str) -> bool {
 /// Makes sure that `program` is there, installing Debian's `package` if it may; otherwise says
 /// exactly what is missing.
 pub(crate) fn need(program: &str, package: &str) -> Result<()> {
-    if has(program) {
-        return Ok(());
+    match has(program) {
+        true => Ok(()),
+        false => install(&format!("`{program}`"), package),
     }
-    let hint = format!("`{program}` is missing: install the package `{package}`");
+}
+
+fn install(what: &str, package: &str) -> Result<()> {
+    let hint = format!("{what} is missing: install the package `{package}`");
     if !has("apt-get") {
         bail!("{hint} with your system's package manager");
     }
-    eprintln!("installing {package} for `{program}`");
+    eprintln!("installing {package} for {what}");
     let as_root =
         if has("sudo") && !is_root() { vec!["sudo", "-n", "apt-get"] } else { vec!["apt-get"] };
     let apt = |arguments: &[&str]| {
@@ -87,6 +91,23 @@ pub(crate) fn need(program: &str, package: &str) -> Result<()> {
     apt(&["update", "-qq"]).context(hint.clone())?;
     apt(&["install", "-qq", "-y", "--no-install-recommends", package]).context(hint)?;
     Ok(())
+}
+
+/// Installs what the `package-lock.json` in `folder` names.
+pub(crate) fn npm_ci(folder: &str) -> Result<()> {
+    need("npm", "npm").context("Node.js 20 or newer is needed")?;
+    let mut npm = command("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    run(npm.current_dir(root().join(folder)))
+}
+
+/// Makes sure that Python can make virtual environments, which Debian packs apart from it.
+pub(crate) fn need_venv() -> Result<()> {
+    need("python3", "python3")?;
+    let has_venv = || output(&mut command("python3", &["-c", "import ensurepip, venv"])).is_ok();
+    match has_venv() {
+        true => Ok(()),
+        false => install("python3's venv module", "python3-venv"),
+    }
 }
 
 fn is_root() -> bool {

@@ -6,9 +6,9 @@
 
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::steps::{self, command, need, root, target};
+use crate::steps::{self, command, root, target};
 use crate::{clients, tidy};
 
 /// A part of the tests: its name and what runs it.
@@ -78,12 +78,11 @@ fn docs() -> Result<()> {
 }
 
 fn web() -> Result<()> {
-    need("npm", "npm").context("the dashboard is built with Node.js 20 or newer")?;
+    steps::npm_ci("web")?;
     let npm = |arguments: &[&str]| {
         let mut npm = command("npm", arguments);
         steps::run(npm.current_dir(root().join("web")))
     };
-    npm(&["ci", "--no-audit", "--no-fund", "--loglevel=error"])?;
     npm(&["run", "--silent", "check"])?;
     npm(&["run", "--silent", "test"])?;
     let out = target().join("web");
