@@ -10,6 +10,7 @@ mod bench;
 mod claude_code;
 mod clients;
 mod oracle;
+mod pictures;
 mod prices;
 mod process;
 mod steps;
@@ -33,6 +34,7 @@ const CHORES: &[Chore] = &[
         run: test::run,
     },
     Chore { name: "tidy", does: "arrows between crates, sizes, module docs", run: tidy::run },
+    Chore { name: "pictures", does: "photograph the dashboard for the README", run: pictures::run },
     Chore { name: "prices", does: "make the price snapshot from LiteLLM's map", run: prices::run },
     Chore {
         name: "oracle",

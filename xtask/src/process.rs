@@ -41,6 +41,11 @@ impl Server {
         Ok(server)
     }
 
+    /// A server that was started otherwise; where it listens is still to be said.
+    pub(crate) fn of(child: Child) -> Server {
+        Server { child, address: String::new() }
+    }
+
     /// Processor time of it and its children so far, in seconds.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         // 100 ticks a second on every Linux that this runs on (getconf CLK_TCK).
