@@ -82,7 +82,11 @@ impl<'a> Recorded<'a> {
         let status = record.attempts[request].status?;
         let is_first = |attempt: &Attempt| attempt.fault != Some(Fault::Cancelled);
         let first = record.attempts.iter().position(|a| a.status.is_some() && is_first(a));
-        let first = first.or_else(|| record.attempts.iter().position(|a| a.status.is_some()));
+        // All cancelled: the one that was relayed ended last, by the hang-up; the others were
+        // cancelled as soon as it was relayed.
+        let heads = record.attempts.iter().enumerate().filter(|(_, a)| a.status.is_some());
+        let relayed = heads.rev().max_by_key(|(_, attempt)| attempt.ended).map(|(at, _)| at);
+        let first = first.or(relayed);
         let after = match first == Some(request) {
             true => record.timing.head.unwrap_or(record.attempts[request].ended),
             false => record.attempts[request].ended,

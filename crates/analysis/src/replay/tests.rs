@@ -267,6 +267,15 @@ fn any_script() -> impl Strategy<Value = Script> {
     ]
 }
 
+#[test]
+fn of_two_cancelled_requests_the_one_that_was_relayed_had_the_first_head() {
+    let answers = |head, end| Script::Answers { head, status: 200, end };
+    let policies = policies(Some(67));
+    let scenario = [(0, vec![answers(80, 0), answers(12, 35)], Some(81))];
+    let (_, records) = fly(&policies, &scenario);
+    assert_eq!(decisions(&records, &policies), records);
+}
+
 proptest! {
     /// Records of any scenario, flown again in the recorded world, come out as they were.
     #[test]
