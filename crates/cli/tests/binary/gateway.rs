@@ -127,12 +127,17 @@ fn alone_it_analyses_records_and_transcripts_each_by_itself() {
 
 /// What a proof says before there is anything to judge.
 fn early(place: &Place) {
+    let said = place.run(&["proof", "1", "--data", "data"]).done();
+    // What can be read from a cache depends on which calls overlapped, and that on the machine.
+    let (_, predicted) = said.split_once("predicted −").expect("a prediction");
+    let (predicted, _) = predicted.split_once('%').expect("in per cent");
+    assert!((80.0..95.0).contains(&predicted.parse::<f64>().unwrap()), "{said}");
     expect![[r#"
         #1 F1 short cache mark at the prompt's end, all calls
-        predicted −86.8%   realised not known yet
+        predicted −…%   realised not known yet
         0 treated, 0 held out      saved unknown      TOO EARLY
     "#]]
-    .assert_eq(&place.run(&["proof", "1", "--data", "data"]).done());
+    .assert_eq(&said.replace(predicted, "…"));
     let proofs = place.run(&["proof", "--data", "data", "--json"]).json();
     let proof = &proofs[0];
     assert_eq!((&proof["number"], &proof["verdict"]), (&1.into(), &"too_early".into()));
