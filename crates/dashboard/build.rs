@@ -13,7 +13,9 @@ use std::{env, fs, io};
 const SOURCES: &[&str] = &["src", "build.mjs", "package.json", "package-lock.json", ".npmrc"];
 
 fn main() {
-    let web = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web");
+    // Asked when it runs: a checkout that was moved keeps its old place in what was compiled.
+    let here = env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
+    let web = Path::new(&here).join("../../web");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo::rerun-if-env-changed=SCRIMP_SKIP_WEB");
     for fallback in ["build.rs", "fallback.html", "fallback.css"] {

@@ -7,8 +7,10 @@ use anyhow::{Context, Result, bail};
 
 /// The repository.
 pub(crate) fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().expect("xtask lies in the repository").to_path_buf()
+    // What cargo says now: a checkout that was moved keeps its old place in what was compiled.
+    let xtask =
+        std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&xtask).parent().expect("xtask lies in the repository").to_path_buf()
 }
 
 /// Where builds go.
