@@ -30,8 +30,10 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     let is_hint = |cause: &(dyn std::error::Error + 'static)| cause.to_string();
     let hint = error.downcast_ref::<Hint>().map(ToString::to_string);
-    let causes: Vec<String> =
+    let mut causes: Vec<String> =
         error.chain().map(is_hint).filter(|c| Some(c) != hint.as_ref()).collect();
+    // Some errors say their cause themselves.
+    causes.dedup_by(|cause, error| error.ends_with(cause.as_str()));
     eprintln!("error: {}", causes.join(": "));
     if let Some(hint) = hint {
         eprintln!("hint: {hint}");

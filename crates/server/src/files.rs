@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::config::{Config, ConfigError};
+use crate::upstream::check_certificates;
 
 /// Where the configuration lies.
 #[derive(Clone, Debug)]
@@ -50,7 +51,21 @@ impl Files {
         let on_disk = std::fs::read_to_string(&path).ok();
         let file = path.display().to_string();
         let applied = applied.or(on_disk.as_deref()).map(|text| (file.as_str(), text));
-        Config::parse(name, text, applied, &|name| std::env::var(name).ok())
+        let config = Config::parse(name, text, applied, &|name| std::env::var(name).ok())?;
+        for provider in config.providers.values() {
+            let Some(file) = &provider.ca_file else { continue };
+            check_certificates(file).map_err(|why| ConfigError {
+                file: name.to_owned(),
+                place: None,
+                message: format!(
+                    "`ca_file` of provider `{}`, {}, cannot be used: {why}",
+                    provider.name,
+                    file.display()
+                ),
+                suggestion: None,
+            })?;
+        }
+        Ok(config)
     }
 
     /// When the files were changed, to see whether they were.

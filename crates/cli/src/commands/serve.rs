@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use scrimp_core::Span;
 use scrimp_server::journal::Files;
 use scrimp_server::{Config, Gateway, Log, Program, serve};
-use scrimp_store::{Options, Store};
+use scrimp_store::{OpenError, Options, Store};
 
 use super::data_dir;
 use super::price::catalog;
@@ -48,7 +48,15 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
 
 /// Opens the store for writing.
 pub(crate) fn open_store(data: &Path, options: Options) -> Result<Store> {
-    Store::open(data, options).context("the data directory cannot be used")
+    let opened = Store::open(data, options);
+    let is_on_disk = matches!(opened, Err(OpenError::Io { .. } | OpenError::Database { .. }));
+    let opened = opened.context("the data directory cannot be used");
+    match is_on_disk {
+        true => {
+            opened.or_hint("another data directory is named with --data DIR, or by SCRIMP_DATA")
+        }
+        false => opened,
+    }
 }
 
 /// What the configuration says of how long things are kept.

@@ -71,6 +71,20 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn certificates_that_cannot_be_read_are_told_before_any_call() {
+    let place = Place::new();
+    place.write("empty.pem", "");
+    for (file, why) in [("no.pem", "No such file"), ("empty.pem", "there is no certificate in it")]
+    {
+        let table = "[providers.openai]\nbase_url = \"https://localhost/v1\"\n";
+        place.write("scrimp.toml", format!("{table}ca_file = \"{file}\"\n"));
+        let said = place.run(&["config", "check", "scrimp.toml"]).failed();
+        assert!(said.contains(&format!("`ca_file` of provider `openai`, {file}")), "{said}");
+        assert!(said.contains(why), "{said}");
+    }
+}
+
+#[test]
 fn the_reference_names_every_table() {
     let said = Place::new().run(&["config", "reference"]).done();
     let tables = ["[listen]", "[providers.NAME]", "[models.ALIAS]", "[prompt_cache]", "[http]"];

@@ -220,6 +220,13 @@ fn a_start_that_cannot_be_is_refused_with_the_reason() {
     "#]].assert_eq(&wrong);
     assert!(!place.path("data").exists(), "nothing is made before the configuration is right");
 
+    place.write("file", "");
+    expect![[r#"
+        error: the data directory cannot be used: file/data/segments: Not a directory (os error 20)
+        hint: another data directory is named with --data DIR, or by SCRIMP_DATA
+    "#]]
+    .assert_eq(&place.run(&["serve", "--data", "file/data"]).failed());
+
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let refused = place.run(&["serve", "--data", "data", "--listen", &address]).failed();

@@ -89,6 +89,15 @@ fn trust(ca_file: Option<&Path>) -> io::Result<Trust> {
     Ok(Arc::new(config))
 }
 
+/// Whether a file has certificates in it, all of which can be read.
+pub(crate) fn check_certificates(path: &Path) -> io::Result<()> {
+    let found = CertificateDer::pem_file_iter(path).map_err(io::Error::other)?.collect::<Vec<_>>();
+    if found.is_empty() {
+        return Err(io::Error::other("there is no certificate in it"));
+    }
+    trust(Some(path)).map(drop)
+}
+
 /// What `provider` is trusted by. A file that cannot be read leaves the public authorities, and the
 /// connection then fails rather than being made to somebody else.
 pub(super) fn trust_for(provider: &Provider) -> Trust {

@@ -22,6 +22,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::Fault;
 use tokio::time::{Instant, timeout};
 
+pub(crate) use connect::check_certificates;
 pub use connect::{Connector, Dial};
 pub(crate) use line::{Answer, Outgoing};
 pub(crate) use upload::Upload;
