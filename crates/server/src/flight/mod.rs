@@ -141,11 +141,15 @@ impl Operations {
 
     /// The next thing that happens, whatever it is.
     async fn next(&mut self) -> Event {
-        let from = self.watch.now();
-        let before = self.waited;
+        let mut idle_since = self.watch.now();
         std::future::poll_fn(|cx| {
-            self.waited = before + self.watch.now().since(from);
-            self.poll(cx)
+            self.waited += self.watch.now().since(idle_since);
+            let polled = self.poll(cx);
+            // What was done meanwhile (a piece read, counted, passed on) is no waiting.
+            if polled.is_pending() {
+                idle_since = self.watch.now();
+            }
+            polled
         })
         .await
     }
