@@ -47,30 +47,26 @@ impl UsageChunkFilter {
         let mut out = Output { bytes, until: 0, copied: None };
         let mut at = self.second_half_of_crlf(&mut out);
         while let Some(end) = self.end_of_event(bytes, at) {
-            let is_removed = match (self.is_passing, self.held.is_empty()) {
-                (true, _) => false,
-                (false, true) => is_usage_only(&bytes[at..end]),
-                (false, false) => {
-                    self.held.extend_from_slice(&bytes[at..end]);
-                    is_usage_only(&self.held)
+            let is_whole = self.held.is_empty();
+            if !is_whole {
+                self.held.extend_from_slice(&bytes[at..end]);
+            }
+            let event = if is_whole { &bytes[at..end] } else { &self.held };
+            let null = null_usage(event);
+            // Usage that is null is told apart without reading JSON, and so are most events.
+            let is_removed = null.is_none() && !self.is_passing && is_usage_only(event);
+            match (is_removed, is_whole, null) {
+                (true, ..) => {}
+                (false, true, None) => out.keep(at, end),
+                (false, true, Some(null)) => {
+                    out.keep(at, at + null.start);
+                    out.keep(at + null.end, end);
                 }
-            };
-            match (is_removed, self.held.is_empty()) {
-                (true, _) => {}
-                (false, true) => match null_usage(&bytes[at..end]) {
-                    None => out.keep(at, end),
-                    Some(null) => {
-                        out.keep(at, at + null.start);
-                        out.keep(at + null.end, end);
-                    }
-                },
-                (false, false) => match null_usage(&self.held) {
-                    None => out.keep_held(&self.held),
-                    Some(null) => {
-                        out.keep_held(&self.held[..null.start]);
-                        out.keep_held(&self.held[null.end..]);
-                    }
-                },
+                (false, false, None) => out.keep_held(event),
+                (false, false, Some(null)) => {
+                    out.keep_held(&event[..null.start]);
+                    out.keep_held(&event[null.end..]);
+                }
             }
             self.held.clear();
             (self.is_passing, self.was_removed) = (false, is_removed);

@@ -268,8 +268,13 @@ impl Relaying {
         self.decoding.read(&piece, |plain| meter.see(plain, now));
         let piece = match &mut self.filter {
             None => piece,
-            Some(filter) if is_last => [filter.pass(&piece), filter.finish()].concat().into(),
-            Some(filter) => filter.pass(&piece),
+            Some(filter) => {
+                let passed = filter.pass(&piece);
+                match if is_last { filter.finish() } else { Bytes::new() } {
+                    held if held.is_empty() => passed,
+                    held => [passed, held].concat().into(),
+                }
+            }
         };
         if !piece.is_empty() {
             reply.push(piece);
