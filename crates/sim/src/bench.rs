@@ -1,10 +1,15 @@
 //! The fixed answers for benchmarks: nothing is read but the path and whether a stream is wanted.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use memchr::memmem;
+
+/// How many milliseconds a fixed answer takes to come, as a model takes time to begin.
+const WAIT_HEADER: &str = "x-sim-wait-ms";
 
 const CHAT: &str = r#"{"id":"chatcmpl-bench","object":"chat.completion","created":1795392000,"model":"gpt-4o","choices":[{"index":0,"message":{"role":"assistant","content":"All is well.","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":250,"completion_tokens":4,"total_tokens":254,"prompt_tokens_details":{"cached_tokens":0,"cache_write_tokens":0,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}},"service_tier":"default","system_fingerprint":"fp_bench"}"#;
 
@@ -37,12 +42,17 @@ const MESSAGE_STREAM: &str = concat!(
     "\n\n",
 );
 
-/// Answers at once.
+/// Answers at once, or after the milliseconds in [`WAIT_HEADER`].
 pub(crate) async fn answer(request: Request<Incoming>) -> Response<Bytes> {
     let messages = request.uri().path().starts_with("/v1/messages");
+    let wait =
+        request.headers().get(WAIT_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
     // A body that breaks off gets an answer too; nobody is there to read it.
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes);
     let body = body.unwrap_or_default();
+    if let Some(wait) = wait {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
     let stream = [&br#""stream":true"#[..], br#""stream": true"#];
     let stream = stream.iter().any(|mark| memmem::find(&body, mark).is_some());
     let (text, kind) = match (messages, stream) {

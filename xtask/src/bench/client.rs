@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// A request that asks for `/v1/chat/completions` with this body.
-pub(super) fn request(address: &str, body: &str) -> Vec<u8> {
+/// A request that asks for `/v1/chat/completions` with this body, and with one more header if
+/// `header` is not empty.
+pub(super) fn request(address: &str, header: &str, body: &str) -> Vec<u8> {
+    let line_end = if header.is_empty() { "" } else { "\r\n" };
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer sk-bench\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+         content-type: application/json\r\n{header}{line_end}content-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,10 @@ use crate::steps::{self, command, need, target};
 
 const ROUNDS: usize = 5;
 const SECONDS: u64 = 4;
+/// Loads, one after the other, after which memory is looked at.
+const LOADS: usize = 8;
+/// Streams that are open at once.
+const STREAMS: usize = 1000;
 
 /// The upstream, and the two servers in front of it.
 struct Rig {
@@ -34,18 +38,23 @@ impl Rig {
         need("wrk", "wrk")?;
         let folder = target().join("bench");
         std::fs::create_dir_all(&folder)?;
-        drop(std::fs::remove_dir_all(folder.join("store")));
         let binary = binary()?;
         let upstream =
             Server::start(command(&binary, &["sim", "--bench", "--listen", "127.0.0.1:0"]))?;
         let nginx = start_nginx(&folder, &upstream.address)?;
-        let config = folder.join("scrimp.toml");
-        std::fs::write(&config, scrimp_config(&upstream.address))?;
-        let mut serve = command(&binary, &["serve", "--listen", "127.0.0.1:0"]);
-        serve.arg("--config").arg(&config).arg("--data").arg(folder.join("store"));
-        let scrimp = Server::start(serve)?;
+        let scrimp = start_scrimp(&binary, &folder, &upstream.address)?;
         Ok(Rig { upstream, nginx, scrimp, folder })
     }
+}
+
+/// A gateway with an empty store.
+fn start_scrimp(binary: &Path, folder: &Path, upstream: &str) -> Result<Server> {
+    let (config, store) = (folder.join("scrimp.toml"), folder.join("store"));
+    drop(std::fs::remove_dir_all(&store));
+    std::fs::write(&config, scrimp_config(upstream))?;
+    let mut serve = command(binary, &["serve", "--listen", "127.0.0.1:0"]);
+    serve.arg("--config").arg(&config).arg("--data").arg(store);
+    Server::start(serve)
 }
 
 fn scrimp_config(upstream: &str) -> String {
@@ -56,7 +65,7 @@ fn scrimp_config(upstream: &str) -> String {
     )
 }
 
-fn start_nginx(folder: &std::path::Path, upstream: &str) -> Result<Server> {
+fn start_nginx(folder: &Path, upstream: &str) -> Result<Server> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
     let text = format!(
@@ -147,24 +156,28 @@ pub(super) fn calls(_: &[String]) -> Result<()> {
 /// `cargo xtask bench stream`
 pub(super) fn streams(_: &[String]) -> Result<()> {
     let rig = Rig::start()?;
-    println!("streams of about 50 events; {ROUNDS} rounds of 400 in turns; first byte");
-    compare(&rig, &body(1000, true), 400)
+    let body = body(1000, true);
+    println!("first byte of a stream; {ROUNDS} rounds in turns");
+    println!("a model that takes 20 ms to begin; 100 streams a round");
+    compare(&rig, "x-sim-wait-ms: 20", &body, 100)?;
+    println!("a model that takes no time at all; 400 streams a round");
+    compare(&rig, "", &body, 400)
 }
 
 /// `cargo xtask bench prompt`
 pub(super) fn long_prompts(_: &[String]) -> Result<()> {
     let rig = Rig::start()?;
     println!("400 kB prompts; {ROUNDS} rounds of 100 in turns; first byte");
-    compare(&rig, &body(400_000, false), 100)
+    compare(&rig, "", &body(400_000, false), 100)
 }
 
-fn compare(rig: &Rig, body: &str, calls: usize) -> Result<()> {
+fn compare(rig: &Rig, header: &str, body: &str, calls: usize) -> Result<()> {
     let (mut ratios, mut added) = (Vec::new(), Vec::new());
     let (mut nginx_ms, mut scrimp_ms) = (Vec::new(), Vec::new());
     for _ in 0..=ROUNDS {
-        let direct = first_byte_ms(&rig.upstream, body, calls)?;
-        let nginx = first_byte_ms(&rig.nginx, body, calls)?;
-        let scrimp = first_byte_ms(&rig.scrimp, body, calls)?;
+        let direct = first_byte_ms(&rig.upstream, header, body, calls)?;
+        let nginx = first_byte_ms(&rig.nginx, header, body, calls)?;
+        let scrimp = first_byte_ms(&rig.scrimp, header, body, calls)?;
         ratios.push(scrimp / nginx);
         added.push(scrimp - direct);
         nginx_ms.push(nginx);
@@ -178,8 +191,8 @@ fn compare(rig: &Rig, body: &str, calls: usize) -> Result<()> {
 }
 
 /// The median time to the first byte over one connection.
-fn first_byte_ms(server: &Server, body: &str, calls: usize) -> Result<f64> {
-    let request = client::request(&server.address, body);
+fn first_byte_ms(server: &Server, header: &str, body: &str, calls: usize) -> Result<f64> {
+    let request = client::request(&server.address, header, body);
     let mut stream = client::connect(&server.address)?;
     let mut times = Vec::with_capacity(calls);
     for _ in 0..calls {
@@ -191,32 +204,51 @@ fn first_byte_ms(server: &Server, body: &str, calls: usize) -> Result<f64> {
 
 /// `cargo xtask bench memory`
 pub(super) fn memory(_: &[String]) -> Result<()> {
-    const STREAMS: usize = 1000;
     let rig = Rig::start()?;
-    println!("idle: {:.1} MB resident", rig.scrimp.resident_kb() as f64 / 1024.0);
-    for round in 1..=3 {
+    println!("idle: {:.1} MB resident", megabytes(&rig.scrimp));
+    for round in 1..=LOADS {
         load(&rig, &rig.scrimp, 64)?;
-        println!("after load {round}: {:.1} MB", rig.scrimp.resident_kb() as f64 / 1024.0);
+        println!("after load {round}: {:.1} MB", megabytes(&rig.scrimp));
     }
-    let before = rig.scrimp.resident_kb();
-    // The bench upstream stalls a stream whose request carries this header.
-    let text = body(100_000, true);
-    let request = String::from_utf8(client::request(&rig.scrimp.address, &text))?;
-    let request = request.replacen("\r\n\r\n", "\r\nx-sim-fault: stall\r\n\r\n", 1);
+    drop(rig);
+    open_streams()
+}
+
+/// Streams of a simulated provider that falls silent in the middle.
+fn open_streams() -> Result<()> {
+    let (binary, folder) = (binary()?, target().join("bench"));
+    let upstream = Server::start(command(&binary, &["sim", "--fast", "--listen", "127.0.0.1:0"]))?;
+    let scrimp = start_scrimp(&binary, &folder, &upstream.address)?;
+    let request = client::request(&scrimp.address, "x-sim-fault: stall", &body(100_000, true));
+    let before = scrimp.resident_kb();
     let mut open = Vec::with_capacity(STREAMS);
     for _ in 0..STREAMS {
-        let mut stream = client::connect(&rig.scrimp.address)?;
+        let mut stream = client::connect(&scrimp.address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(request.as_bytes())?;
-        let read = stream.read(&mut [0; 4096])?;
-        if read == 0 {
-            bail!("a stream was closed at its start");
+        stream.write_all(&request)?;
+        let mut part = [0; 4096];
+        let read = stream.read(&mut part)?;
+        if !part[..read].starts_with(b"HTTP/1.1 200") {
+            bail!("no stream was opened: {}", String::from_utf8_lossy(&part[..read]));
         }
         open.push(stream);
     }
-    let per_stream = rig.scrimp.resident_kb().saturating_sub(before) as f64 / STREAMS as f64;
+    for stream in &mut open {
+        stream.set_nonblocking(true)?;
+        // What has come until now is read; a stream that is over says so.
+        while let Ok(read) = stream.read(&mut [0; 4096]) {
+            if read == 0 {
+                bail!("a stream ended that was to stay open");
+            }
+        }
+    }
+    let per_stream = scrimp.resident_kb().saturating_sub(before) as f64 / STREAMS as f64;
     println!("{STREAMS} open streams, each after a 100 kB prompt: {per_stream:.1} KiB each");
     Ok(())
+}
+
+fn megabytes(server: &Server) -> f64 {
+    server.resident_kb() as f64 / 1024.0
 }
 
 /// Median and range.
