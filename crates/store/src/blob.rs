@@ -19,8 +19,9 @@ use scrimp_core::{
     Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters,
     Record, Role, Time, Ttl, Usd, hash,
 };
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::resolve::Known;
 
 /// Where a prompt's beginning is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +82,30 @@ pub(crate) fn write(record: &Record, base: Option<Base>, mut out: Vec<u8>) -> Ve
         body_bytes,
     } = &**call;
     let shared = base.map_or(0, |base| base.shared);
-    let added: Vec<BlockOut> = prompt[shared..].iter().map(block_out).collect();
+    let added = Added(&prompt[shared..]);
     let marks: Marks = (0..).zip(prompt).filter_map(|(at, b)| Some((at, b.mark?))).collect();
     let base = base.map(|base| (base.row, base.shared as u64));
     out = put(&(RECORD_VERSION, base, added, marks), out);
     let call = (id, seed, arrived, dialect, provider, model, operation, caller);
     out = put(&(call, delivery, parameters, body_bytes), out);
     out = put(&(placement, attempts, ending, metering, cost, cost_uncached, timing), out);
+    let sum = checksum(&out[start..]);
+    out.extend_from_slice(&sum.to_le_bytes());
+    out
+}
+
+/// Verifies a blob and takes it apart: what it begins with, and all that follows.
+pub(crate) fn split(blob: &[u8]) -> Result<(Option<Base>, &[u8]), Torn> {
+    let mut rest = verified(blob)?;
+    Ok((base_of(&mut rest)?, rest))
+}
+
+/// Appends a blob with another base but the same rest, as [`split`] gives it.
+pub(crate) fn join(base: Option<Base>, rest: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+    let start = out.len();
+    let base = base.map(|base| (base.row, base.shared as u64));
+    out = put(&(RECORD_VERSION, base), out);
+    out.extend_from_slice(rest);
     let sum = checksum(&out[start..]);
     out.extend_from_slice(&sum.to_le_bytes());
     out
@@ -102,12 +120,12 @@ pub(crate) fn read_prompt(blob: &[u8]) -> Result<Prompt, Torn> {
 /// Reads a record. `base` gives the whole prompt of the row that this one's begins with.
 pub(crate) fn read(
     blob: &[u8],
-    base: impl FnOnce(Base) -> Result<Arc<[Block]>, Torn>,
+    base: impl FnOnce(Base) -> Result<Known, Torn>,
 ) -> Result<Record, Torn> {
     let mut rest = verified(blob)?;
     let prompt = prompt_of(&mut rest)?;
     let known = prompt.base.map(base).transpose()?;
-    let blocks = prompt.resolve(known.as_deref())?;
+    let blocks = prompt.resolve(known.as_ref().map(Known::blocks))?;
     record_of(&mut rest, blocks)
 }
 
@@ -153,24 +171,38 @@ fn block_out(block: &Block) -> BlockOut<'_> {
     (*role, *content, *digest, chunks, *characters, *tokens, features, *markable)
 }
 
+/// Blocks as a list of [`BlockOut`], written without making one.
+struct Added<'a>(&'a [Block]);
+
+impl Serialize for Added<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(block_out))
+    }
+}
+
 fn block_in(block: BlockIn) -> Block {
     let (role, content, digest, chunks, characters, tokens, features, markable) = block;
     Block { role, content, digest, chunks, characters, tokens, features, mark: None, markable }
 }
 
 fn prompt_of(rest: &mut &[u8]) -> Result<Prompt, Torn> {
+    let base = base_of(rest)?;
+    let (added, marks): (Vec<BlockIn>, Marks) = take(rest)?;
+    Ok(Prompt { base, added: added.into_iter().map(block_in).collect(), marks })
+}
+
+fn base_of(rest: &mut &[u8]) -> Result<Option<Base>, Torn> {
     let version: u16 = take(rest)?;
     if version != RECORD_VERSION {
         return Err(Torn::Version(version));
     }
-    let (base, added, marks): (Option<(u64, u64)>, Vec<BlockIn>, Marks) = take(rest)?;
-    let base = match base {
-        None => None,
+    match take(rest)? {
+        None => Ok(None),
         Some((row, shared)) => {
-            Some(Base { row, shared: usize::try_from(shared).map_err(|_| Torn::Shape)? })
+            let shared: u64 = shared;
+            Ok(Some(Base { row, shared: usize::try_from(shared).map_err(|_| Torn::Shape)? }))
         }
-    };
-    Ok(Prompt { base, added: added.into_iter().map(block_in).collect(), marks })
+    }
 }
 
 fn record_of(rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
@@ -221,7 +253,8 @@ impl Flavor for AtEnd {
     }
 }
 
-fn take<T: DeserializeOwned>(rest: &mut &[u8]) -> Result<T, Torn> {
+/// Reads the next value.
+pub(crate) fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, Torn> {
     let (value, left) = take_from_bytes(rest).map_err(|_| Torn::Shape)?;
     *rest = left;
     Ok(value)

@@ -22,6 +22,7 @@ mod error;
 #[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
 mod fixture;
 mod maintain;
+mod mend;
 mod reader;
 mod resolve;
 mod retain;
@@ -32,6 +33,7 @@ mod segment;
 mod store;
 mod tail;
 mod tally;
+mod view;
 mod writer;
 
 pub use error::{OpenError, ScanError, StoreError};

@@ -10,6 +10,7 @@ use scrimp_core::Time;
 
 use crate::directory::{appended, bytes_in};
 use crate::error::StoreError;
+use crate::mend::mend;
 use crate::retain::drop_old;
 use crate::seal::{self, Stop};
 use crate::store::Shared;
@@ -18,7 +19,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
 const RETAIN_EVERY: Duration = Duration::from_mins(5);
 /// The log is brought into the database from this size on, without waiting for anybody...
-const LOG_BYTES: u64 = 4 << 20;
+const LOG_BYTES: u64 = 16 << 20;
 /// ...and from this size on its file is made short again, for which the writer has to wait.
 const MOST_LOG_BYTES: u64 = 64 << 20;
 
@@ -29,6 +30,7 @@ pub(crate) fn run(shared: &Shared) {
     note(shared, seal::delete_sealed(shared, Stop::Never));
     loop {
         seal_if_wanted(shared);
+        note(shared, mend(shared));
         note(shared, checkpoint(shared));
         if retained.is_none_or(|at| RETAIN_EVERY <= at.elapsed()) {
             note(shared, drop_old(shared, now()));
@@ -46,20 +48,18 @@ pub(crate) fn run(shared: &Shared) {
 }
 
 fn seal_if_wanted(shared: &Shared) {
-    let (boundary, sealed) = {
-        let status = shared.status();
-        (status.boundary, status.sealed)
-    };
-    if boundary <= sealed {
-        return;
+    loop {
+        let Some(boundary) = shared.status().boundaries.front().copied() else { return };
+        let result = seal::seal(shared, boundary, Stop::Never);
+        let mut status = shared.status();
+        status.last_maintenance_error = result.err().map(|error| error.to_string());
+        // Somebody may wait for the attempt, however it went; rows that stay are sealed with the
+        // next.
+        status.boundaries.pop_front();
+        drop(status);
+        shared.changed.notify_all();
+        note(shared, checkpoint(shared));
     }
-    let result = seal::seal(shared, boundary, Stop::Never);
-    let mut status = shared.status();
-    status.last_maintenance_error = result.err().map(|error| error.to_string());
-    // Somebody may wait for the attempt, however it went; rows that stay are sealed with the next.
-    status.sealed = boundary;
-    drop(status);
-    shared.changed.notify_all();
 }
 
 fn note(shared: &Shared, result: Result<(), StoreError>) {

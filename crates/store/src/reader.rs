@@ -17,16 +17,19 @@ use scrimp_core::{CallId, JournalEntry, Record, Time, UnitTotals};
 use crate::commit::{ledger_of, unit_of};
 use crate::directory::Directory;
 use crate::error::{OpenError, StoreError};
+use crate::mend::Suspects;
 use crate::rollup::{Cell, Label, LedgerRow, Width};
 use crate::schema;
 use crate::store::{read_journal, read_labels};
 
+use history::Sealed;
 pub use scan::Scan;
 
 /// Reads a store.
 #[derive(Clone, Debug)]
 pub struct Reader {
     directory: Directory,
+    suspects: Suspects,
 }
 
 /// Which calls a list shows.
@@ -68,11 +71,12 @@ impl Reader {
     pub fn open(dir: &Path) -> Result<Reader, OpenError> {
         let directory = Directory::new(dir);
         schema::open_to_read(&directory)?;
-        Ok(Reader { directory })
+        // Nobody mends what this one finds: that is for the process that writes.
+        Ok(Reader { directory, suspects: Suspects::default() })
     }
 
-    pub(crate) fn beside(directory: Directory) -> Reader {
-        Reader { directory }
+    pub(crate) fn beside(directory: Directory, suspects: Suspects) -> Reader {
+        Reader { directory, suspects }
     }
 
     /// The latest calls that pass the filter, the latest first. Records that cannot be read are left
@@ -81,7 +85,8 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn recent(&self, filter: &CallFilter) -> Result<Vec<Record>, StoreError> {
-        history::recent(&self.directory, &self.snapshot()?, filter)
+        let sealed = Sealed { directory: &self.directory, suspects: &self.suspects };
+        history::recent(sealed, &self.snapshot()?, filter)
     }
 
     /// One call; `None` if there is none of this id.
@@ -89,13 +94,17 @@ impl Reader {
     /// # Errors
     /// If the disk refuses, or the record cannot be read.
     pub fn call(&self, id: CallId) -> Result<Option<Record>, StoreError> {
-        history::call(&self.directory, &self.snapshot()?, id)
+        let sealed = Sealed { directory: &self.directory, suspects: &self.suspects };
+        history::call(sealed, &self.snapshot()?, id)
     }
 
     /// Every record that arrived in `from..to`, in order of arrival: sealed files, then the hot tail.
     /// What cannot be read is an item of its own, and the rest follows.
     pub fn scan(&self, from: Time, to: Time) -> Scan {
-        match self.snapshot().and_then(|db| Scan::begin(self.directory.clone(), db, from, to)) {
+        match self
+            .snapshot()
+            .and_then(|db| Scan::begin(self.directory.clone(), self.suspects.clone(), db, from, to))
+        {
             Ok(scan) => scan,
             Err(error) => Scan::failed(&self.directory, &error),
         }

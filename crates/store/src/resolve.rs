@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rustc_hash::FxHashMap;
-use scrimp_core::{Block, Record};
+use scrimp_core::{Block, Call, Record};
 
 use crate::blob::{self, Torn};
 
-/// How many blocks of prompts are kept for the rows that continue them, where nobody says less.
-const MOST_BLOCKS: usize = 200_000;
+/// How many prompts are kept at least for the rows that continue them, and at most twice as many:
+/// more than there are conversations that a row can continue.
+const MOST_PROMPTS: usize = 1_024;
+/// How many blocks they have together.
+const MOST_BLOCKS: usize = 64_000;
 
 /// Where blobs come from: the hot tail, or a row group of a segment.
 pub(crate) trait Rows {
@@ -18,43 +21,53 @@ pub(crate) trait Rows {
 }
 
 /// Prompts already put together, for one pass over one source of rows.
-#[derive(Debug)]
+///
+/// Two generations: what is asked for moves to the newer one, and the older one goes as a whole when
+/// the newer one is full. So what is still continued stays, at no cost per call.
+#[derive(Debug, Default)]
 pub(crate) struct Prompts {
-    known: FxHashMap<u64, Arc<[Block]>>,
+    newer: FxHashMap<u64, Known>,
+    older: FxHashMap<u64, Known>,
+    /// Of the newer ones.
     blocks: usize,
-    most_blocks: usize,
 }
 
-impl Default for Prompts {
-    fn default() -> Prompts {
-        Prompts::of_at_most(MOST_BLOCKS)
+/// A whole prompt, shared with its record where that was read.
+#[derive(Clone, Debug)]
+pub(crate) enum Known {
+    Call(Arc<Call>),
+    Blocks(Arc<[Block]>),
+}
+
+impl Known {
+    /// The prompt.
+    pub(crate) fn blocks(&self) -> &[Block] {
+        match self {
+            Known::Call(call) => &call.prompt,
+            Known::Blocks(blocks) => blocks,
+        }
     }
 }
 
 impl Prompts {
-    /// Keeps at most so many blocks at a time.
-    pub(crate) fn of_at_most(most_blocks: usize) -> Prompts {
-        Prompts { known: FxHashMap::default(), blocks: 0, most_blocks }
-    }
-
     /// The record in `row`.
     pub(crate) fn record(&mut self, row: u64, rows: &mut impl Rows) -> Result<Record, Torn> {
         let blob = rows.blob(row).ok_or(Torn::NoBase)?;
         let record = blob::read(&blob, |base| self.prompt(base.row, rows))?;
-        if !self.known.contains_key(&row) && !record.call.prompt.is_empty() {
-            self.keep(row, record.call.prompt.as_slice().into());
+        if !record.call.prompt.is_empty() {
+            self.keep(row, Known::Call(record.call.clone()));
         }
         Ok(record)
     }
 
-    fn prompt(&mut self, row: u64, rows: &mut impl Rows) -> Result<Arc<[Block]>, Torn> {
+    fn prompt(&mut self, row: u64, rows: &mut impl Rows) -> Result<Known, Torn> {
         // Down to a row that is known or whole, then up again. Bounded because a base is always
         // an earlier row.
         let mut chain = Vec::new();
         let (mut at, mut blocks) = (row, None);
         loop {
-            if let Some(known) = self.known.get(&at) {
-                blocks = Some(known.clone());
+            if let Some(known) = self.find(at) {
+                blocks = Some(known);
                 break;
             }
             let blob = rows.blob(at).ok_or(Torn::NoBase)?;
@@ -68,19 +81,32 @@ impl Prompts {
             }
         }
         for (at, prompt) in chain.into_iter().rev() {
-            let whole: Arc<[Block]> = prompt.resolve(blocks.as_deref())?.into();
+            let whole = prompt.resolve(blocks.as_ref().map(Known::blocks))?;
+            let whole = Known::Blocks(whole.into());
             self.keep(at, whole.clone());
             blocks = Some(whole);
         }
         blocks.ok_or(Torn::NoBase)
     }
 
-    fn keep(&mut self, row: u64, prompt: Arc<[Block]>) {
-        self.blocks += prompt.len();
-        if self.most_blocks < self.blocks {
-            self.known.clear();
-            self.blocks = prompt.len();
+    fn find(&mut self, row: u64) -> Option<Known> {
+        if let Some(known) = self.newer.get(&row) {
+            return Some(known.clone());
         }
-        self.known.insert(row, prompt);
+        let known = self.older.remove(&row)?;
+        self.keep(row, known.clone());
+        Some(known)
+    }
+
+    fn keep(&mut self, row: u64, prompt: Known) {
+        let blocks = prompt.blocks().len();
+        if MOST_PROMPTS <= self.newer.len() || MOST_BLOCKS < self.blocks + blocks {
+            std::mem::swap(&mut self.newer, &mut self.older);
+            self.newer.clear();
+            self.blocks = 0;
+        }
+        if self.newer.insert(row, prompt).is_none() {
+            self.blocks += blocks;
+        }
     }
 }

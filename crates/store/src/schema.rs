@@ -117,7 +117,7 @@ fn open_whole(directory: &Directory, path: &Path) -> Result<Connection, OpenErro
          PRAGMA journal_mode = WAL;
          PRAGMA synchronous = NORMAL;
          PRAGMA wal_autocheckpoint = 0;
-         PRAGMA cache_size = -8192;",
+         PRAGMA cache_size = -2048;",
     )
     .map_err(open_db(path))?;
     let found = version(&db).map_err(open_db(path))?;

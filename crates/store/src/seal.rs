@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
+use crate::blob::Torn;
 use crate::commit::as_signed;
 use crate::directory::{Directory, appended, set_aside, sync_directory};
 use crate::error::{StoreError, io_error, parquet_error};
-use crate::resolve::Prompts;
+use crate::resolve::{Prompts, Rows};
 use crate::schema;
 use crate::segment::{Info, SegmentFile, SegmentWriter};
 use crate::store::{Shared, sealed_seq};
@@ -22,10 +23,6 @@ use crate::tail::{self, AtHand, HotRows};
 
 /// Blocks deleted in one transaction: few enough that the writer hardly waits.
 const DELETED_AT_ONCE: usize = 32;
-
-/// Blocks of prompts kept while rows are read, some 200 bytes each. Sealing runs beside the gateway,
-/// whose memory is to stay flat.
-const MOST_BLOCKS: usize = 16_384;
 
 /// How far to go. Tests stop in between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +41,7 @@ pub(crate) enum Stop {
 
 /// Seals every row up to `upto`.
 pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreError> {
+    let _files = shared.files();
     let directory = &shared.directory;
     let reading = read(directory)?;
     let first = sealed_seq(&reading)? + 1;
@@ -79,7 +77,7 @@ pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreEr
     delete_sealed(shared, stop)
 }
 
-/// Deletes the blocks that are in segments already.
+/// Deletes the rows that are in segments already.
 pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreError> {
     let sealed = sealed_seq(&shared.db())?;
     loop {
@@ -149,12 +147,17 @@ pub(crate) fn forget(db: &mut Connection, name: &str) -> Result<(), StoreError> 
 
 fn read(directory: &Directory) -> Result<Connection, StoreError> {
     let opened = schema::open_to_read(directory);
-    opened
-        .map_err(|error| StoreError::Record { what: "the hot tail".into(), why: error.to_string() })
+    let db = opened.map_err(|error| StoreError::Record {
+        what: "the hot tail".into(),
+        why: error.to_string(),
+    })?;
+    // Blocks are read about once, in order.
+    db.execute_batch("PRAGMA cache_size = -512;")?;
+    Ok(db)
 }
 
 /// One more than the highest number of any file, known or not, whole or set aside.
-fn next_number(directory: &Directory) -> Result<u64, StoreError> {
+pub(crate) fn next_number(directory: &Directory) -> Result<u64, StoreError> {
     let folder = directory.segments();
     let mut last = 0;
     for entry in fs::read_dir(&folder).map_err(io_error(&folder))? {
@@ -170,25 +173,32 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<Strin
     let failed = parquet_error(path);
     // One transaction for all rows: one of its own for each costs more in file locks than the row.
     let _snapshot = db.unchecked_transaction()?;
-    let mut order = Vec::new();
+    let room = info.last_seq + 1 - info.first_seq;
+    let mut order = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     let broken = tail::each_fact(db, info.first_seq..info.last_seq + 1, |fact| {
         order.push((fact.arrived, fact.id.0.to_be_bytes(), fact.seq));
     })?;
     order.sort_unstable();
     let mut torn = broken.last().map(|first| format!("the hot tail from record {first} on"));
     let mut writer = SegmentWriter::create(path, info).map_err(&failed)?;
-    let (mut prompts, mut at_hand) = (Prompts::of_at_most(MOST_BLOCKS), AtHand::default());
+    let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
     let mut rows = HotRows::new(db, &mut at_hand);
     for (_, _, seq) in order {
-        match prompts.record(seq, &mut rows) {
-            Ok(record) => writer.push(&record).map_err(&failed)?,
-            Err(error) => torn = Some(format!("record {seq} of the hot tail: {error}")),
+        let added = match rows.blob(seq) {
+            None => Err(Torn::Shape),
+            Some(blob) => {
+                let whole = || prompts.record(seq, &mut rows);
+                writer.push(seq, &blob, whole).map_err(&failed)?
+            }
+        };
+        if let Err(error) = added {
+            torn = Some(format!("record {seq} of the hot tail: {error}"));
         }
     }
     Ok((writer.finish().map_err(&failed)?, torn))
 }
 
-fn register(db: &mut Connection, path: &Path, info: &Info) -> Result<(), StoreError> {
+pub(crate) fn register(db: &mut Connection, path: &Path, info: &Info) -> Result<(), StoreError> {
     let bytes = fs::metadata(path).map_err(io_error(path))?.len();
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let id = |text: &str| u128::from_str_radix(text, 16).unwrap_or_default().to_be_bytes();

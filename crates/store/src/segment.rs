@@ -14,9 +14,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use read::{Group, SegmentFile};
 pub(crate) use write::SegmentWriter;
 
-/// How many rows a row group has at most, and how many bytes of records it may exceed by one.
+/// How many rows a row group has at most, and how many bytes of records it may exceed by one. A whole
+/// row group is in memory while it is written or read.
 const GROUP_ROWS: usize = 4_096;
-const GROUP_BYTES: usize = 8 << 20;
+const GROUP_BYTES: usize = 4 << 20;
+const PAGE_BYTES: usize = 256 << 10;
 /// Beyond this many distinct labels a segment does not list them.
 const MOST_LABELS: usize = 2_000;
 /// The name of [`Info`] in a file's metadata.

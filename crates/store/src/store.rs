@@ -1,6 +1,6 @@
 //! The store as the gateway holds it: settle on one side, one writer thread on the other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,6 +15,7 @@ use scrimp_core::{Digest, JournalEntry, Record, Span, Time};
 use crate::directory::{Directory, bytes_in};
 use crate::error::{OpenError, StoreError, open_db, open_io};
 use crate::maintain;
+use crate::mend::{Suspects, mend};
 use crate::reader::Reader;
 use crate::rollup::{Label, Width};
 use crate::schema;
@@ -27,8 +28,8 @@ use crate::writer;
 pub struct Options {
     /// Records that may wait for the writer; beyond it details are dropped and counted.
     pub queued_records: usize,
-    /// Blocks of their prompts together that may wait; a bound on memory.
-    pub queued_blocks: usize,
+    /// Bytes of memory, about, that they may take together.
+    pub queued_bytes: usize,
     /// How long settled calls may wait for the disk. What `kill -9` can lose.
     pub flush_every: Duration,
     /// The hot tail is sealed into a Parquet file when it has this many records...
@@ -53,9 +54,9 @@ impl Options {
     /// What a gateway uses that was not told otherwise.
     pub const STANDARD: Options = Options {
         queued_records: 16_384,
-        queued_blocks: 2_000_000,
+        queued_bytes: 16 << 20,
         flush_every: Duration::from_millis(50),
-        seal_records: 100_000,
+        seal_records: 50_000,
         seal_after: Span::from_hours(1),
         keep_records: Span::from_hours(30 * 24),
         keep_minutes: Span::from_hours(2 * 24),
@@ -117,6 +118,10 @@ pub(crate) struct Shared {
     pub(crate) db: Mutex<Connection>,
     pub(crate) status: Mutex<Status>,
     pub(crate) changed: Condvar,
+    /// Segments that somebody could not read.
+    pub(crate) suspects: Suspects,
+    /// Held by whoever makes a segment, so that no two take the same number.
+    pub(crate) files: Mutex<()>,
     pub(crate) stop: AtomicBool,
     /// Rows beyond the last boundary, for the decision to seal.
     pub(crate) hot_records: AtomicU64,
@@ -130,10 +135,9 @@ pub(crate) struct Status {
     pub(crate) flushes_done: u64,
     /// Somebody wants the hot tail sealed up to here and now.
     pub(crate) seal_wanted: bool,
-    /// Up to which sequence number the tail may be sealed: no later row needs an earlier one.
-    pub(crate) boundary: u64,
-    /// Up to which it has been sealed, or tried.
-    pub(crate) sealed: u64,
+    /// Up to which sequence numbers the tail is to be sealed, a segment each: no row after one of
+    /// these needs a row before it.
+    pub(crate) boundaries: VecDeque<u64>,
     pub(crate) units_left_out: u64,
     pub(crate) late_drops: u64,
     pub(crate) last_flush_error: Option<String>,
@@ -175,6 +179,8 @@ impl Store {
             db: Mutex::new(db),
             status: Mutex::new(status),
             changed: Condvar::new(),
+            suspects: Suspects::default(),
+            files: Mutex::new(()),
             stop: AtomicBool::new(false),
             hot_records: AtomicU64::new(hot),
         });
@@ -238,7 +244,7 @@ impl Store {
         status.flushes_wanted += 1;
         let ticket = status.flushes_wanted;
         self.writer.unpark();
-        while status.flushes_done < ticket || status.sealed < status.boundary {
+        while status.flushes_done < ticket || !status.boundaries.is_empty() {
             status = self.shared.changed.wait(status).expect(POISON);
         }
         match &status.last_maintenance_error {
@@ -247,12 +253,13 @@ impl Store {
         }
     }
 
-    /// Drops what is older than the options say, as seen from `now`. The store does this by itself
-    /// every few minutes.
+    /// Drops what is older than the options say, as seen from `now`, and sets segments aside that
+    /// readers found broken. The store does both by itself.
     ///
     /// # Errors
     /// If the disk refuses.
     pub fn retain(&self, now: Time) -> Result<(), StoreError> {
+        mend(&self.shared)?;
         crate::retain::drop_old(&self.shared, now)
     }
 
@@ -292,7 +299,7 @@ impl Store {
 
     /// Reads what is on disk: everything settled until about [`Options::flush_every`] ago.
     pub fn reader(&self) -> Reader {
-        Reader::beside(self.shared.directory.clone())
+        Reader::beside(self.shared.directory.clone(), self.shared.suspects.clone())
     }
 
     /// Every entry of the journal, in order.
@@ -400,6 +407,10 @@ impl Shared {
         self.status.lock().expect(POISON)
     }
 
+    pub(crate) fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock().expect(POISON)
+    }
+
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
@@ -409,7 +420,7 @@ impl Shared {
 fn known_tally(db: &Connection, options: Options) -> rusqlite::Result<Tally> {
     let limits = Limits {
         queued_records: options.queued_records,
-        queued_blocks: options.queued_blocks,
+        queued_bytes: options.queued_bytes,
         labels_per_day: options.labels_per_day,
         keys_per_day: options.keys_per_day,
     };

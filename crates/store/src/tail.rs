@@ -35,6 +35,8 @@ pub(crate) struct Block {
     labels: Vec<(Arc<str>, Arc<str>)>,
     rows: Vec<u8>,
     bodies: Vec<u8>,
+    /// Room for the facts, kept between blocks.
+    facts: Vec<u8>,
 }
 
 /// What a list asks of a call.
@@ -93,12 +95,12 @@ impl Block {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let facts = self.facts();
+        self.put_facts();
         let mut insert = db.prepare_cached("INSERT INTO tail VALUES (?1, ?2, ?3, ?4)")?;
         insert.execute(params![
             as_signed(self.first),
             as_signed(self.calls() as u64),
-            facts,
+            self.facts,
             self.bodies
         ])?;
         self.clear();
@@ -139,14 +141,15 @@ impl Block {
         u16::try_from(at).expect("a block has fewer calls than that")
     }
 
-    fn facts(&self) -> Vec<u8> {
+    fn put_facts(&mut self) {
         let labels: Vec<(&str, &str)> = self.labels.iter().map(|(m, o)| (&**m, &**o)).collect();
-        let room = Vec::with_capacity(self.rows.len() + 256);
-        let mut facts = postcard::to_extend(&labels, room).expect("plain data");
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.clear();
+        facts = postcard::to_extend(&labels, facts).expect("plain data");
         facts.extend_from_slice(&self.rows);
         let sum = checksum(&facts);
         facts.extend_from_slice(&sum.to_le_bytes());
-        facts
+        self.facts = facts;
     }
 }
 

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use scrimp_core::call::Features;
 use scrimp_core::policy::Arm;
-use scrimp_core::{CallId, Digest, Record, State, Time, UnitTotals};
+use scrimp_core::{Attempt, Block, Call, CallId, Digest, Record, State, Time, UnitTotals};
 
 use crate::rollup::{
     Cell, Label, LedgerRow, OTHER_KEYS, Width, add_to_unit, empty_unit, merge_units,
@@ -29,8 +30,8 @@ const MOST_CELLS: usize = 8_192;
 pub(crate) struct Limits {
     /// Records waiting to be written.
     pub(crate) queued_records: usize,
-    /// Blocks of their prompts, together.
-    pub(crate) queued_blocks: usize,
+    /// Bytes that they take together, about.
+    pub(crate) queued_bytes: usize,
     /// Distinct labels in one day; the rest is counted as "other".
     pub(crate) labels_per_day: usize,
     /// Distinct keys in one day; the rest is counted under one key.
@@ -76,7 +77,7 @@ pub(crate) struct Tally {
     seen: FxHashSet<CallId>,
     order: VecDeque<CallId>,
     batch: Batch,
-    queued_blocks: usize,
+    queued_bytes: usize,
     pub(crate) counters: Counters,
 }
 
@@ -97,7 +98,7 @@ impl Tally {
             seen: FxHashSet::default(),
             order: VecDeque::new(),
             batch: Batch::default(),
-            queued_blocks: 0,
+            queued_bytes: 0,
             counters: Counters::default(),
         }
     }
@@ -123,10 +124,9 @@ impl Tally {
         let was_empty = self.batch.is_empty();
         self.counters.settled += 1;
         self.count(&record);
-        let blocks = record.call.prompt.len();
-        let Limits { queued_records, queued_blocks, .. } = self.limits;
-        if self.batch.records.len() < queued_records && self.queued_blocks < queued_blocks {
-            self.queued_blocks += blocks;
+        let Limits { queued_records, queued_bytes, .. } = self.limits;
+        if self.batch.records.len() < queued_records && self.queued_bytes < queued_bytes {
+            self.queued_bytes += bytes_of(&record);
             self.batch.records.push(record);
         } else {
             self.counters.details_dropped += 1;
@@ -136,7 +136,7 @@ impl Tally {
 
     /// Takes everything that waits, leaving room that fits the pace.
     pub(crate) fn take(&mut self) -> Batch {
-        self.queued_blocks = 0;
+        self.queued_bytes = 0;
         let room = self.batch.records.len();
         let empty = Batch { records: Vec::with_capacity(room), sums: Sums::default() };
         std::mem::replace(&mut self.batch, empty)
@@ -295,6 +295,22 @@ impl Sums {
             merge_into(&mut self.cells, (at, label), cell, Cell::merge);
         }
     }
+}
+
+/// The memory that a record takes, about: a bound need not be exact.
+fn bytes_of(record: &Record) -> usize {
+    let Record { call, attempts, .. } = record;
+    let features = |features: &Features| {
+        size_of::<Features>() + 8 * (features.numbers.len() + features.names.len())
+    };
+    let block = |block: &Block| {
+        let features = block.features.as_deref().map_or(0, features);
+        size_of::<Block>() + 8 * block.chunks.len() + features
+    };
+    let prompt: usize = call.prompt.iter().map(block).sum();
+    // The names and small vectors of a call, with what an allocator rounds up.
+    let small = 512;
+    small + size_of::<Record>() + size_of::<Call>() + attempts.len() * size_of::<Attempt>() + prompt
 }
 
 fn merge_into<K: std::hash::Hash + Eq, V>(

@@ -103,11 +103,11 @@ impl Writer<'_> {
         let is_due = seal_wanted || self.is_old() || self.shared.options.seal_records <= hot;
         let mut status = self.shared.status();
         status.late_drops += dropped as u64;
-        if is_due && result.is_ok() && status.boundary + 1 < self.next_seq && 0 < hot {
+        if is_due && result.is_ok() && 0 < hot {
             // No row after this one may need an earlier one: those move to a file of their own.
             self.chains.clear();
             self.first_hot = None;
-            status.boundary = self.next_seq - 1;
+            status.boundaries.push_back(self.next_seq - 1);
             self.shared.hot_records.store(0, Ordering::Relaxed);
             self.keeper.unpark();
         }

@@ -12,6 +12,7 @@ use scrimp_core::{CallId, Record};
 use super::{CallFilter, Only};
 use crate::directory::Directory;
 use crate::error::{StoreError, parquet_error};
+use crate::mend::Suspects;
 use crate::resolve::Prompts;
 use crate::segment::SegmentFile;
 use crate::store::sealed_seq;
@@ -51,9 +52,25 @@ impl Latest {
     }
 }
 
+/// Where segments are, and who is told of those that cannot be read.
+#[derive(Clone, Copy)]
+pub(super) struct Sealed<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) suspects: &'a Suspects,
+}
+
+impl Sealed<'_> {
+    /// Opens a segment.
+    fn open(self, name: &str) -> Result<SegmentFile, StoreError> {
+        let path = self.directory.segment(name);
+        let opened = SegmentFile::open(&path).map_err(parquet_error(&path));
+        opened.inspect_err(|_| self.suspects.note(name))
+    }
+}
+
 /// See [`super::Reader::recent`].
 pub(super) fn recent(
-    directory: &Directory,
+    sealed: Sealed<'_>,
     db: &Connection,
     filter: &CallFilter,
 ) -> Result<Vec<Record>, StoreError> {
@@ -63,21 +80,22 @@ pub(super) fn recent(
         if !latest.wants(max_id) {
             break;
         }
-        // A segment that cannot be read is set aside at the next start; the others still count.
-        let Ok(file) = SegmentFile::open(&directory.segment(&name)) else { continue };
+        // A segment that cannot be read is set aside; the others still count.
+        let Ok(file) = sealed.open(&name) else { continue };
         for group in (0..file.groups()).rev() {
             let (least, most) = file.ids_between(group);
             if latest.wants(most) && filter.before.is_none_or(|before| least < before) {
-                drop(recent_in(&file, &name, group, filter, &mut latest));
+                let read = recent_in(&file, &name, group, filter, &mut latest);
+                read.unwrap_or_else(|_| sealed.suspects.note(&name));
             }
         }
     }
-    records(directory, db, latest)
+    records(sealed, db, latest)
 }
 
 /// See [`super::Reader::call`].
 pub(super) fn call(
-    directory: &Directory,
+    sealed: Sealed<'_>,
     db: &Connection,
     id: CallId,
 ) -> Result<Option<Record>, StoreError> {
@@ -99,19 +117,29 @@ pub(super) fn call(
     let names = segments.query_map([key], |row| row.get(0))?;
     let names: Vec<String> = names.collect::<Result<_, _>>()?;
     for name in names {
-        let path = directory.segment(&name);
-        let failed = parquet_error(&path);
-        let file = SegmentFile::open(&path).map_err(&failed)?;
-        for group in 0..file.groups() {
-            let (least, most) = file.ids_between(group);
-            if id < least || most < id {
-                continue;
-            }
-            let ids = file.ids(group).map_err(&failed)?;
-            if let Some(row) = ids.iter().position(|found| *found == id) {
-                let record = file.records(group).map_err(&failed)?.record(row);
-                return record.map(Some).map_err(|error| torn(format!("{name}: {error}")));
-            }
+        let found = call_in(&sealed.open(&name)?, id);
+        let found = found.inspect_err(|_| sealed.suspects.note(&name));
+        let found = found.map_err(|error| torn(format!("{name}: {error}")))?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// Looks for a call in one segment.
+fn call_in(
+    file: &SegmentFile,
+    id: CallId,
+) -> Result<Option<Record>, Box<dyn std::error::Error + Send + Sync>> {
+    for group in 0..file.groups() {
+        let (least, most) = file.ids_between(group);
+        if id < least || most < id {
+            continue;
+        }
+        let row = file.ids(group)?.iter().position(|found| *found == id);
+        if let Some(row) = row {
+            return Ok(Some(file.records(group)?.record(row)?));
         }
     }
     Ok(None)
@@ -185,13 +213,9 @@ fn recent_in(
 }
 
 /// Reads what was found, each row group once.
-fn records(
-    directory: &Directory,
-    db: &Connection,
-    latest: Latest,
-) -> Result<Vec<Record>, StoreError> {
+fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Result<Vec<Record>, StoreError> {
     let mut records = BTreeMap::new();
-    let mut sealed: BTreeMap<(String, usize), Vec<(CallId, usize)>> = BTreeMap::new();
+    let mut places: BTreeMap<(String, usize), Vec<(CallId, usize)>> = BTreeMap::new();
     let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
     for Reverse((id, place)) in latest.found {
         match place {
@@ -200,16 +224,18 @@ fn records(
                 records.extend(record.ok().map(|record| (id, record)));
             }
             Place::Sealed { segment, group, row } => {
-                sealed.entry((segment, group)).or_default().push((id, row));
+                places.entry((segment, group)).or_default().push((id, row));
             }
         }
     }
-    for ((segment, group), rows) in sealed {
-        let path = directory.segment(&segment);
-        let file = SegmentFile::open(&path).map_err(parquet_error(&path))?;
-        let Ok(mut group) = file.records(group) else { continue };
+    for ((segment, group), rows) in places {
+        let Ok(mut group) = sealed.open(&segment)?.records(group) else {
+            sealed.suspects.note(&segment);
+            continue;
+        };
         for (id, row) in rows {
-            records.extend(group.record(row).ok().map(|record| (id, record)));
+            let record = group.record(row).inspect_err(|_| sealed.suspects.note(&segment));
+            records.extend(record.ok().map(|record| (id, record)));
         }
     }
     Ok(records.into_values().rev().collect())

@@ -11,6 +11,7 @@ use scrimp_core::{CallId, Record, Time};
 
 use crate::directory::Directory;
 use crate::error::{ScanError, StoreError};
+use crate::mend::Suspects;
 use crate::resolve::Prompts;
 use crate::segment::{Group, SegmentFile};
 use crate::store::sealed_seq;
@@ -19,6 +20,7 @@ use crate::tail::{self, AtHand, HotRows};
 /// Records in order of their arrival. Memory does not grow with their number.
 pub struct Scan {
     directory: Directory,
+    suspects: Suspects,
     /// From and to.
     between: (Time, Time),
     /// Segments not opened yet, by their first arrival in microseconds.
@@ -56,6 +58,7 @@ impl fmt::Debug for Scan {
 impl Scan {
     pub(super) fn begin(
         directory: Directory,
+        suspects: Suspects,
         db: Connection,
         from: Time,
         to: Time,
@@ -87,13 +90,14 @@ impl Scan {
         let (prompts, at_hand) = (Prompts::default(), AtHand::default());
         let hot = Some(Hot { db, rows: rows.into(), prompts, at_hand });
         let between = (from, to);
-        Ok(Scan { directory, between, closed, open: Vec::new(), hot, failures })
+        Ok(Scan { directory, suspects, between, closed, open: Vec::new(), hot, failures })
     }
 
     pub(super) fn failed(directory: &Directory, error: &StoreError) -> Scan {
         let file = directory.database().display().to_string();
         Scan {
             directory: directory.clone(),
+            suspects: Suspects::default(),
             between: (Time::EPOCH, Time::EPOCH),
             closed: VecDeque::new(),
             open: Vec::new(),
@@ -111,6 +115,7 @@ impl Scan {
             }
             match SegmentFile::open(&self.directory.segment(name)) {
                 Err(error) => {
+                    self.suspects.note(name);
                     let (file, why) = (name.clone(), error.to_string());
                     self.failures.push_back(ScanError { file, why });
                 }
@@ -132,6 +137,7 @@ impl Scan {
             let group = segment.next_group;
             segment.next_group += 1;
             if let Err(error) = segment.load(group, self.between) {
+                self.suspects.note(&segment.name);
                 let why = format!("row group {group}: {error}");
                 self.failures.push_back(ScanError { file: segment.name.clone(), why });
             }
@@ -154,6 +160,7 @@ impl Scan {
             let segment = &mut self.open[at];
             let (_, row) = segment.rows.pop_front()?;
             let record = segment.group.as_mut()?.record(row);
+            let record = record.inspect_err(|_| self.suspects.note(&segment.name));
             let result = record.map_err(|error| ScanError {
                 file: segment.name.clone(),
                 why: format!("call {}: {error}", key.1),

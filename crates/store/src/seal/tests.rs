@@ -15,16 +15,22 @@ fn open(dir: &Path) -> Store {
 }
 
 fn open_with(dir: &Path, queued_records: usize) -> Store {
+    Store::open(dir, Options { queued_records, ..patient() }).unwrap()
+}
+
+fn open_sealing_at(dir: &Path, seal_records: u64) -> Store {
+    Store::open(dir, Options { seal_records, ..patient() }).unwrap()
+}
+
+fn patient() -> Options {
     let century = Span::from_hours(24 * 365 * 100);
-    let options = Options {
+    Options {
         flush_every: Duration::from_hours(1),
         keep_records: century,
         keep_minutes: century,
         keep_hours: century,
-        queued_records,
         ..Options::STANDARD
-    };
-    Store::open(dir, options).unwrap()
+    }
 }
 
 fn settle(store: &Store, range: std::ops::Range<u64>) {
@@ -87,4 +93,34 @@ fn a_full_disk_costs_nothing_from_the_ledger_and_writing_resumes_by_itself() {
     assert_eq!(ledger_calls(&store), 1_900);
     assert_eq!(health.details_dropped, 1_300);
     assert_eq!(scan(&store).len(), 600);
+}
+
+#[test]
+fn calls_that_end_in_another_order_than_they_began_are_sealed_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    // More than one row group; a call's prompt often begins with one that arrived later.
+    let expected: Vec<Record> = (0..5_000).map(turn).collect();
+    let mut order: Vec<u64> = (0..5_000).collect();
+    order.sort_by_key(|n| n + scrimp_core::hash::mix(*n) % 400);
+    for n in order {
+        store.settle(Arc::new(turn(n)));
+    }
+    store.flush();
+    assert!(scan(&store) == expected, "hot");
+    store.seal().unwrap();
+    assert!(scan(&store) == expected, "sealed");
+    assert_eq!(store.health().corrupt_files, [""; 0]);
+}
+
+#[test]
+fn a_tail_that_grows_faster_than_it_is_sealed_makes_more_segments_not_larger_ones() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open_sealing_at(dir.path(), 300);
+    for some in 0..9 {
+        settle(&store, some * 100..(some + 1) * 100);
+    }
+    store.seal().unwrap();
+    assert_eq!(std::fs::read_dir(dir.path().join("segments")).unwrap().count(), 3);
+    assert!(scan(&store) == (0..900).map(turn).collect::<Vec<_>>());
 }

@@ -1,13 +1,16 @@
 //! The columns of a segment, and how a record fills them. A new column is a line in each half.
 
+use bytes::Bytes;
 use parquet::column::writer::ColumnWriter;
-use parquet::data_type::{ByteArray, FixedLenByteArray};
+use parquet::data_type::ByteArray;
 use parquet::errors::{ParquetError, Result};
+use rustc_hash::FxHashMap;
 use scrimp_core::policy::Arm;
-use scrimp_core::{CallId, Ending, Record, Role, Span, UsageState, Usd};
+use scrimp_core::{CallId, Role, Span, UsageState, Usd};
 
-use crate::blob::Base;
-use crate::commit::{as_signed, classes, ending, status};
+use crate::blob::{self, Base};
+use crate::commit::{as_signed, classes};
+use crate::view::View;
 
 /// The schema. Ids print as UUIDs; amounts are exact decimals in dollars; `prompt_prefix_*` name the
 /// earlier call whose first blocks this prompt begins with, and `blocks` are the ones after these.
@@ -57,20 +60,35 @@ message call {
   required binary record;
 }";
 
-/// Columns whose values hardly ever repeat.
-pub(super) const UNIQUE: &[&str] = &[
-    "id",
+/// Numbers that hardly repeat, or are nearly always the same: packed as differences.
+pub(super) const PACKED: &[&str] = &[
     "arrived",
-    "usd",
-    "usd_uncached",
+    "uncached",
+    "cache_read",
+    "cache_write_short",
+    "cache_write_long",
+    "audio_input",
+    "image_input",
+    "output",
+    "reasoning",
+    "audio_output",
     "latency_us",
     "first_content_us",
     "last_content_us",
     "overhead_us",
-    "prompt_prefix_call",
-    "blocks.list.element.digest",
-    "record",
+    "blocks.list.element.tokens",
 ];
+/// Columns whose values hardly ever repeat within a row group.
+pub(super) const RANDOM: &[&str] =
+    &["id", "session", "prompt_prefix_call", "blocks.list.element.digest", "record"];
+/// Columns that a compressor makes much shorter.
+pub(super) const SQUEEZED: &[&str] =
+    &["id", "session", "usd", "usd_uncached", "prompt_prefix_call", "record"];
+
+/// How long a digest is as text.
+const HEX_BYTES: usize = 32;
+/// How many words are remembered at once.
+const MOST_WORDS: usize = 1_024;
 
 /// The values of one column of one row group.
 #[derive(Debug, Default)]
@@ -86,8 +104,14 @@ struct Column {
 enum Values {
     #[default]
     None,
+    /// Words that come again and again, each allocated once.
     Text(Vec<ByteArray>),
-    Fixed(Vec<FixedLenByteArray>),
+    /// Sixteen bytes that are shown as hexadecimal text.
+    Hex(Vec<u8>),
+    /// Sixteen bytes each.
+    Fixed(Vec<u8>),
+    /// Bytes one after the other, and where each value ends.
+    Bytes(Vec<u8>, Vec<usize>),
     Long(Vec<i64>),
     Int(Vec<i32>),
     Bool(Vec<bool>),
@@ -96,71 +120,95 @@ enum Values {
 /// The columns of one row group.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    all: Vec<Column>,
     next: usize,
+    words: FxHashMap<Box<str>, ByteArray>,
 }
 
 impl Columns {
-    /// Adds one row.
-    pub(super) fn push(&mut self, record: &Record, base: Option<(Base, CallId)>, blob: Vec<u8>) {
-        let Record { call, attempts, metering, timing, placement, .. } = record;
+    /// Adds one row: what it shows, the row that its prompt begins with, that row's id, and the rest
+    /// of its bytes. Returns how many bytes its record has.
+    pub(super) fn push(
+        &mut self,
+        view: &View<'_>,
+        base: Option<Base>,
+        named: Option<CallId>,
+        rest: &[u8],
+    ) -> usize {
+        let View { call, attempts, metering, timing, placement, .. } = view;
         self.next = 0;
         self.fixed(call.id.0.to_be_bytes());
         self.long(call.arrived.nanos().div_euclid(1_000));
-        self.text(&call.operation);
-        self.text(&call.provider);
-        self.text(&call.model);
-        self.maybe_text(call.caller.session.map(|session| session.to_string()).as_deref());
-        self.text(&call.caller.key.to_string());
-        self.maybe_int(status(record).map(i32::from));
-        self.text(ending(&record.ending));
-        self.bool(record.is_success());
-        self.maybe_text(finish(&record.ending));
+        self.text(call.operation);
+        self.text(call.provider);
+        self.text(call.model);
+        self.maybe(call.caller.session.map(|session| session.0), Column::hex);
+        self.column().hex(call.caller.key.0);
+        self.maybe_int(view.status().map(i32::from));
+        self.word(view.ending());
+        self.bool(view.is_success());
+        self.maybe_text(view.finish());
         self.int(attempts.len());
-        self.text(usage_state(metering.state));
+        self.word(usage_state(metering.state));
         for class in classes(&metering.usage) {
             self.long(as_signed(class));
         }
-        self.maybe_fixed(record.cost.map(decimal));
-        self.maybe_fixed(record.cost_uncached.map(decimal));
+        self.maybe_fixed(view.cost.map(decimal));
+        self.maybe_fixed(view.cost_uncached.map(decimal));
         for span in [timing.ended, timing.first_content, timing.last_content, timing.overhead] {
             self.maybe_long(span.map(micros));
         }
         self.maybe_long(placement.as_ref().map(|placed| as_signed(placed.experiment)));
-        self.maybe_text(placement.as_ref().map(|placed| arm(placed.arm)));
-        self.maybe_fixed(base.map(|(_, id)| id.0.to_be_bytes()));
-        let shared = base.map_or(0, |(base, _)| base.shared);
-        self.int(shared);
-        let added = &call.prompt[shared..];
-        self.list(added, |column, block| column.text(role(block.role)));
-        self.list(added, |column, block| column.fixed(block.digest.0));
-        self.list(added, |column, block| column.long(i64::from(block.tokens)));
-        self.column().text_bytes(blob.into());
+        self.maybe(placement.as_ref().map(|placed| arm(placed.arm)), Column::word);
+        self.maybe_fixed(named.map(|id| id.0.to_be_bytes()));
+        self.int(base.map_or(0, |base| base.shared));
+        self.list(&view.added, |column, block| column.word(role(block.role)));
+        self.list(&view.added, |column, block| column.fixed(block.digest.0));
+        self.list(&view.added, |column, block| column.long(i64::from(block.tokens)));
+        self.column().record(base, rest)
     }
 
-    /// Writes the next column and empties it. Called in the order of the schema.
+    /// Writes the next column and empties it, keeping its memory for the next row group. Called in the order of the schema.
     pub(super) fn write(&mut self, at: usize, writer: &mut ColumnWriter<'_>) -> Result<()> {
-        let Some(column) = self.columns.get_mut(at) else {
+        let Some(column) = self.all.get_mut(at) else {
             return Err(ParquetError::General("a column has no values".to_owned()));
         };
-        let Column { values, defined, repeated } = std::mem::take(column);
+        let Column { values, defined, repeated } = &mut *column;
         let defined = (!defined.is_empty()).then_some(&defined[..]);
         let repeated = (!repeated.is_empty()).then_some(&repeated[..]);
         match (writer, values) {
             (ColumnWriter::ByteArrayColumnWriter(writer), Values::Text(values)) => {
-                writer.write_batch(&values, defined, repeated)
+                writer.write_batch(values, defined, repeated)
             }
-            (ColumnWriter::FixedLenByteArrayColumnWriter(writer), Values::Fixed(values)) => {
-                writer.write_batch(&values, defined, repeated)
+            (ColumnWriter::ByteArrayColumnWriter(writer), Values::Hex(bytes)) => {
+                let text = Bytes::from(hex(bytes));
+                let values = pieces(&text, HEX_BYTES).map(ByteArray::from);
+                writer.write_batch(&values.collect::<Vec<_>>(), defined, repeated)
+            }
+            (ColumnWriter::ByteArrayColumnWriter(writer), Values::Bytes(bytes, ends)) => {
+                let shared = Bytes::from(std::mem::take(bytes));
+                let starts = [0].into_iter().chain(ends.iter().copied());
+                let values = starts.zip(&*ends).map(|(at, end)| shared.slice(at..*end).into());
+                let written = writer.write_batch(&values.collect::<Vec<_>>(), defined, repeated);
+                *bytes = shared.into();
+                written
+            }
+            (ColumnWriter::FixedLenByteArrayColumnWriter(writer), Values::Fixed(bytes)) => {
+                let shared = Bytes::from(std::mem::take(bytes));
+                let values = pieces(&shared, 16).map(|value| ByteArray::from(value).into());
+                let written = writer.write_batch(&values.collect::<Vec<_>>(), defined, repeated);
+                // Nobody else holds them any more: this is the same memory again.
+                *bytes = shared.into();
+                written
             }
             (ColumnWriter::Int64ColumnWriter(writer), Values::Long(values)) => {
-                writer.write_batch(&values, defined, repeated)
+                writer.write_batch(values, defined, repeated)
             }
             (ColumnWriter::Int32ColumnWriter(writer), Values::Int(values)) => {
-                writer.write_batch(&values, defined, repeated)
+                writer.write_batch(values, defined, repeated)
             }
             (ColumnWriter::BoolColumnWriter(writer), Values::Bool(values)) => {
-                writer.write_batch(&values, defined, repeated)
+                writer.write_batch(values, defined, repeated)
             }
             // An optional or repeated column without any value at all in this row group.
             (ColumnWriter::ByteArrayColumnWriter(writer), Values::None) => {
@@ -176,24 +224,43 @@ impl Columns {
                 writer.write_batch(&[], defined, repeated)
             }
             _ => Err(ParquetError::General(format!("column {at} has another type"))),
-        }
-        .map(|_| ())
+        }?;
+        column.clear();
+        Ok(())
     }
 
     fn column(&mut self) -> &mut Column {
-        if self.next == self.columns.len() {
-            self.columns.push(Column::default());
+        if self.next == self.all.len() {
+            self.all.push(Column::default());
         }
         self.next += 1;
-        &mut self.columns[self.next - 1]
+        &mut self.all[self.next - 1]
     }
 
     fn text(&mut self, value: &str) {
+        let value = self.known(value);
         self.column().text(value);
+    }
+
+    fn word(&mut self, value: &'static str) {
+        self.column().word(value);
     }
 
     fn fixed(&mut self, value: [u8; 16]) {
         self.column().fixed(value);
+    }
+
+    /// The same text as before where it was seen before, without a copy.
+    fn known(&mut self, value: &str) -> ByteArray {
+        if let Some(known) = self.words.get(value) {
+            return known.clone();
+        }
+        if MOST_WORDS <= self.words.len() {
+            self.words.clear();
+        }
+        let known = ByteArray::from(value);
+        self.words.insert(value.into(), known.clone());
+        known
     }
 
     fn long(&mut self, value: i64) {
@@ -212,6 +279,7 @@ impl Columns {
     }
 
     fn maybe_text(&mut self, value: Option<&str>) {
+        let value = value.map(|value| self.known(value));
         self.maybe(value, Column::text);
     }
 
@@ -250,29 +318,58 @@ impl Columns {
 }
 
 impl Column {
-    /// A text that is the last one again shares its bytes.
-    fn text(&mut self, value: &str) {
-        let last = match &self.values {
-            Values::Text(values) => values.last(),
-            _ => None,
-        };
-        let again = last.filter(|last| last.data() == value.as_bytes()).cloned();
-        self.text_bytes(again.unwrap_or_else(|| value.into()));
+    fn clear(&mut self) {
+        self.defined.clear();
+        self.repeated.clear();
+        match &mut self.values {
+            Values::None => {}
+            Values::Text(values) => values.clear(),
+            Values::Hex(values) | Values::Fixed(values) => values.clear(),
+            Values::Bytes(bytes, ends) => {
+                bytes.clear();
+                ends.clear();
+            }
+            Values::Long(values) => values.clear(),
+            Values::Int(values) => values.clear(),
+            Values::Bool(values) => values.clear(),
+        }
     }
 
-    fn text_bytes(&mut self, value: ByteArray) {
+    fn text(&mut self, value: ByteArray) {
         match &mut self.values {
             Values::Text(values) => values.push(value),
             values => *values = Values::Text(vec![value]),
         }
     }
 
-    fn fixed(&mut self, value: [u8; 16]) {
-        let value = FixedLenByteArray::from(value.to_vec());
+    fn word(&mut self, value: &'static str) {
+        self.text(Bytes::from_static(value.as_bytes()).into());
+    }
+
+    fn hex(&mut self, value: [u8; 16]) {
         match &mut self.values {
-            Values::Fixed(values) => values.push(value),
-            values => *values = Values::Fixed(vec![value]),
+            Values::Hex(values) => values.extend_from_slice(&value),
+            values => *values = Values::Hex(value.to_vec()),
         }
+    }
+
+    fn fixed(&mut self, value: [u8; 16]) {
+        match &mut self.values {
+            Values::Fixed(values) => values.extend_from_slice(&value),
+            values => *values = Values::Fixed(value.to_vec()),
+        }
+    }
+
+    /// Appends the whole record. Returns how many bytes it has.
+    fn record(&mut self, base: Option<Base>, rest: &[u8]) -> usize {
+        if !matches!(self.values, Values::Bytes(..)) {
+            self.values = Values::Bytes(Vec::new(), Vec::new());
+        }
+        let Values::Bytes(bytes, ends) = &mut self.values else { return 0 };
+        *bytes = blob::join(base, rest, std::mem::take(bytes));
+        let start = ends.last().copied().unwrap_or(0);
+        ends.push(bytes.len());
+        bytes.len() - start
     }
 
     fn long(&mut self, value: i64) {
@@ -290,6 +387,18 @@ impl Column {
     }
 }
 
+/// Cuts a buffer into values of one length that share it.
+fn pieces(bytes: &Bytes, each: usize) -> impl Iterator<Item = Bytes> {
+    (0..bytes.len() / each).map(move |at| bytes.slice(at * each..(at + 1) * each))
+}
+
+/// As digests are shown.
+fn hex(bytes: &[u8]) -> Vec<u8> {
+    let digits = b"0123456789abcdef";
+    let both = |byte: &u8| [digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]];
+    bytes.iter().flat_map(both).collect()
+}
+
 /// A decimal with scale 12 is the amount in pico-dollars, big-endian.
 fn decimal(amount: Usd) -> [u8; 16] {
     amount.pico().to_be_bytes()
@@ -297,16 +406,6 @@ fn decimal(amount: Usd) -> [u8; 16] {
 
 fn micros(span: Span) -> i64 {
     span.nanos() / 1_000
-}
-
-fn finish(ending: &Ending) -> Option<&str> {
-    match ending {
-        Ending::Answered { finish, .. } => finish.as_deref(),
-        Ending::Truncated { .. }
-        | Ending::Failed { .. }
-        | Ending::Abandoned
-        | Ending::Refused(_) => None,
-    }
 }
 
 const fn usage_state(state: UsageState) -> &'static str {

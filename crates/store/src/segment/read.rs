@@ -137,6 +137,11 @@ impl Rows for Blobs<'_> {
 }
 
 impl Group {
+    /// How many rows it has.
+    pub(crate) fn len(&self) -> usize {
+        self.blobs.len()
+    }
+
     /// The record in a row.
     pub(crate) fn record(&mut self, row: usize) -> std::result::Result<Record, Torn> {
         self.prompts.record(row as u64, &mut Blobs(&self.blobs))

@@ -1,23 +1,26 @@
 //! Writes one segment, a row group at a time.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::errors::Result;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
+use rustc_hash::FxHashMap;
 use scrimp_core::{CallId, Record};
 
-use super::columns::{Columns, SCHEMA, UNIQUE};
-use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, MOST_LABELS};
-use crate::blob;
-use crate::chains::Chains;
+use super::columns::{Columns, PACKED, RANDOM, SCHEMA, SQUEEZED};
+use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, MOST_LABELS, PAGE_BYTES};
+use crate::blob::{self, Base, Torn};
+use crate::view::View;
+
+/// Calls and calls without success by model and operation.
+type Labels = FxHashMap<Box<str>, FxHashMap<Box<str>, (u64, u64)>>;
 
 /// Writes records in order of their arrival.
 pub(crate) struct SegmentWriter {
@@ -26,30 +29,19 @@ pub(crate) struct SegmentWriter {
     /// The ids of the row group's rows.
     ids: Vec<CallId>,
     bytes: usize,
-    chains: Chains,
+    /// The same by sequence number.
+    rows: FxHashMap<u64, u64>,
     info: Info,
-    labels: BTreeMap<(Arc<str>, Arc<str>), (u64, u64)>,
+    labels: Labels,
+    distinct: usize,
+    /// The least and the greatest id.
+    between: (CallId, CallId),
 }
 
 impl SegmentWriter {
     /// Begins a file. `info` says which store, number and sequence numbers.
     pub(crate) fn create(path: &Path, info: Info) -> Result<SegmentWriter> {
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
-            .set_statistics_enabled(EnabledStatistics::None)
-            .set_offset_index_disabled(true)
-            .set_created_by(concat!("scrimp ", env!("CARGO_PKG_VERSION")).to_owned());
-        // Values of these hardly ever repeat: looking each up costs more than it saves.
-        let unique = UNIQUE.iter().fold(properties, |properties, column| {
-            let path = ColumnPath::new(column.split('.').map(str::to_owned).collect());
-            properties.set_column_dictionary_enabled(path, false)
-        });
-        // What rows are looked up by; the least and the most of the others help nobody.
-        let properties = ["id", "arrived"].into_iter().fold(unique, |properties, column| {
-            let path = ColumnPath::from(column);
-            properties.set_column_statistics_enabled(path, EnabledStatistics::Chunk)
-        });
-        let properties = properties.build();
+        let properties = properties()?;
         let schema = Arc::new(parse_message_type(SCHEMA)?);
         let file = File::create(path)?;
         Ok(SegmentWriter {
@@ -57,42 +49,79 @@ impl SegmentWriter {
             columns: Columns::default(),
             ids: Vec::new(),
             bytes: 0,
-            chains: Chains::default(),
+            rows: FxHashMap::default(),
             info,
-            labels: BTreeMap::new(),
+            labels: Labels::default(),
+            distinct: 0,
+            between: (CallId(0), CallId(0)),
         })
     }
 
-    /// Adds the next record.
-    pub(crate) fn push(&mut self, record: &Record) -> Result<()> {
-        let row = self.ids.len();
-        let base = self.chains.base(&record.call, row as u64);
-        let blob = blob::write(record, base, Vec::new());
-        self.bytes += blob.len();
-        let named = base.and_then(|base| {
-            let id = usize::try_from(base.row).ok().and_then(|row| self.ids.get(row))?;
-            Some((base, *id))
-        });
-        self.columns.push(record, named, blob);
-        self.ids.push(record.call.id);
-        self.note(record);
-        match GROUP_ROWS <= self.ids.len() || GROUP_BYTES <= self.bytes {
-            true => self.end_group(),
-            false => Ok(()),
+    /// Adds the next record, which has a sequence number and these bytes. If its prompt begins with a
+    /// row that is not in this row group, `whole` is asked for all of it. The inner error says that
+    /// the record cannot be read and is left out.
+    pub(crate) fn push(
+        &mut self,
+        seq: u64,
+        blob: &[u8],
+        whole: impl FnOnce() -> std::result::Result<Record, Torn>,
+    ) -> Result<std::result::Result<(), Torn>> {
+        match self.add(seq, blob, whole) {
+            Err(torn) => Ok(Err(torn)),
+            Ok(()) if GROUP_ROWS <= self.ids.len() || GROUP_BYTES <= self.bytes => {
+                self.end_group().map(Ok)
+            }
+            Ok(()) => Ok(Ok(())),
         }
+    }
+
+    fn add(
+        &mut self,
+        seq: u64,
+        blob: &[u8],
+        whole: impl FnOnce() -> std::result::Result<Record, Torn>,
+    ) -> std::result::Result<(), Torn> {
+        let (base, rest) = blob::split(blob)?;
+        let moved = base.map(|base| Some(Base { row: *self.rows.get(&base.row)?, ..base }));
+        let full;
+        let (base, rest) = match moved {
+            None => (None, rest),
+            Some(Some(base)) => (Some(base), rest),
+            Some(None) => {
+                full = blob::write(&whole()?, None, Vec::new());
+                blob::split(&full)?
+            }
+        };
+        let view = View::read(rest)?;
+        let named = base.and_then(|base| self.ids.get(usize::try_from(base.row).ok()?).copied());
+        self.bytes += self.columns.push(&view, base, named, rest);
+        self.rows.insert(seq, self.ids.len() as u64);
+        self.ids.push(view.call.id);
+        self.note(&view);
+        Ok(())
     }
 
     /// Ends the file and brings it to the disk.
     pub(crate) fn finish(mut self) -> Result<Info> {
         self.end_group()?;
-        if self.labels.len() <= MOST_LABELS {
+        if self.distinct <= MOST_LABELS {
             let labels = std::mem::take(&mut self.labels).into_iter();
+            let mut labels: Vec<_> = labels
+                .flat_map(|(model, operations)| {
+                    let counts = operations.into_iter();
+                    counts.map(move |(operation, counts)| ((model.clone(), operation), counts))
+                })
+                .collect();
+            labels.sort();
             self.info.labels = labels
+                .into_iter()
                 .map(|((model, operation), (calls, failures))| {
-                    (model.to_string(), operation.to_string(), calls, failures)
+                    (model.into(), operation.into(), calls, failures)
                 })
                 .collect();
         }
+        (self.info.min_id, self.info.max_id) =
+            (self.between.0.to_string(), self.between.1.to_string());
         let text = serde_json::to_string(&self.info).expect("plain data");
         self.file.append_key_value_metadata(KeyValue::new(INFO_KEY.to_owned(), text));
         let file = self.file.into_inner()?;
@@ -100,27 +129,30 @@ impl SegmentWriter {
         Ok(self.info)
     }
 
-    fn note(&mut self, record: &Record) {
+    fn note(&mut self, view: &View<'_>) {
         let info = &mut self.info;
-        let (id, arrived) = (record.call.id.to_string(), record.call.arrived.nanos());
+        let (id, arrived) = (view.call.id, view.call.arrived.nanos());
         if info.calls == 0 {
-            (info.min_id, info.min_arrived, info.max_arrived) = (id.clone(), arrived, arrived);
+            (self.between, info.min_arrived, info.max_arrived) = ((id, id), arrived, arrived);
         }
         info.calls += 1;
         info.min_arrived = info.min_arrived.min(arrived);
         info.max_arrived = info.max_arrived.max(arrived);
-        if id < info.min_id {
-            info.min_id.clone_from(&id);
-        }
-        if info.max_id < id {
-            info.max_id = id;
-        }
-        // One more than is listed says that there are too many.
-        let key = (record.call.model.clone(), record.call.operation.clone());
-        if self.labels.len() <= MOST_LABELS || self.labels.contains_key(&key) {
-            let (calls, failures) = self.labels.entry(key).or_default();
+        self.between = (self.between.0.min(id), self.between.1.max(id));
+        self.count(view);
+    }
+
+    fn count(&mut self, view: &View<'_>) {
+        let (model, operation) = (view.call.model, view.call.operation);
+        let failures = u64::from(!view.is_success());
+        let known = self.labels.get_mut(model).and_then(|found| found.get_mut(operation));
+        if let Some((calls, failed)) = known {
             *calls += 1;
-            *failures += u64::from(!record.is_success());
+            *failed += failures;
+        } else if self.distinct <= MOST_LABELS {
+            // One more than is listed says that there are too many.
+            self.distinct += 1;
+            self.labels.entry(model.into()).or_default().insert(operation.into(), (1, failures));
         }
     }
 
@@ -138,7 +170,39 @@ impl SegmentWriter {
         group.close()?;
         self.ids.clear();
         self.bytes = 0;
-        self.chains.clear();
+        self.rows.clear();
         Ok(())
     }
+}
+
+/// How columns are written: numbers packed, words by dictionary, and only the rest compressed. A
+/// compressor takes memory and time for each column of each row group, more than it saves on these.
+fn properties() -> Result<WriterProperties> {
+    let record = ColumnPath::from("record");
+    let mut properties = WriterProperties::builder()
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_offset_index_disabled(true)
+        // A page is in memory twice while it is compressed.
+        .set_data_page_size_limit(PAGE_BYTES)
+        // Nobody compares them.
+        .set_column_statistics_enabled(record, EnabledStatistics::None)
+        .set_created_by(concat!("scrimp ", env!("CARGO_PKG_VERSION")).to_owned());
+    for name in PACKED {
+        let column = path(name);
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+    }
+    for name in RANDOM {
+        properties = properties.set_column_dictionary_enabled(path(name), false);
+    }
+    let zstd = Compression::ZSTD(ZstdLevel::try_new(1)?);
+    for name in SQUEEZED {
+        properties = properties.set_column_compression(path(name), zstd);
+    }
+    Ok(properties.build())
+}
+
+fn path(name: &str) -> ColumnPath {
+    ColumnPath::new(name.split('.').map(str::to_owned).collect())
 }

@@ -161,6 +161,43 @@ fn a_flipped_bit_in_a_segment_is_named_and_never_a_wrong_record() {
 }
 
 #[test]
+fn a_segment_found_broken_while_it_is_read_is_named_set_aside_and_the_rest_of_it_kept() {
+    let whole = tempfile::tempdir().unwrap();
+    let records = filled(whole.path());
+    let mut mended = 0;
+    for round in 0..12 {
+        let dir = copied(whole.path());
+        let store = open(dir.path());
+        // Damage to its end is found at the start; this is found by reading only.
+        damage(&segment(dir.path(), 2), |bytes| {
+            let at = usize::try_from(hash::mix(round)).unwrap_or(usize::MAX) % (bytes.len() / 2);
+            bytes[at] ^= 1 << (round % 8);
+        });
+        let reader = store.reader();
+        let all = (scrimp_core::Time::from_nanos(i64::MIN), scrimp_core::Time::NEVER);
+        let found: Vec<_> = reader.scan(all.0, all.1).collect();
+        let failed = found.iter().any(Result::is_err);
+        let before = found.into_iter().flatten().count();
+        store.retain(NOON).unwrap();
+        let after = scan(&reader);
+        assert_eq!(after.len(), before, "round {round}");
+        assert!(
+            after
+                .iter()
+                .all(|record| { *record == records[usize::try_from(record.call.seed).unwrap()] })
+        );
+        let aside = store.health().corrupt_files;
+        assert_eq!(aside.len(), usize::from(failed), "round {round}: {aside:?}");
+        assert!(aside.iter().all(|name| name.ends_with("calls-00000002.parquet.corrupt-1")));
+        mended += aside.len();
+        goes_on(&store);
+        store.close().unwrap();
+        assert_eq!(scan(&open(dir.path()).reader()).len(), before + 10, "round {round}");
+    }
+    assert!(0 < mended, "no round broke anything");
+}
+
+#[test]
 fn a_log_torn_at_any_byte_leaves_a_prefix_that_adds_up() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
