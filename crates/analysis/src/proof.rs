@@ -15,8 +15,9 @@
 //! tail index down to 1.1, 30 units an arm, nominally 95 %): the delta method with a cluster-robust
 //! variance covered 81–91 %, the delete-one-unit jackknife of the logarithm of the ratio 92–94 %,
 //! a tenth to four tenths wider. Money is claimed on this, so it is the jackknife, with Student's t on
-//! Welch's degrees of freedom. What no interval can cure, a few units or one that outweighs the
-//! others, is *too early*.
+//! Welch's degrees of freedom. Those are counted in units of equal weight, not in units: counted in
+//! units, a difference was seen between arms that were the same in 5–11 % of 1,500 runs, counted so
+//! in 4–6 %. What no interval can cure, a few units or one that outweighs the others, is *too early*.
 
 use scrimp_core::Usd;
 use scrimp_core::experiment::UnitTotals;
@@ -152,7 +153,9 @@ impl ArmSums {
         let spread: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
         let variance = spread * (n - 1.0) / n;
         let log = (cost / uncached).ln();
-        variance.is_finite().then_some(Figure { log, variance, freedom: n - 1.0 })
+        // Where few units make most of the bill, the variance is guessed from those few.
+        let freedom = effective - 1.0;
+        variance.is_finite().then_some(Figure { log, variance, freedom })
     }
 }
 
@@ -342,6 +345,19 @@ mod tests {
                 let proofs = (0..SEEDS).map(|s| judge(&units(s, each, tail, 0.0), Some(-130_000)));
                 let worked = proofs.filter(|proof| proof.verdict == Verdict::Worked).count();
                 assert!(20 * worked as u64 <= SEEDS, "{tail:?} {each}: {worked} of {SEEDS}");
+            }
+        }
+    }
+
+    /// One interval in twenty leaves the truth out by definition; the bound has room for chance.
+    #[test]
+    fn between_arms_that_are_the_same_a_difference_is_hardly_ever_seen() {
+        for tail in TAILS {
+            for each in [12, 30, 100] {
+                let proofs = (0..SEEDS).map(|seed| judge(&units(seed, each, tail, 0.0), None));
+                let said: Vec<_> = proofs.filter_map(|proof| proof.low.zip(proof.high)).collect();
+                let seen = said.iter().filter(|(low, high)| 0.0 < *low || *high < 0.0).count();
+                assert!(13 * seen <= said.len(), "{tail:?} {each}: {seen} of {}", said.len());
             }
         }
     }
