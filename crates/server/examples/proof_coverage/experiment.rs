@@ -9,16 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use scrimp_analysis::proof::{Proof, judge};
+use scrimp_core::experiment::UnitTotals;
 use scrimp_core::policy::Arm;
-use scrimp_core::{Record, Time};
+use scrimp_core::{Record, Time, hash};
 use scrimp_sim::workload::{Played, Workload, day, drive};
-use scrimp_sim::{Provider, Settings};
+use scrimp_sim::{FaultRule, Provider, Settings};
 use scrimp_store::{Options, Store};
 use tokio::io::duplex;
 
 use super::{Clock, Config, Connector, Gateway, Setup};
 
 const PIPE_BYTES: usize = 256 << 10;
+/// Of these the provider's bills are made.
+const PICO: u128 = 1_000_000_000_000;
 /// The number of the only experiment.
 const EXPERIMENT: u64 = 1;
 /// Longer than any answer takes that nobody waits for any more.
@@ -31,7 +34,15 @@ pub(super) struct Trial {
     pub(super) strategy: &'static str,
     /// Which days are played together, and how large (1.0 is about 2,000 calls).
     pub(super) traffic: &'static [(Workload, f64)],
+    /// Whether the provider has bad days too.
+    pub(super) faults: bool,
 }
+
+/// What happens on bad days, each to one call in a hundred. What providers claim in bad faith
+/// (usage beyond all measure) is not among it: no proof can be better than the bills it is made of.
+const FAULTS: [&str; 10] =
+    ["429:1", "500", "503", "529", "reset", "stall", "midreset", "nodone", "nousage", "slow"];
+const FAULT_SHARE: f64 = 0.01;
 
 /// What was estimated, and what is true.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +51,8 @@ pub(super) struct Outcome {
     pub(super) proof: Proof,
     /// The change of the treated sessions' bills, as a share.
     pub(super) truth: f64,
+    /// What it is the change of: the treated sessions' bills with the rule and without, in dollars.
+    pub(super) bills: (f64, f64),
     /// Calls of treated sessions that were made in both plays, and in one of them only.
     pub(super) joined: usize,
     pub(super) alone: usize,
@@ -50,7 +63,7 @@ type Place = (String, &'static str, u64);
 
 /// What one play of the day left behind.
 struct Play {
-    proof: Proof,
+    units: Vec<UnitTotals>,
     /// What was billed for each call, in pico-dollars. Helpers of one session share their places.
     billed: BTreeMap<Place, Vec<u128>>,
     treated: BTreeSet<String>,
@@ -58,7 +71,8 @@ struct Play {
 
 /// Plays the seed's day twice and compares.
 pub(super) fn run(trial: Trial, seed: u64) -> Outcome {
-    let Play { proof, billed, treated } = play(trial, 0.5, seed);
+    let Play { units, billed, treated } = play(trial, 0.5, seed);
+    let proof = judge(&units, None);
     let without = play(trial, 0.0, seed).billed;
     let (mut with_sum, mut without_sum, mut joined, mut alone) = (0, 0, 0, 0);
     for (place, with) in billed.iter().filter(|((session, ..), _)| treated.contains(session)) {
@@ -73,7 +87,22 @@ pub(super) fn run(trial: Trial, seed: u64) -> Outcome {
     }
     let missing = |place: &Place| treated.contains(&place.0) && !billed.contains_key(place);
     alone += without.keys().filter(|place| missing(place)).count();
-    Outcome { proof, truth: share(with_sum, without_sum) - 1.0, joined, alone }
+    let bills = (share(with_sum, PICO), share(without_sum, PICO));
+    Outcome { proof, truth: share(with_sum, without_sum) - 1.0, bills, joined, alone }
+}
+
+/// Plays the seed's day once with everybody treated, and judges it as often as `draws` says with
+/// arms that are drawn only afterwards. Whatever is said of a difference between them is wrong.
+pub(super) fn run_alike(trial: Trial, seed: u64, draws: u64) -> Vec<Proof> {
+    let units = play(trial, 1.0, seed).units;
+    let arm = |draw: u64, unit: u64| match hash::mix(hash::mix(draw) ^ unit) & 1 {
+        0 => Arm::HeldOut,
+        _ => Arm::Treated,
+    };
+    let divided = |draw| -> Vec<UnitTotals> {
+        units.iter().map(|unit| UnitTotals { arm: arm(draw, unit.unit), ..*unit }).collect()
+    };
+    (1..=draws).map(|draw| judge(&divided(draw), None)).collect()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for statistics")]
@@ -90,7 +119,7 @@ fn play(trial: Trial, treated_share: f64, seed: u64) -> Play {
     runtime.block_on(async {
         let directory = tempfile::tempdir().expect("there is room for a temporary directory");
         let store = open(directory.path(), seed);
-        let provider = Provider::new(Settings::usual(seed));
+        let provider = Provider::new(settings(&trial, seed));
         let gateway = gateway(&trial, treated_share, seed, store.clone(), &provider);
         let played = all_day(&gateway, trial.traffic, seed).await;
         gateway.idle().await;
@@ -99,8 +128,17 @@ fn play(trial: Trial, treated_share: f64, seed: u64) -> Play {
         store.flush();
         let units = store.reader().units(EXPERIMENT).expect("the store was just written");
         let billed = billed(&played, &provider);
-        Play { proof: judge(&units, None), billed, treated: treated(&played, &store) }
+        Play { units, billed, treated: treated(&played, &store) }
     })
+}
+
+fn settings(trial: &Trial, seed: u64) -> Settings {
+    let rule = |name: &&str| FaultRule {
+        fault: name.parse().expect("the simulator knows it"),
+        probability: FAULT_SHARE,
+    };
+    let faults = FAULTS.iter().filter(|_| trial.faults).map(rule).collect();
+    Settings { faults, ..Settings::usual(seed) }
 }
 
 /// Opens a store whose digest key comes from the seed: by default it is drawn, and with it which

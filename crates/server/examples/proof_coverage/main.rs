@@ -1,8 +1,9 @@
 //! How often what `scrimp proof` says holds the truth. Only a simulator knows the truth: what the
 //! same sessions would have cost on the same day without the rule.
 //!
-//! `cargo run --release -p scrimp-server --example proof_coverage -- [SEEDS] [WORKLOAD]…`. With `VERBOSE` set, each
-//! seed is told too.
+//! `cargo run --release -p scrimp-server --example proof_coverage -- [SEEDS] [WORKLOAD]…`, with
+//! `--faults` on days on which providers fail, with `--alike` the other question: how often a
+//! difference is seen where there is none. With `VERBOSE` set, each seed is told too.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that prints a table")]
 
 mod experiment;
@@ -12,66 +13,98 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread::available_parallelism;
 
-use experiment::{Outcome, Trial, run};
-use scrimp_analysis::proof::Verdict;
+use experiment::{Outcome, Trial, run, run_alike};
+use scrimp_analysis::proof::{Proof, Verdict};
 use scrimp_server::{Clock, Config, Connector, Gateway, Setup};
 use scrimp_sim::workload::Workload::{self, BatchExtraction, CodingAgent, Rag, SupportChat};
 
 const SEEDS: u64 = 100;
 /// The share of intervals that have to hold the truth.
 const COVERAGE: f64 = 0.85;
-
-/// What is played when nothing is named.
-const DEFAULT: &[&str] = &["support", "batch", "mix"];
+/// How often each seed's sessions are divided anew for `--alike`.
+const DRAWS: u64 = 20;
+/// The share of them in which a difference may be seen.
+const FALSE_ALARMS: f64 = 0.05;
 
 const MIX: &[(Workload, f64)] = &[(SupportChat, 0.1), (CodingAgent, 0.5), (BatchExtraction, 0.1)];
 
 /// What can be played; the days are small, but have enough sessions for a verdict.
 const TRIALS: &[(&str, Trial)] = &[
-    ("support", Trial { strategy: "tail", traffic: &[(SupportChat, 0.1)] }),
-    ("rag", Trial { strategy: "tail", traffic: &[(Rag, 0.1)] }),
-    ("agent", Trial { strategy: "tail", traffic: &[(CodingAgent, 0.5)] }),
-    ("batch", Trial { strategy: "tail", traffic: &[(BatchExtraction, 0.1)] }),
-    ("mix", Trial { strategy: "tail", traffic: MIX }),
+    ("support", trial(&[(SupportChat, 0.1)])),
+    ("rag", trial(&[(Rag, 0.1)])),
+    ("agent", trial(&[(CodingAgent, 1.0)])),
+    ("batch", trial(&[(BatchExtraction, 0.1)])),
+    ("mix", trial(MIX)),
 ];
 
+const fn trial(traffic: &'static [(Workload, f64)]) -> Trial {
+    Trial { strategy: "tail", traffic, faults: false }
+}
+
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).peekable();
-    let seeds = arguments.peek().and_then(|first| first.parse().ok());
-    arguments.next_if(|_| seeds.is_some());
-    let wanted: Vec<String> = arguments.collect();
+    let (options, words): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word.starts_with("--"));
+    let (mut seeds, mut wanted) = (SEEDS, Vec::new());
+    for word in words {
+        match word.parse() {
+            Ok(number) => seeds = number,
+            Err(_) => wanted.push(word),
+        }
+    }
     let is_known = |name: &String| TRIALS.iter().any(|(known, _)| known == name);
-    if let Some(unknown) = wanted.iter().find(|name| !is_known(name)) {
+    let is_option = |name: &String| ["--faults", "--alike"].contains(&name.as_str());
+    let unknown = wanted.iter().find(|name| !is_known(name));
+    if let Some(unknown) = unknown.or_else(|| options.iter().find(|name| !is_option(name))) {
         let known: Vec<_> = TRIALS.iter().map(|(name, _)| *name).collect();
-        eprintln!("there is no workload `{unknown}`; there are {}", known.join(", "));
+        eprintln!("there is no `{unknown}`; there are {}, --faults, --alike", known.join(", "));
         return ExitCode::from(2);
     }
-    println!(
-        "workload  seeds  said  held  coverage   width  mean truth  mean realised  \
-         worked  no effect  worse  too early  false worked  joined"
-    );
+    let has = |option: &str| options.iter().any(|own| own == option);
+    let (faults, alike) = (has("--faults"), has("--alike"));
+    println!("{}", if alike { ALIKE_HEAD } else { HEAD });
     let mut is_honest = true;
-    let is_wanted = |name: &str| match wanted.is_empty() {
-        true => DEFAULT.contains(&name),
-        false => wanted.iter().any(|wanted| wanted == name),
-    };
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     for (name, trial) in TRIALS.iter().filter(|(name, _)| is_wanted(name)) {
-        let outcomes = all(*trial, seeds.unwrap_or(SEEDS));
-        is_honest &= line(name, &outcomes);
+        let trial = Trial { faults, ..*trial };
+        is_honest &= match alike {
+            true => alike_line(name, &all(seeds, |seed| run_alike(trial, seed, DRAWS))),
+            false => line(name, &all(seeds, |seed| told(trial, seed))),
+        };
     }
     if is_honest { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The outcome of each seed, on all processors.
-fn all(trial: Trial, seeds: u64) -> Vec<Outcome> {
+const HEAD: &str = "workload  seeds  said  held  coverage  pooled   width  mean truth  mean realised  \
+                    worked  no effect  worse  too early  false worked  joined";
+const ALIKE_HEAD: &str = "workload  proofs   said  worked  worse  false alarms";
+
+/// What comes of each seed, on all processors.
+fn all<T: Send>(seeds: u64, play: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(1);
     let draw = || Some(next.fetch_add(1, Relaxed)).filter(|seed| *seed <= seeds);
-    let work = || std::iter::from_fn(draw).map(|seed| told(trial, seed)).collect::<Vec<_>>();
+    let work = || std::iter::from_fn(draw).map(&play).collect::<Vec<_>>();
     std::thread::scope(|scope| {
         let threads = available_parallelism().map_or(1, NonZero::get);
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("no play panics")).collect()
     })
+}
+
+/// Prints the line of a workload of which both arms were treated alike. Returns whether few enough
+/// differences were seen.
+fn alike_line(name: &str, seeds: &[Vec<Proof>]) -> bool {
+    let proofs = || seeds.iter().flatten();
+    let of = |verdict| proofs().filter(|proof| proof.verdict == verdict).count();
+    let said = proofs().filter(|proof| proof.low.is_some()).count();
+    // Without a prediction nothing is *partial*.
+    let (worked, worse) = (of(Verdict::Worked), of(Verdict::Worse));
+    let alarms = share(worked + worse, said);
+    println!(
+        "{name:8} {:7} {said:6} {worked:7} {worse:6} {:12.1}%",
+        proofs().count(),
+        alarms * 100.0
+    );
+    said == 0 || alarms <= FALSE_ALARMS
 }
 
 fn told(trial: Trial, seed: u64) -> Outcome {
@@ -85,17 +118,21 @@ fn told(trial: Trial, seed: u64) -> Outcome {
 /// Prints a workload's line. Returns whether enough intervals hold the truth.
 fn line(name: &str, outcomes: &[Outcome]) -> bool {
     let said: Vec<_> = outcomes.iter().filter_map(Said::of).collect();
-    let held = said.iter().filter(|said| said.holds()).count();
+    let held = said.iter().filter(|said| said.holds(said.truth)).count();
+    // What the rule does to sessions of this kind, as near as all seeds together tell it.
+    let sum = |of: fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>();
+    let pooled = sum(|own| own.bills.0) / sum(|own| own.bills.1) - 1.0;
     let of = |verdict| outcomes.iter().filter(|own| own.proof.verdict == verdict).count();
     let is_false = |own: &&Outcome| own.proof.verdict == Verdict::Worked && 0.0 <= own.truth;
     let joined: usize = outcomes.iter().map(|own| own.joined).sum();
     let alone: usize = outcomes.iter().map(|own| own.alone).sum();
     let coverage = share(held, said.len());
     println!(
-        "{name:8} {:6} {:5} {held:5} {:8.1}% {:7.3} {:11.3} {:14.3} {:7} {:10} {:6} {:10} {:13} {:6.1}%",
+        "{name:8} {:6} {:5} {held:5} {:8.1}% {:6.1}% {:7.3} {:11.3} {:14.3} {:7} {:10} {:6} {:10} {:13} {:6.1}%",
         outcomes.len(),
         said.len(),
         coverage * 100.0,
+        share(said.iter().filter(|said| said.holds(pooled)).count(), said.len()) * 100.0,
         mean(&said, |said| said.high - said.low),
         mean(&said, |said| said.truth),
         mean(&said, |said| said.realised),
@@ -124,8 +161,8 @@ impl Said {
         Some(Said { realised: proof.realised?, low: proof.low?, high: proof.high?, truth })
     }
 
-    fn holds(&self) -> bool {
-        self.low <= self.truth && self.truth <= self.high
+    fn holds(&self, truth: f64) -> bool {
+        self.low <= truth && truth <= self.high
     }
 }
 
