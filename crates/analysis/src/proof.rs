@@ -30,6 +30,12 @@ pub const FEWEST_UNITS: usize = 10;
 const FEWEST_EFFECTIVE_UNITS: f64 = 2.0;
 /// An interval around no effect is narrow enough to say so when its half-width is below this.
 const NARROW: f64 = 0.05;
+/// The smallest effect that is one. Costs are whole pico-dollars and figures are floats, so arms that
+/// nothing distinguishes may differ by 10⁻⁹ and less, without any spread that says so.
+const SMALLEST: f64 = 1e-6;
+/// How far the figures of calls that were left out may lie from each other, as a standard deviation:
+/// anywhere between all read (a tenth of the price) and all written for an hour (twice the price).
+const LEFT_OUT_SPREAD: f64 = 0.55;
 /// The share of the predicted saving that has to be realised.
 const REALISED_SHARE: f64 = 0.7;
 
@@ -78,6 +84,9 @@ struct ArmSums {
     cost_uncached: Usd,
     /// What the calls cost that the rule leaves alone. In none of the others.
     untouched: Usd,
+    /// Calls of these units that are in the sums, and calls whose cost nobody told.
+    calls: u64,
+    left_out: u64,
 }
 
 /// The logarithm of an arm's figure, its jackknife variance, and its degrees of freedom.
@@ -129,6 +138,8 @@ impl ArmSums {
             return;
         }
         self.units.push((cost.as_f64(), uncached.as_f64()));
+        self.calls += unit.calls;
+        self.left_out += unit.left_out;
         self.cost += cost;
         self.cost_uncached += uncached;
     }
@@ -140,7 +151,7 @@ impl ArmSums {
 
     /// `None` where there is too little to say anything.
     fn figure(&self) -> Option<Figure> {
-        let n = count(self.units.len());
+        let n = count(self.units.len() as u64);
         let (cost, uncached) = (self.cost.as_f64(), self.cost_uncached.as_f64());
         let squares: f64 = self.units.iter().map(|(_, uncached)| uncached * uncached).sum();
         let effective = uncached * uncached / squares;
@@ -151,11 +162,21 @@ impl ArmSums {
         let logs: Vec<f64> = self.units.iter().map(log_without).collect();
         let mean = logs.iter().sum::<f64>() / n;
         let spread: f64 = logs.iter().map(|log| (log - mean).powi(2)).sum();
-        let variance = spread * (n - 1.0) / n;
         let log = (cost / uncached).ln();
+        let variance = spread * (n - 1.0) / n + self.left_out_variance(cost / uncached);
         // Where few units make most of the bill, the variance is guessed from those few.
         let freedom = effective - 1.0;
         variance.is_finite().then_some(Figure { log, variance, freedom })
+    }
+
+    /// What calls that broke off or told no usage add to the variance of the logarithm of `figure`.
+    /// They were billed, but nobody knows what: each may have been read from the cache or written to
+    /// it, whatever the others were. Without this, units that agree to the last digit left the bills
+    /// of such calls out of an interval that had no width.
+    fn left_out_variance(&self, figure: f64) -> f64 {
+        let (calls, left_out) = (count(self.calls), count(self.left_out));
+        let all = calls + left_out;
+        left_out * (LEFT_OUT_SPREAD / (figure * all)).powi(2)
     }
 }
 
@@ -187,9 +208,9 @@ fn verdict(effect: Effect, predicted_ppm: Option<i64>) -> Verdict {
     let Effect { point, low, high } = effect;
     let predicted = predicted_ppm.map(share_of).filter(|change| *change < 0.0);
     let enough = predicted.map_or(0.0, |change| change * REALISED_SHARE);
-    if 0.0 < low {
+    if SMALLEST < low {
         Verdict::Worse
-    } else if high < 0.0 {
+    } else if high < -SMALLEST {
         if point <= enough { Verdict::Worked } else { Verdict::Partial }
     } else {
         let is_told_apart = match predicted {
@@ -251,9 +272,9 @@ fn t_quantile(freedom: f64) -> f64 {
     low_t + (high_t - low_t) * weight
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of units are far below 2^52")]
-fn count(units: usize) -> f64 {
-    units as f64
+#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
+fn count(number: u64) -> f64 {
+    number as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share for statistics")]
@@ -360,6 +381,35 @@ mod tests {
                 assert!(13 * seen <= said.len(), "{tail:?} {each}: {seen} of {}", said.len());
             }
         }
+    }
+
+    /// Nobody caches, so every call costs what it costs without caching: no spread, no effect.
+    #[test]
+    fn arms_that_differ_by_rounding_only_do_not_differ() {
+        for seed in 0..SEEDS {
+            let mut units = units(seed, 40, Tail::LogNormal(1.0), 0.0);
+            for unit in &mut units {
+                unit.cost_untouched = Usd::from_f64_estimate(0.37);
+                unit.cost = unit.cost_uncached + unit.cost_untouched;
+            }
+            assert_eq!(judge(&units, None).verdict, Verdict::NoEffect, "{seed}");
+        }
+    }
+
+    #[test]
+    fn calls_whose_cost_nobody_told_widen_the_interval_and_nothing_else() {
+        let mut units = Vec::new();
+        for number in 0..50 {
+            units.push(unit(number, Arm::Treated, 1.2, 1.0));
+            units.push(unit(number, Arm::HeldOut, 1.0, 1.0));
+        }
+        let all_told = judge(&units, None);
+        units[0].left_out = 3;
+        let some_untold = judge(&units, None);
+        let width = |proof: &Proof| proof.high.zip(proof.low).map(|(high, low)| high - low);
+        assert_eq!(all_told.realised, some_untold.realised);
+        assert!(width(&all_told) < Some(1e-6), "all units agree: {all_told:?}");
+        assert!(Some(0.02) < width(&some_untold), "{some_untold:?}");
     }
 
     #[test]
