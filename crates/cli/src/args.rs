@@ -41,6 +41,9 @@ pub(crate) enum Command {
     /// Check a configuration file, or print its reference
     #[command(subcommand)]
     Config(Config),
+    /// Chores on the data directory
+    #[command(subcommand)]
+    Store(Store),
     /// Simulated providers on loopback, for tests and benchmarks
     Sim(Sim),
 }
@@ -224,6 +227,12 @@ pub(crate) enum Tier {
     Batch,
     Flex,
     Priority,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Store {
+    /// Take the records one schema down, for the Scrimp before this one; nothing may be running on them
+    StepDown(DataDir),
 }
 
 #[derive(Debug, Subcommand)]

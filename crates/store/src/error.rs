@@ -20,7 +20,7 @@ pub enum OpenError {
     /// A newer program wrote it.
     #[error(
         "{} was written by a newer Scrimp (schema {found}; this one knows up to {known}); \
-         use the newer version, let it step the store down, or choose another directory with --data",
+         use the newer version, let it `scrimp store step-down`, or choose another directory with --data",
         dir.display()
     )]
     Newer {

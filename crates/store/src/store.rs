@@ -204,6 +204,9 @@ impl Store {
     /// As [`Store::open`].
     pub fn step_down(dir: &Path) -> Result<i64, OpenError> {
         let directory = Directory::new(dir);
+        if !directory.database().exists() {
+            return Err(OpenError::Missing { dir: dir.to_owned() });
+        }
         let _lock = directory.lock()?;
         schema::step_down(&directory)
     }

@@ -7,6 +7,7 @@ mod price;
 mod running;
 mod serve;
 mod sim;
+mod store;
 pub(crate) mod study;
 mod whatif;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),
         Some(Command::Price(arguments)) => price::run(&arguments),
+        Some(Command::Store(arguments)) => store::run(&arguments),
         Some(Command::Sim(arguments)) => sim::run(&arguments),
     }
 }

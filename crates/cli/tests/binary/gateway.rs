@@ -43,6 +43,9 @@ fn calls_pass_are_counted_and_are_on_disk_when_the_gateway_is_told_to_stop() {
     let head = answer.split("\r\n\r\n").next().unwrap().to_lowercase();
     assert!(head.starts_with("http/1.1 200") && head.contains("\r\nx-scrimp-id: "), "{head}");
 
+    let down = || place.run(&["store", "step-down", "--data", "data"]);
+    assert!(down().failed().contains("data is in use by process "));
+
     let url = gateway.url.clone();
     let (exit, greeting) = gateway.stop("-TERM");
     assert_eq!(exit, Some(0));
@@ -52,6 +55,11 @@ fn calls_pass_are_counted_and_are_on_disk_when_the_gateway_is_told_to_stop() {
         prompts: not stored   outbound: your providers only
     "#]]
     .assert_eq(&greeting.replace(&url, "http://GATEWAY"));
+    expect![[r#"
+        data: schema 3 now, for the Scrimp before this one; this one takes it up again when it writes there
+    "#]]
+    .assert_eq(&down().done());
+    drop(serve(&place).stop("-TERM"));
     let found = place.run(&["analyze", "--data", "data", "--json"]).json();
     let totals = &found["totals"];
     assert_eq!((&totals["calls"], &totals["errors"]), (&61.into(), &0.into()), "{totals}");

@@ -3,7 +3,7 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 14] = [
     &["demo"],
     &["serve"],
     &["analyze"],
@@ -15,6 +15,8 @@ const COMMANDS: [&[&str]; 12] = [
     &["config"],
     &["config", "check"],
     &["config", "reference"],
+    &["store"],
+    &["store", "step-down"],
     &["sim"],
 ];
 
