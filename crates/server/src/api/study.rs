@@ -1,20 +1,20 @@
 //! Findings for the dashboard: the latest calls, studied on a thread where nobody waits.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use scrimp_analysis::findings::{Finding, Range, Study, find};
-use scrimp_analysis::profile::{Calendar, Forecast, Profile};
+use scrimp_analysis::profile::{Calendar, Forecast, Profiler};
 use scrimp_analysis::replay::{Reading, Trace, predict};
 use scrimp_analysis::report::Analysis;
-use scrimp_core::{Catalog, Entry, Record, Span, Time};
+use scrimp_core::{Catalog, Entry, Span, Time};
+use scrimp_store::{Reader, Width};
 
 use crate::config::Config;
 use crate::gateway::Shared;
 
 /// How far back is looked.
 const LOOK_BACK: Span = Span::from_hours(7 * 24);
-/// The latest calls only, so that a study's memory is bounded.
+/// No more than so many of the latest calls, so that a study's time and memory are bounded.
 const MOST_CALLS: usize = 20_000;
 /// A study is not repeated more often.
 const EVERY: Span = Span::from_minutes(1);
@@ -56,12 +56,19 @@ pub(super) fn current(shared: &Arc<Shared>) -> Findings {
 fn study(shared: &Shared, now: Time) -> Findings {
     let running = shared.running.load_full();
     let prices = running.policies.prices.clone();
-    let records = latest(shared, now);
-    let profile = Profile::of(&records, prices.clone(), Calendar::Real);
-    let forecast = profile.forecast;
-    let calls = records.len() as u64;
-    let entries = records.into_iter().map(|record| Entry { record, trail: None });
+    let reader = shared.store.reader();
+    let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
+    let mut calls = 0;
+    let records = reader.scan(since(&reader, now), now).flatten().take(MOST_CALLS);
+    // A record is let go as soon as it is in the tree of what prompts share.
+    let entries = records.map(|record| {
+        profiler.see(&record);
+        calls += 1;
+        Entry { record, trail: None }
+    });
     let trace = Trace::from_entries(entries);
+    let profile = profiler.profile();
+    let forecast = profile.forecast;
     let study =
         Study { profile: &profile, trace: &trace, prices: &prices, reading: Reading::Covers };
     let findings = find(&study);
@@ -75,15 +82,20 @@ fn study(shared: &Shared, now: Time) -> Findings {
     Findings { found, calls, is_running: false, forecast, together, studied: Some(now) }
 }
 
-fn latest(shared: &Shared, now: Time) -> Vec<Record> {
-    let mut records = VecDeque::new();
-    for record in shared.store.reader().scan(now - LOOK_BACK, now).flatten() {
-        if records.len() == MOST_CALLS {
-            records.pop_front();
+/// The latest time since which enough calls were made for a study. It is asked of the sums, since
+/// reading a week of a busy gateway's records takes longer than a study may be old.
+fn since(reader: &Reader, now: Time) -> Time {
+    for (span, width) in [(Span::from_hours(1), Width::Minute), (LOOK_BACK, Width::Hour)] {
+        let mut calls = 0;
+        // Where sums cannot be read, records cannot either, or the next wider ones say enough.
+        for cell in reader.cells(now - span, now, width).unwrap_or_default().iter().rev() {
+            calls += cell.calls;
+            if MOST_CALLS as u64 <= calls {
+                return cell.at;
+            }
         }
-        records.push_back(record);
     }
-    records.into()
+    now - LOOK_BACK
 }
 
 fn predicted(finding: &Finding, trace: &Trace, prices: &Catalog) -> Option<i64> {
