@@ -53,7 +53,8 @@ pub(crate) async fn answer(
         let told = "the head is larger than allowed; raise `header_bytes` in [http]";
         return Ok(Page::error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told));
     }
-    let Some(route) = Route::of(request.uri(), request.headers(), &running.config) else {
+    let route = Route::of(request.method(), request.uri(), request.headers(), &running.config);
+    let Some(route) = route else {
         return Ok(api::answer(gateway, &running, request).await);
     };
     let (head, body) = request.into_parts();

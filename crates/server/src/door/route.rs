@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, Method, Uri};
 use scrimp_core::Dialect;
 use scrimp_wire::dialect::of_path;
 
@@ -54,7 +54,12 @@ const OPEN_TO_OTHERS: &[&str] =
 
 impl Route {
     /// The route of a path; `None` if no provider is meant by it.
-    pub(super) fn of(uri: &Uri, headers: &HeaderMap, config: &Config) -> Option<Route> {
+    pub(super) fn of(
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        config: &Config,
+    ) -> Option<Route> {
         let path = uri.path();
         let (first, rest) = split_first(path);
         let named = config.providers.get(first).filter(|_| !rest.is_empty());
@@ -63,7 +68,8 @@ impl Route {
             None => (by_default(path, headers, config)?, path),
         };
         let route = Route {
-            dialect: of_path(path),
+            // The same paths list and delete what a provider has stored, and carry no prompt then.
+            dialect: if *method == Method::POST { of_path(path) } else { Dialect::Other },
             query: uri.query().map(Into::into),
             is_named: named.is_some(),
             path: path.into(),
@@ -141,9 +147,11 @@ mod tests {
     use super::*;
 
     fn route(path: &str) -> String {
+        let (method, path) = path.split_once(' ').unwrap_or(("POST", path));
         let text = "[providers.local]\nbase_url = \"http://127.0.0.1:9/api/v4\"";
         let config = Config::parse("test", text, None, &|_| None).unwrap();
-        let route = Route::of(&path.parse().unwrap(), &HeaderMap::new(), &config);
+        let method = method.parse().unwrap();
+        let route = Route::of(&method, &path.parse().unwrap(), &HeaderMap::new(), &config);
         route.map_or("nowhere".to_owned(), |route| {
             let uri = route.upstream_uri().unwrap();
             format!("{} {:?} {} {uri}", route.provider.name, route.dialect, route.operation())
@@ -165,6 +173,7 @@ mod tests {
                 "/v1/messages/count_tokens",
                 "anthropic AnthropicCountTokens count_tokens /v1/messages/count_tokens",
             ),
+            ("GET /v1/chat/completions?limit=2", "openai Other chat /v1/chat/completions?limit=2"),
             ("/v1/files/file-1/content", "openai Other files /v1/files/file-1/content"),
             ("/anthropic/v1/whatever/x", "anthropic Other other /v1/whatever/x"),
             ("/local/chat/completions", "local OpenaiChat chat /api/v4/chat/completions"),
