@@ -40,9 +40,9 @@ fn a_wrong_file_is_told_with_line_and_column_and_what_was_meant() {
     refuses(
         "[http]\n  chunk_timeout = 5\n",
         expect![[r#"
-        error: scrimp.toml:2:19: invalid value: integer `5`, expected a length of time such as "500ms", "30s", "5m", "1h" or "14d"
-        hint: `scrimp config reference` lists every setting
-    "#]],
+            error: scrimp.toml:2:19: invalid value: integer `5`, expected a length of time above 0, such as "500ms", "30s", "5m", "1h" or "14d"
+            hint: `scrimp config reference` lists every setting
+        "#]],
     );
     refuses(
         "[listen\n",

@@ -108,7 +108,7 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
     refuses(
         "[http]\nchunk_timeout = \"5 parsecs\"",
         expect![[
-            r#"scrimp.toml:2:17: invalid value: string "5 parsecs", expected a length of time such as "500ms", "30s", "5m", "1h" or "14d""#
+            r#"scrimp.toml:2:17: invalid value: string "5 parsecs", expected a length of time above 0, such as "500ms", "30s", "5m", "1h" or "14d""#
         ]],
     );
     refuses(

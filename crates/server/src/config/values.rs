@@ -69,8 +69,11 @@ impl<T> Visitor<'_> for Words<T> {
 impl<'de> Deserialize<'de> for Length {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Length, D::Error> {
         deserializer.deserialize_any(Words {
-            expected: "a length of time such as \"500ms\", \"30s\", \"5m\", \"1h\" or \"14d\"",
-            read: |text| measured(text, LENGTHS).map(|ms| Length(Duration::from_millis(ms))),
+            expected: "a length of time above 0, such as \"500ms\", \"30s\", \"5m\", \"1h\" or \"14d\"",
+            read: |text| {
+                let ms = measured(text, LENGTHS).filter(|ms| 0 < *ms)?;
+                Some(Length(Duration::from_millis(ms)))
+            },
             number: |_| None,
         })
     }
