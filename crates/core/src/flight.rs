@@ -420,10 +420,7 @@ impl Placement {
 /// A request that never reached a model used nothing, which is known and not a guess: it could not
 /// be connected, or the provider refused it before running it.
 fn metering_of(seen: Metering, status: Option<u16>, fault: Option<Fault>) -> Metering {
-    let never_sent = matches!(
-        fault,
-        Some(Fault::Connect | Fault::ConnectTimeout | Fault::Tls | Fault::TooLarge)
-    );
+    let never_sent = fault.is_some_and(Fault::was_never_sent);
     let refused = status.is_some_and(|s| {
         s == 429 || s == 529 || s == 503 || is_request_refused(s) || matches!(s, 401 | 403 | 404)
     });

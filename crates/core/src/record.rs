@@ -134,6 +134,14 @@ pub enum Fault {
     TooLarge,
 }
 
+impl Fault {
+    /// Whether no provider can have run the request: none was reached, or it was cut off and so never
+    /// whole.
+    pub fn was_never_sent(self) -> bool {
+        matches!(self, Fault::Connect | Fault::ConnectTimeout | Fault::Tls | Fault::TooLarge)
+    }
+}
+
 /// Why the gateway did not send a call on. The fault is the caller's unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -169,7 +169,7 @@ fn start(
 async fn work(gateway: Gateway, listener: std::net::TcpListener) {
     let listener = TcpListener::from_std(listener).expect("a listening socket");
     let mut connections = JoinSet::new();
-    tokio::spawn(keep_an_alarm_near());
+    tokio::spawn(sweep(gateway.clone()));
     let mut stopping = std::pin::pin!(gateway.reaches(Phase::Draining));
     loop {
         let accepted = tokio::select! {
@@ -198,13 +198,14 @@ async fn work(gateway: Gateway, listener: std::net::TcpListener) {
     timeout(CLOSING, gateway.idle()).await.ok();
 }
 
-/// Rings once a second, for nothing. A timer that would ring before all others makes the runtime
-/// interrupt itself by a system call, and every call sets one that would: the time that its connection
-/// may stay idle. With this one there is always an earlier one.
-async fn keep_an_alarm_near() {
+/// Closes upstream connections that nobody will use again, once a second. That often also because a
+/// timer that would ring before all others makes the runtime interrupt itself by a system call, and
+/// every call sets one that would: the time that its connection may stay idle. Now this one is earlier.
+async fn sweep(gateway: Gateway) {
     let mut alarm = interval(Duration::from_secs(1));
     loop {
         alarm.tick().await;
+        gateway.pool().sweep(&gateway.running().config);
     }
 }
 

@@ -166,6 +166,7 @@ impl Operations {
         let Operations { requests, reply, call, gateway, waited, .. } = self;
         for request in requests {
             if let Poll::Ready(event) = request.poll(cx, reply, call, gateway, *waited) {
+                self.has_hung_up |= event == Event::HungUp;
                 return Poll::Ready(event);
             }
         }

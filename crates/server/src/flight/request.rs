@@ -53,9 +53,12 @@ struct Relaying {
     delivery: Delivery,
     status: u16,
     is_free: bool,
+    /// The client has not taken what it was given, so nothing is read from the provider.
+    is_client_slow: bool,
 }
 
-/// How long a provider may say nothing. The timer is never moved to an earlier time, which would
+/// How long a provider may say nothing, and a client may take nothing: one that does not has hung up
+/// for all that can be known. The timer is never moved to an earlier time, which would
 /// wake the thread by a system call; it rings at the latest when patience can be over, and looks
 /// back.
 struct Silence {
@@ -136,6 +139,7 @@ impl Request {
             delivery,
             status,
             is_free: self.is_free,
+            is_client_slow: false,
         }));
     }
 
@@ -184,7 +188,13 @@ impl Request {
             Stage::Relaying(relaying) => {
                 let ended = match relaying.poll(cx, reply, &mut self.silence, self.watch) {
                     Poll::Ready(ended) => ended,
-                    Poll::Pending => Err(ready!(self.silence.poll(cx))),
+                    Poll::Pending => {
+                        let fault = ready!(self.silence.poll(cx));
+                        if relaying.is_client_slow {
+                            return Poll::Ready(Event::HungUp);
+                        }
+                        Err(fault)
+                    }
                 };
                 Poll::Ready(self.relayed(ended, reply, call, gateway, waited))
             }
@@ -249,9 +259,15 @@ impl Relaying {
         watch: Stopwatch,
     ) -> Poll<Result<(), Fault>> {
         loop {
-            ready!(reply.poll_ready(cx));
-            let piece = ready!(self.answer.poll_piece(cx)).transpose();
-            let piece = piece.map_err(|_| Fault::BrokenBody)?;
+            if reply.poll_ready(cx).is_pending() {
+                self.is_client_slow = true;
+                return Poll::Pending;
+            }
+            if std::mem::take(&mut self.is_client_slow) {
+                // The provider was not listened to meanwhile.
+                silence.heard();
+            }
+            let piece = ready!(self.answer.poll_piece(cx)).transpose()?;
             silence.heard();
             // A client that was told the length leaves with the last byte, and has not hung up then:
             // the end is told together with it.
@@ -298,9 +314,7 @@ impl Relaying {
 
 /// What a request used that was sent and got no answer: the provider may well have read it.
 fn unanswered(call: &Call, fault: Fault) -> Outcome {
-    // A request that was cut off was never whole, so no provider has run it.
-    let never_sent =
-        matches!(fault, Fault::Connect | Fault::ConnectTimeout | Fault::Tls | Fault::TooLarge);
+    let never_sent = fault.was_never_sent();
     let metering = match has_facts(call) && !never_sent {
         true => meter::estimate(Metering::UNKNOWN, call.estimated_tokens(), 0),
         false if never_sent => Metering::measured(Usage::ZERO),

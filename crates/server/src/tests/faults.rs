@@ -146,6 +146,66 @@ async fn a_kept_connection_that_died_is_replaced_once_and_a_fresh_one_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_was_at_work_is_not_sent_twice() {
+    let at_work = [
+        // A load balancer that cuts what takes too long.
+        vec![Act::Wait(1_500), Act::Close],
+        // A provider that said to wait.
+        vec![send("HTTP/1.1 103 Early Hints\r\n\r\n"), Act::Wait(10), Act::Close],
+    ];
+    for script in at_work {
+        let mut rig = Rig::new("", vec![vec![answer("200 OK", "{}")], script]);
+        rig.call(&chat(PLAIN)).await;
+        assert_eq!(status(&rig.call(&chat(PLAIN)).await), 502);
+        let connections = rig.seen().iter().map(|seen| seen.connection).collect::<Vec<_>>();
+        assert_eq!(connections, [0, 0]);
+        assert_eq!(rig.records().await[1].ending, Ending::Failed { fault: Fault::Reset });
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_that_nobody_will_use_again_are_closed() {
+    for (idle_ms, last, kept) in [
+        (1, Act::Wait(90_000), 1),
+        (61_000, Act::Wait(90_000), 0),
+        // The provider closes it first.
+        (10, Act::Close, 0),
+    ] {
+        let rig = Rig::new("", vec![vec![answer("200 OK", "{}"), Act::Wait(5), last]]);
+        rig.call(&chat(PLAIN)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(idle_ms)).await;
+        assert_eq!(rig.kept_after_a_sweep(), kept, "{idle_ms} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_takes_nothing_is_one_that_hung_up() {
+    let long = format!("{{\"x\":\"{}\"}}", "y".repeat(200 << 10));
+    let script = vec![answer("200 OK", &long), Act::Wait(20_000)];
+    let mut rig = Rig::new(LIMITS, vec![script]);
+    let mut client = rig.connect();
+    client.write_all(&chat(PLAIN)).await.unwrap();
+    super::rig::settle_down().await;
+    let record = rig.record().await;
+    assert_eq!(record.ending, Ending::Abandoned, "and not a provider that fell silent");
+    assert!((3_000..7_000).contains(&rig.now_ms()), "{}", rig.now_ms());
+
+    // A slow one gets all of it.
+    let script = vec![answer("200 OK", &long)];
+    let mut rig = Rig::new(LIMITS, vec![script]);
+    let mut client = rig.connect();
+    client.write_all(&chat(PLAIN)).await.unwrap();
+    let (mut got, mut piece) = (0, vec![0; 32 << 10]);
+    while got < long.len() {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let read = client.read(&mut piece).await.unwrap();
+        assert_ne!(read, 0, "cut off after {got} bytes");
+        got += read;
+    }
+    assert_eq!(rig.record().await.ending, Ending::Answered { status: 200, finish: None });
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unreachable_provider_is_a_502_and_cost_nothing() {
     let connector = crate::Connector::Memory(std::sync::Arc::new(|_| {
         Err(std::io::ErrorKind::ConnectionRefused.into())
@@ -265,7 +325,7 @@ async fn an_upload_that_outgrows_its_answer_is_aborted_and_settled() {
     assert_eq!(status(&head), 200);
     client.write_all(&whole[at..]).await.unwrap();
     super::rig::read_all(&mut client).await;
-    assert_eq!(rig.record().await.ending, Ending::Failed { fault: Fault::BrokenBody });
+    assert_eq!(rig.record().await.ending, Ending::Failed { fault: Fault::TooLarge });
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,6 +86,12 @@ impl Rig {
         Rig::with(config, connector, seen, began)
     }
 
+    /// How many connections to providers are kept, after what is done once a second.
+    pub(super) fn kept_after_a_sweep(&self) -> usize {
+        self.gateway.pool().sweep(&self.gateway.running().config);
+        self.gateway.pool().idle_lines()
+    }
+
     /// Changes the configuration's file.
     pub(super) fn rewrite(&self, text: &str) {
         std::fs::write(self.directory.path().join("scrimp.toml"), text).unwrap();

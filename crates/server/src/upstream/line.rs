@@ -13,7 +13,6 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use http::request;
 use http::response::Parts;
-use http_body::Body;
 use scrimp_core::Fault;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -48,6 +47,8 @@ pub(super) struct Line {
     stream: Stream,
     /// What came and has not been understood yet.
     seen: BytesMut,
+    /// Something of the answer at hand has come, if only a head that says to wait.
+    has_spoken: bool,
     pub(super) idle_since: Instant,
 }
 
@@ -92,14 +93,13 @@ pub(super) struct Unanswered {
 
 impl From<CutOff> for Unanswered {
     fn from(cut: CutOff) -> Unanswered {
-        let fault = if cut.is_too_large() { Fault::TooLarge } else { Fault::Reset };
-        Unanswered { fault, is_silent: false }
+        Unanswered { fault: cut.fault(), is_silent: false }
     }
 }
 
 impl Line {
     pub(super) fn new(stream: Stream) -> Line {
-        Line { stream, seen: BytesMut::new(), idle_since: Instant::now() }
+        Line { stream, seen: BytesMut::new(), has_spoken: false, idle_since: Instant::now() }
     }
 
     /// Whether the provider has left an idle connection as it was: it neither closed it nor sent
@@ -117,6 +117,7 @@ impl Line {
     ) -> Result<(Parts, Answer), Unanswered> {
         let mut writing = Some(Box::new(Writing::new(head, body)));
         let mut has_failed = false;
+        self.has_spoken = false;
         let answered = std::future::poll_fn(|cx| {
             if let Some(unfinished) = &mut writing
                 && let Poll::Ready(written) = unfinished.poll(cx, &mut self.stream)
@@ -145,7 +146,6 @@ impl Line {
         head_bytes: usize,
     ) -> Poll<Result<Parts, Unanswered>> {
         loop {
-            let is_silent = self.seen.is_empty();
             match head::parse(&mut self.seen, head_bytes) {
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Ok(None) => {}
@@ -155,6 +155,7 @@ impl Line {
                 }
             }
             if !matches!(ready!(self.poll_read(cx)), Ok(1..)) {
+                let is_silent = !self.has_spoken;
                 return Poll::Ready(Err(Unanswered { fault: Fault::Reset, is_silent }));
             }
         }
@@ -166,6 +167,7 @@ impl Line {
             let mut read = ReadBuf::new(scratch);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
             self.seen.extend_from_slice(read.filled());
+            self.has_spoken |= !read.filled().is_empty();
             Poll::Ready(Ok(read.filled().len()))
         })
     }
@@ -205,7 +207,7 @@ impl Writing {
             ready!(self.poll_buffered(cx, stream))?;
             let Some(passing) = &mut self.passing else { break };
             // Small pieces leave before the next is waited for.
-            match Pin::new(passing).poll_frame(cx) {
+            match passing.poll_piece(cx) {
                 Poll::Pending => {
                     if self.needs_flush {
                         ready!(Pin::new(stream).poll_flush(cx))?;
@@ -214,7 +216,7 @@ impl Writing {
                     return Poll::Pending;
                 }
                 Poll::Ready(Some(Err(cut))) => return Poll::Ready(Err(cut.into())),
-                Poll::Ready(Some(Ok(frame))) => self.buffer(frame.into_data().unwrap_or_default()),
+                Poll::Ready(Some(Ok(piece))) => self.buffer(piece),
                 Poll::Ready(None) => {
                     self.passing = None;
                     if self.is_chunked {
@@ -264,9 +266,12 @@ impl Writing {
 
 impl Answer {
     /// The next bytes of the body; `None` at its end.
-    pub(crate) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+    pub(crate) fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Fault>>> {
         if let Err(cut) = self.write_on(cx) {
-            return Poll::Ready(Some(Err(io::Error::other(cut))));
+            return Poll::Ready(Some(Err(cut.fault())));
         }
         loop {
             match self.framing.take(&mut self.line.seen) {
@@ -276,7 +281,7 @@ impl Answer {
                 }
                 Ok(None) if self.framing == Framing::Over => return Poll::Ready(None),
                 Ok(None) => {}
-                Err(wrong) => return Poll::Ready(Some(Err(io::Error::other(wrong)))),
+                Err(_) => return Poll::Ready(Some(Err(Fault::BrokenBody))),
             }
             match ready!(self.line.poll_read(cx)) {
                 Ok(1..) => {}
@@ -284,8 +289,7 @@ impl Answer {
                     (self.framing, self.keeps_alive) = (Framing::Over, false);
                     return Poll::Ready(None);
                 }
-                Ok(0) => return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into()))),
-                Err(error) => return Poll::Ready(Some(Err(error))),
+                Ok(0) | Err(_) => return Poll::Ready(Some(Err(Fault::BrokenBody))),
             }
         }
     }

@@ -27,14 +27,19 @@ pub use connect::{Connector, Dial};
 pub(crate) use line::{Answer, Outgoing};
 pub(crate) use upload::Upload;
 
-use crate::config::{Limits, Provider};
+use crate::config::{Config, Limits, Provider};
 use connect::{Trust, trust_for};
 use line::{Line, Unanswered};
 
 /// Kept connections that were idle for longer are closed: providers close theirs unannounced.
+/// [`Pool::sweep`] looks.
 const IDLE: Duration = Duration::from_mins(1);
 /// Idle connections kept for each provider by each worker.
 const KEPT: usize = 512;
+/// A kept connection that the provider had closed says so within a round trip. One that is closed
+/// later was closed while the provider, or somebody before it, was at work on the request, which may
+/// not be sent twice.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
 
 /// The head of an answer, and its body to come.
 pub(crate) struct Opened {
@@ -73,9 +78,9 @@ impl Pool {
         body: Bytes,
     ) -> Result<Opened, Fault> {
         if let Some(line) = self.idle_line(provider) {
-            let whole = Outgoing::Whole(body.clone());
+            let (whole, sent) = (Outgoing::Whole(body.clone()), Instant::now());
             match line.exchange(&head, whole, limits.header_bytes).await {
-                Err(Unanswered { is_silent: true, .. }) => {}
+                Err(Unanswered { is_silent: true, .. }) if sent.elapsed() < STALE_WITHIN => {}
                 result => return opened(result),
             }
         }
@@ -106,6 +111,18 @@ impl Pool {
         }
     }
 
+    /// Closes connections that were idle for too long or that the provider has closed, and those to
+    /// providers that are configured no more.
+    pub(crate) fn sweep(&self, config: &Config) {
+        let now = Instant::now();
+        let mut all = self.kept.lock().expect("nothing here panics");
+        all.retain(|name, kept| {
+            let is_fresh = |line: &Line| now.saturating_duration_since(line.idle_since) <= IDLE;
+            kept.idle.retain_mut(|line| is_fresh(line) && line.is_quiet());
+            config.providers.get(name).is_some_and(|provider| Arc::ptr_eq(provider, &kept.provider))
+        });
+    }
+
     /// The connection used last, so that the others may grow old and go.
     fn idle_line(&self, provider: &Arc<Provider>) -> Option<Line> {
         let mut all = self.kept.lock().expect("nothing here panics");
@@ -114,17 +131,17 @@ impl Pool {
             all.remove(&provider.name);
             return None;
         }
-        let now = Instant::now();
-        let is_stale = |line: &Line| IDLE < now.saturating_duration_since(line.idle_since);
-        if kept.idle.first().is_some_and(is_stale) {
-            kept.idle.retain_mut(|line| !is_stale(line) && line.is_quiet());
-        }
         while let Some(mut line) = kept.idle.pop() {
             if line.is_quiet() {
                 return Some(line);
             }
         }
         None
+    }
+
+    #[cfg(test)]
+    pub(crate) fn idle_lines(&self) -> usize {
+        self.kept.lock().expect("nothing here panics").values().map(|kept| kept.idle.len()).sum()
     }
 
     async fn connect(&self, provider: &Arc<Provider>) -> Result<Line, Fault> {

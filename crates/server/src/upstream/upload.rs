@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::Body;
 use hyper::body::Incoming;
+use scrimp_core::Fault;
 
 use crate::door::body;
 
@@ -29,8 +30,12 @@ pub(crate) enum CutOff {
 }
 
 impl CutOff {
-    pub(crate) fn is_too_large(&self) -> bool {
-        matches!(self, CutOff::TooLarge)
+    /// How the request failed.
+    pub(super) fn fault(&self) -> Fault {
+        match self {
+            CutOff::TooLarge => Fault::TooLarge,
+            CutOff::Broken(_) => Fault::Cancelled,
+        }
     }
 }
 
@@ -38,36 +43,25 @@ impl Upload {
     pub(crate) fn new(body: Incoming, limit: u64) -> Upload {
         Upload { body: Some(body), left: limit }
     }
-}
 
-impl Body for Upload {
-    type Data = Bytes;
-    type Error = CutOff;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
+    /// The next bytes, none where a frame holds something else; `None` at the end.
+    pub(super) fn poll_piece(
+        &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
+    ) -> Poll<Option<Result<Bytes, CutOff>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let Some(frame) = ready!(Pin::new(body).poll_frame(cx)) else { return Poll::Ready(None) };
         let frame = frame.map_err(CutOff::Broken)?;
-        let came = frame.data_ref().map_or(0, |piece| piece.len() as u64);
+        let piece = frame.into_data().unwrap_or_default();
+        let came = piece.len() as u64;
         if came <= self.left {
             self.left -= came;
-            return Poll::Ready(Some(Ok(frame)));
+            return Poll::Ready(Some(Ok(piece)));
         }
         // So that the client can read the refusal instead of running into a reset.
         if let Some(rest) = self.body.take() {
             body::drain(rest);
         }
         Poll::Ready(Some(Err(CutOff::TooLarge)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_some_and(Body::is_end_stream)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map(Body::size_hint).unwrap_or_default()
     }
 }
