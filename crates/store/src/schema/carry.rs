@@ -6,15 +6,18 @@ use scrimp_core::Record;
 
 use crate::commit::{as_signed, ending, status};
 use crate::resolve::{Prompts, Rows};
+use crate::store::sealed_seq;
 use crate::tail::{self, AtHand, Block, HotRows};
 
-/// From a row for each call to blocks of calls. Records that cannot be read are left out.
+/// From a row for each call to blocks of calls. Records that cannot be read are left out, and so are
+/// rows that are in a segment already: a killed program had no time to delete them, and a block goes
+/// as a whole.
 pub(super) fn calls_to_blocks(db: &Connection) -> rusqlite::Result<()> {
     let mut block = Block::default();
     let mut prompts = Prompts::default();
     {
-        let mut read = db.prepare("SELECT seq, body FROM detail ORDER BY seq")?;
-        let mut rows = read.query([])?;
+        let mut read = db.prepare("SELECT seq, body FROM detail WHERE ?1 < seq ORDER BY seq")?;
+        let mut rows = read.query([as_signed(sealed_seq(db)?)])?;
         while let Some(row) = rows.next()? {
             let seq = row.get::<_, i64>(0)?.cast_unsigned();
             let body: Vec<u8> = row.get(1)?;

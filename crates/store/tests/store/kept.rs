@@ -306,6 +306,37 @@ fn an_older_program_can_have_its_store_back_and_a_newer_one_is_refused() {
 }
 
 #[test]
+fn rows_that_an_older_program_had_sealed_and_not_deleted_cost_no_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = turns(0..1_000);
+    let path = dir.path().join("scrimp.db");
+    let before = dir.path().join("before.db");
+    let store = open(dir.path());
+    settle(&store, &records[..300]);
+    store.close().unwrap();
+    assert_eq!(Store::step_down(dir.path()).unwrap(), 3);
+    std::fs::copy(&path, &before).unwrap();
+    let store = open(dir.path());
+    store.seal().unwrap();
+    settle(&store, &records[300..]);
+    store.close().unwrap();
+    assert_eq!(Store::step_down(dir.path()).unwrap(), 3);
+    // What an older program leaves that was killed after it had registered a segment.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.execute("ATTACH ?1 AS before", [before.to_str()]).unwrap();
+    db.execute_batch(
+        "INSERT OR REPLACE INTO call SELECT * FROM before.call;
+         INSERT OR REPLACE INTO detail SELECT * FROM before.detail;",
+    )
+    .unwrap();
+    drop(db);
+    let store = open(dir.path());
+    assert!(scan(&store.reader()) == in_order(&records));
+    store.seal().unwrap();
+    assert!(scan(&store.reader()) == in_order(&records), "sealed");
+}
+
+#[test]
 fn other_tools_read_a_segment_by_its_schema() {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::{Field, RowAccessor};
