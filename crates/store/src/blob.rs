@@ -32,7 +32,7 @@ pub(crate) struct Base {
     pub(crate) shared: usize,
 }
 
-/// Bytes that are no record.
+/// Why there is no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Torn {
     #[error("a record's checksum does not match")]
@@ -43,6 +43,13 @@ pub(crate) enum Torn {
     Shape,
     #[error("the beginning of a prompt is not stored where it should be")]
     NoBase,
+    #[error("a record is not where it should be")]
+    Missing,
+    #[error("a record is on a broken page of the database")]
+    Page,
+    /// It is there, as far as is known, and may be read the next time.
+    #[error("a record could not be read: {0}")]
+    Unread(String),
 }
 
 /// A block without its mark, in the order of the fields on disk.
@@ -291,8 +298,9 @@ mod tests {
     struct All(Vec<Vec<u8>>);
 
     impl Rows for All {
-        fn blob(&mut self, row: u64) -> Option<Bytes> {
-            self.0.get(usize::try_from(row).unwrap()).map(|blob| Bytes::copy_from_slice(blob))
+        fn blob(&mut self, row: u64) -> Result<Option<Bytes>, Torn> {
+            let blob = self.0.get(usize::try_from(row).unwrap());
+            Ok(blob.map(|blob| Bytes::copy_from_slice(blob)))
         }
     }
 
@@ -331,6 +339,15 @@ mod tests {
                 prop_assert_eq!(&prompts.record(at as u64, &mut rows).unwrap(), &records[at]);
             }
         }
+    }
+
+    #[test]
+    fn a_row_that_is_missing_and_a_beginning_that_is_missing_are_told_apart() {
+        let record = turn_of(1, 1, 5, NOON);
+        let blob = write(&record, Some(Base { row: 7, shared: 2 }), Vec::new());
+        let mut rows = All(vec![blob]);
+        assert_eq!(Prompts::default().record(0, &mut rows), Err(Torn::NoBase));
+        assert_eq!(Prompts::default().record(7, &mut rows), Err(Torn::Missing));
     }
 
     #[test]

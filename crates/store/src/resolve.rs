@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::{Block, Call, Record};
 
 use crate::blob::{self, Torn};
+use crate::schema;
 
 /// How many prompts are kept at least for the rows that continue them, and at most twice as many:
 /// more than there are conversations that a row can continue.
@@ -17,7 +18,16 @@ const MOST_BLOCKS: usize = 64_000;
 /// Where blobs come from: the hot tail, or a row group of a segment.
 pub(crate) trait Rows {
     /// The blob of a row; `None` if there is no such row.
-    fn blob(&mut self, row: u64) -> Option<Bytes>;
+    fn blob(&mut self, row: u64) -> Result<Option<Bytes>, Torn>;
+}
+
+/// What an error of the database means for a row. On a broken page it is lost; otherwise it is still
+/// there and nothing may be done as if it were not.
+pub(crate) fn unread(error: &rusqlite::Error) -> Torn {
+    match schema::is_corrupt(error) {
+        true => Torn::Page,
+        false => Torn::Unread(error.to_string()),
+    }
 }
 
 /// Prompts already put together, for one pass over one source of rows.
@@ -52,7 +62,7 @@ impl Known {
 impl Prompts {
     /// The record in `row`.
     pub(crate) fn record(&mut self, row: u64, rows: &mut impl Rows) -> Result<Record, Torn> {
-        let blob = rows.blob(row).ok_or(Torn::NoBase)?;
+        let blob = rows.blob(row)?.ok_or(Torn::Missing)?;
         let record = blob::read(&blob, |base| self.prompt(base.row, rows))?;
         if !record.call.prompt.is_empty() {
             self.keep(row, Known::Call(record.call.clone()));
@@ -70,7 +80,7 @@ impl Prompts {
                 blocks = Some(known);
                 break;
             }
-            let blob = rows.blob(at).ok_or(Torn::NoBase)?;
+            let blob = rows.blob(at)?.ok_or(Torn::NoBase)?;
             let prompt = blob::read_prompt(&blob)?;
             let base = prompt.base;
             chain.push((at, prompt));

@@ -168,7 +168,7 @@ pub(crate) fn next_number(directory: &Directory) -> Result<u64, StoreError> {
     Ok(last + 1)
 }
 
-/// Writes the rows in order of arrival. Rows that cannot be read are left out and named.
+/// Writes the rows in order of arrival. Broken rows are left out and named.
 fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<String>), StoreError> {
     let failed = parquet_error(path);
     // One transaction for all rows: one of its own for each costs more in file locks than the row.
@@ -185,14 +185,23 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<Strin
     let mut rows = HotRows::new(db, &mut at_hand);
     for (_, _, seq) in order {
         let added = match rows.blob(seq) {
-            None => Err(Torn::Shape),
-            Some(blob) => {
+            Err(error) => Err(error),
+            Ok(None) => Err(Torn::Missing),
+            Ok(Some(blob)) => {
                 let whole = || prompts.record(seq, &mut rows);
                 writer.push(seq, &blob, whole).map_err(&failed)?
             }
         };
-        if let Err(error) = added {
-            torn = Some(format!("record {seq} of the hot tail: {error}"));
+        match added {
+            Ok(()) => {}
+            // It would be deleted with the others although it is not lost.
+            Err(Torn::Unread(why)) => {
+                return Err(StoreError::Record {
+                    what: format!("record {seq} of the hot tail"),
+                    why,
+                });
+            }
+            Err(error) => torn = Some(format!("record {seq} of the hot tail: {error}")),
         }
     }
     Ok((writer.finish().map_err(&failed)?, torn))

@@ -13,9 +13,9 @@ use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use scrimp_core::{CallId, Record, Time};
 
-use crate::blob::{self, Base, checksum};
+use crate::blob::{self, Base, Torn, checksum};
 use crate::commit::as_signed;
-use crate::resolve::Rows;
+use crate::resolve::{Rows, unread};
 
 /// A block is full with this many calls, or from this many bytes of records on: large enough that
 /// a row costs nothing per call, small enough that one record is read quickly and that no buffer on
@@ -207,12 +207,15 @@ impl<'a> HotRows<'a> {
 }
 
 impl Rows for HotRows<'_> {
-    fn blob(&mut self, row: u64) -> Option<Bytes> {
-        self.at_hand.find(row).or_else(|| {
-            let block = read(self.db, row).ok()??;
+    fn blob(&mut self, row: u64) -> Result<Option<Bytes>, Torn> {
+        if let Some(known) = self.at_hand.find(row) {
+            return Ok(Some(known));
+        }
+        let block = read(self.db, row).map_err(|error| unread(&error))?;
+        Ok(block.and_then(|block| {
             self.at_hand.keep(block);
             self.at_hand.find(row)
-        })
+        }))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Steps between schemas that move what SQL alone cannot read.
 
 use bytes::Bytes;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use scrimp_core::Record;
 
+use crate::blob::Torn;
 use crate::commit::{as_signed, ending, status};
-use crate::resolve::{Prompts, Rows};
+use crate::resolve::{Prompts, Rows, unread};
 use crate::store::sealed_seq;
 use crate::tail::{self, AtHand, Block, HotRows};
 
@@ -21,7 +22,8 @@ pub(super) fn calls_to_blocks(db: &Connection) -> rusqlite::Result<()> {
         while let Some(row) = rows.next()? {
             let seq = row.get::<_, i64>(0)?.cast_unsigned();
             let body: Vec<u8> = row.get(1)?;
-            let Ok(record) = prompts.record(seq, &mut Details(db)) else { continue };
+            let read = prompts.record(seq, &mut Details(db));
+            let Some(record) = unless_broken(read)? else { continue };
             if block.is_full() || !block.is_before(seq) {
                 block.insert(db)?;
             }
@@ -39,8 +41,8 @@ pub(super) fn blocks_to_calls(db: &Connection) -> rusqlite::Result<()> {
     let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
     for seq in seqs {
         let mut rows = HotRows::new(db, &mut at_hand);
-        let Some(body) = rows.blob(seq) else { continue };
-        let Ok(record) = prompts.record(seq, &mut rows) else { continue };
+        let Some(body) = unless_broken(rows.blob(seq))?.flatten() else { continue };
+        let Some(record) = unless_broken(prompts.record(seq, &mut rows))? else { continue };
         if insert_call(db, &record, seq)? == 1 {
             let mut detail = db.prepare_cached("INSERT INTO detail VALUES (?1, ?2)")?;
             detail.execute(params![as_signed(seq), &body[..]])?;
@@ -48,6 +50,19 @@ pub(super) fn blocks_to_calls(db: &Connection) -> rusqlite::Result<()> {
     }
     db.flush_prepared_statement_cache();
     db.execute_batch("DROP TABLE tail;")
+}
+
+/// A broken record is left out. One that could not be read now ends the step, which leaves the store
+/// as it was.
+fn unless_broken<T>(read: Result<T, Torn>) -> rusqlite::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(Torn::Unread(why)) => {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+            Err(rusqlite::Error::SqliteFailure(code, Some(why)))
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 fn insert_call(db: &Connection, record: &Record, seq: u64) -> rusqlite::Result<usize> {
@@ -71,8 +86,11 @@ fn insert_call(db: &Connection, record: &Record, seq: u64) -> rusqlite::Result<u
 struct Details<'a>(&'a Connection);
 
 impl Rows for Details<'_> {
-    fn blob(&mut self, row: u64) -> Option<Bytes> {
-        let mut read = self.0.prepare_cached("SELECT body FROM detail WHERE seq = ?1").ok()?;
-        read.query_row([as_signed(row)], |row| row.get::<_, Vec<u8>>(0)).ok().map(Bytes::from)
+    fn blob(&mut self, row: u64) -> Result<Option<Bytes>, Torn> {
+        let body = || -> rusqlite::Result<Option<Vec<u8>>> {
+            let mut read = self.0.prepare_cached("SELECT body FROM detail WHERE seq = ?1")?;
+            read.query_row([as_signed(row)], |row| row.get(0)).optional()
+        };
+        Ok(body().map_err(|error| unread(&error))?.map(Bytes::from))
     }
 }

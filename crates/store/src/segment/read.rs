@@ -130,9 +130,9 @@ impl SegmentFile {
 struct Blobs<'a>(&'a [ByteArray]);
 
 impl Rows for Blobs<'_> {
-    fn blob(&mut self, row: u64) -> Option<Bytes> {
-        let blob = usize::try_from(row).ok().and_then(|row| self.0.get(row))?;
-        Some(Bytes::copy_from_slice(blob.data()))
+    fn blob(&mut self, row: u64) -> std::result::Result<Option<Bytes>, Torn> {
+        let blob = usize::try_from(row).ok().and_then(|row| self.0.get(row));
+        Ok(blob.map(|blob| Bytes::copy_from_slice(blob.data())))
     }
 }
 
