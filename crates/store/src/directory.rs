@@ -4,7 +4,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{OpenError, open_io};
+use crate::error::{OpenError, StoreError, io_error, open_io};
+
+/// What the name of a file ends with that is not whole yet.
+const UNFINISHED: &str = ".new";
 
 /// The files of a store.
 #[derive(Clone, Debug)]
@@ -37,6 +40,19 @@ impl Directory {
     pub(crate) fn make(&self) -> Result<(), OpenError> {
         let segments = self.segments();
         fs::create_dir_all(&segments).map_err(open_io(&segments))
+    }
+
+    /// Removes segments that an earlier run did not finish. Only for a start: later they are
+    /// somebody's work.
+    pub(crate) fn remove_unfinished(&self) -> Result<(), OpenError> {
+        let folder = self.segments();
+        for entry in fs::read_dir(&folder).map_err(open_io(&folder))? {
+            let path = entry.map_err(open_io(&folder))?.path();
+            if path.to_str().is_some_and(|name| name.ends_with(".parquet.new")) {
+                fs::remove_file(&path).map_err(open_io(&path))?;
+            }
+        }
+        Ok(())
     }
 
     /// Keeps every other process out for as long as the file is open. The operating system lets go
@@ -118,6 +134,45 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) => File::open(parent)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+/// A file that is being made, under another name until it is whole. Unless it is kept it goes with
+/// this value, so that failed attempts on a full disk do not make it fuller.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    whole: PathBuf,
+    at: PathBuf,
+}
+
+impl Unfinished {
+    pub(crate) fn new(whole: PathBuf) -> Unfinished {
+        let at = appended(&whole, UNFINISHED);
+        Unfinished { whole, at }
+    }
+
+    /// Where it is now.
+    pub(crate) fn path(&self) -> &Path {
+        &self.at
+    }
+
+    /// Gives it its name, which lasts from then on.
+    pub(crate) fn rename(&mut self) -> Result<(), StoreError> {
+        fs::rename(&self.at, &self.whole).map_err(io_error(&self.whole))?;
+        self.at.clone_from(&self.whole);
+        sync_directory(&self.whole).map_err(io_error(&self.whole))
+    }
+
+    /// Lets it stay where it is.
+    pub(crate) fn keep(mut self) {
+        self.at.clear();
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Whoever could not write it has an error already, and the next start removes it too.
+        drop(fs::remove_file(&self.at));
     }
 }
 

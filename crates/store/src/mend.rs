@@ -5,14 +5,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use parquet::errors::Result;
 
 use crate::blob;
 use crate::chains::Chains;
-use crate::directory::{appended, set_aside, sync_directory};
+use crate::directory::{Unfinished, set_aside};
 use crate::error::{StoreError, io_error, parquet_error};
 use crate::seal::{forget, next_number, register};
 use crate::segment::{Info, SegmentFile, SegmentWriter};
@@ -28,48 +30,57 @@ impl Suspects {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
     }
 
-    fn take(&self) -> BTreeSet<String> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn clear(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    fn names(&self) -> BTreeSet<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Looks at every segment that a reader stumbled over.
+/// Looks at every segment that a reader stumbled over. One that could not be looked at stays a
+/// suspect, and does not keep the others from being looked at.
 pub(crate) fn mend(shared: &Shared) -> std::result::Result<(), StoreError> {
-    // Before the names are taken: whoever comes second waits until the first is done.
+    // Before the names are read: whoever comes second waits until the first is done.
     let _files = shared.files();
-    for name in shared.suspects.take() {
-        let path = shared.directory.segment(&name);
-        // It may have been dropped for its age, or mended, meanwhile.
-        if path.exists() {
-            mend_one(shared, &path, &name)?;
+    let mut result = Ok(());
+    for name in shared.suspects.names() {
+        match mend_one(shared, &name) {
+            Ok(()) => shared.suspects.clear(&name),
+            Err(error) => result = Err(error),
         }
     }
-    Ok(())
+    result
 }
 
-fn mend_one(shared: &Shared, path: &Path, name: &str) -> std::result::Result<(), StoreError> {
+fn mend_one(shared: &Shared, name: &str) -> std::result::Result<(), StoreError> {
+    let path = shared.directory.segment(name);
+    // As a whole, so that what the disk refuses is not taken for damage to the file.
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => Bytes::from(bytes),
+        // It was dropped for its age, or mended, meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io_error(&path)(error)),
+    };
     let number = next_number(&shared.directory)?;
-    let whole = shared.directory.segment(&format!("calls-{number:08}.parquet"));
-    let unfinished = appended(&whole, ".new");
-    let rest = match rescue(path, &unfinished, &shared.name, number) {
-        Ok(Rescued::All) => {
-            return fs::remove_file(&unfinished).map_err(io_error(&unfinished));
-        }
-        Ok(Rescued::Some(info)) => Some(info),
-        Ok(Rescued::Nothing) => None,
-        Err(error) => return Err(parquet_error(&unfinished)(error)),
+    let mut file = Unfinished::new(shared.directory.segment(&format!("calls-{number:08}.parquet")));
+    let rescued = rescue(bytes, file.path(), &shared.name, number);
+    let rest = match rescued.map_err(parquet_error(file.path()))? {
+        Rescued::All => return Ok(()),
+        Rescued::Some(info) => Some(info),
+        Rescued::Nothing => None,
     };
     // The broken file first: after a crash in between, what it holds is in a file that was set
     // aside. The other way round its calls would be there twice.
-    let aside = set_aside(path).map_err(io_error(path))?;
+    let aside = set_aside(&path).map_err(io_error(&path))?;
     shared.status().corrupt_files.push(aside.display().to_string());
-    match rest {
-        None => fs::remove_file(&unfinished).map_err(io_error(&unfinished))?,
-        Some(info) => {
-            fs::rename(&unfinished, &whole).map_err(io_error(&whole))?;
-            sync_directory(&whole).map_err(io_error(&whole))?;
-            register(&mut shared.db(), &whole, &info)?;
-        }
+    if let Some(info) = rest {
+        file.rename()?;
+        let registered = register(&mut shared.db(), file.path(), &info);
+        // If that failed the next start takes it in: nothing else holds its calls.
+        file.keep();
+        registered?;
     }
     forget(&mut shared.db(), name)
 }
@@ -81,8 +92,8 @@ enum Rescued {
 }
 
 /// Copies every record that can be read. An error is one of writing.
-fn rescue(from: &Path, to: &Path, store: &str, number: u64) -> Result<Rescued> {
-    let opened = SegmentFile::open(from).ok();
+fn rescue(from: Bytes, to: &Path, store: &str, number: u64) -> Result<Rescued> {
+    let opened = SegmentFile::in_memory(from).ok();
     let known = opened.as_ref().and_then(SegmentFile::info).unwrap_or_default();
     let info = Info {
         store: store.to_owned(),
@@ -92,7 +103,7 @@ fn rescue(from: &Path, to: &Path, store: &str, number: u64) -> Result<Rescued> {
         ..Info::default()
     };
     let mut writer = SegmentWriter::create(to, info)?;
-    let (mut chains, mut copied) = (Chains::default(), 0);
+    let (mut chains, mut seq) = (Chains::default(), 0);
     let mut is_whole = opened.is_some();
     for (file, group) in opened.iter().flat_map(|file| (0..file.groups()).map(move |g| (file, g))) {
         // Its other columns count too: lists and scans read these.
@@ -108,14 +119,16 @@ fn rescue(from: &Path, to: &Path, store: &str, number: u64) -> Result<Rescued> {
                 is_whole = false;
                 continue;
             };
-            let base = chains.base(&record.call, copied);
+            let base = chains.base(&record.call, seq);
             let bytes = blob::write(&record, base, Vec::new());
-            let added = writer.push(copied, &bytes, || Ok(record))?;
-            copied += u64::from(added.is_ok());
+            // One that is refused has its number too: the chains know its prompt by that.
+            match writer.push(seq, &bytes, || Ok(record))? {
+                Ok(()) | Err(_) => seq += 1,
+            }
         }
     }
     let info = writer.finish()?;
-    Ok(match (is_whole, copied) {
+    Ok(match (is_whole, info.calls) {
         (true, _) => Rescued::All,
         (false, 0) => Rescued::Nothing,
         (false, _) => Rescued::Some(info),

@@ -13,7 +13,7 @@ use rusqlite::{Connection, params};
 
 use crate::blob::Torn;
 use crate::commit::as_signed;
-use crate::directory::{Directory, appended, set_aside, sync_directory};
+use crate::directory::{Directory, Unfinished, set_aside};
 use crate::error::{StoreError, io_error, parquet_error};
 use crate::resolve::{Prompts, Rows};
 use crate::schema;
@@ -50,8 +50,7 @@ pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreEr
     }
     let number = next_number(directory)?;
     let name = format!("calls-{number:08}.parquet");
-    let path = directory.segment(&name);
-    let unfinished = appended(&path, ".new");
+    let mut file = Unfinished::new(directory.segment(&name));
     let info = Info {
         store: shared.name.clone(),
         number,
@@ -59,17 +58,21 @@ pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreEr
         last_seq: upto,
         ..Info::default()
     };
-    let (info, torn) = write(&reading, &unfinished, info)?;
-    shared.status().corrupt_files.extend(torn);
+    let (info, torn) = write(&reading, file.path(), info)?;
     if stop == Stop::Written {
+        file.keep();
         return Ok(());
     }
-    fs::rename(&unfinished, &path).map_err(io_error(&path))?;
-    sync_directory(&path).map_err(io_error(&path))?;
+    file.rename()?;
     if stop == Stop::Renamed {
+        file.keep();
         return Ok(());
     }
-    register(&mut shared.db(), &path, &info)?;
+    // A file that is not registered would be taken in by the next start, beside the one that its
+    // rows are sealed into then: so it goes if this fails.
+    register(&mut shared.db(), file.path(), &info)?;
+    file.keep();
+    shared.status().corrupt_files.extend(torn);
     if stop == Stop::Registered {
         return Ok(());
     }
@@ -89,7 +92,8 @@ pub(crate) fn delete_sealed(shared: &Shared, stop: Stop) -> Result<(), StoreErro
     }
 }
 
-/// Brings the registered segments and the files together after a start. Returns what was set aside.
+/// Brings the registered segments and the files together after a start, or when the database was
+/// replaced. Returns what was set aside.
 pub(crate) fn adopt(
     directory: &Directory,
     name: &str,
@@ -124,9 +128,7 @@ pub(crate) fn adopt(
     for path in files {
         let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let ours = known.iter().any(|(known, _)| known == file);
-        if file.ends_with(".parquet.new") {
-            fs::remove_file(&path).map_err(io_error(&path))?;
-        } else if file.ends_with(".parquet") && !ours {
+        if file.ends_with(".parquet") && !ours {
             match SegmentFile::open(&path).ok().and_then(|segment| segment.info()) {
                 Some(info) if info.store == name => register(db, &path, &info)?,
                 Some(_) | None => aside.push(set_aside(&path).map_err(io_error(&path))?),
@@ -246,7 +248,7 @@ pub(crate) fn register(db: &mut Connection, path: &Path, info: &Info) -> Result<
 }
 
 /// Whether a file has its registered length and the end of a Parquet file. Its inside shows itself
-/// when it is read.
+/// when it is read, and so does one that cannot be looked at now.
 fn is_whole(path: &Path, bytes: i64) -> bool {
     let ends_well = || -> io::Result<bool> {
         let mut file = fs::File::open(path)?;
@@ -258,7 +260,7 @@ fn is_whole(path: &Path, bytes: i64) -> bool {
         file.read_exact(&mut magic)?;
         Ok(magic == *b"PAR1")
     };
-    ends_well().unwrap_or(false)
+    ends_well().unwrap_or_else(|error| error.kind() != io::ErrorKind::NotFound)
 }
 
 #[cfg(test)]

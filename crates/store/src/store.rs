@@ -161,6 +161,7 @@ impl Store {
         let (mut db, aside) = schema::open(&directory)?;
         let mut corrupt: Vec<PathBuf> = aside.into_iter().collect();
         let path = directory.database();
+        directory.remove_unfinished()?;
         let adopted = crate::seal::adopt(&directory, &name, &mut db);
         corrupt.extend(adopted.map_err(|error| open_io(&path)(std::io::Error::other(error)))?);
         let tally = known_tally(&db, options).map_err(open_db(&path))?;

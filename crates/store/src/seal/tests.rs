@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use scrimp_core::{Record, Span, Time};
 
-use super::{Stop, seal};
+use super::{Stop, adopt, seal};
 use crate::fixture::turn;
 use crate::{Options, Store};
 
@@ -42,6 +42,11 @@ fn scan(store: &Store) -> Vec<Record> {
     store.reader().scan(Time::EPOCH, Time::NEVER).map(Result::unwrap).collect()
 }
 
+fn segments(dir: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(dir.join("segments")).unwrap();
+    names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
 fn ledger_calls(store: &Store) -> u64 {
     store.reader().ledger(Time::EPOCH, Time::NEVER).unwrap().iter().map(|row| row.calls).sum()
 }
@@ -62,9 +67,8 @@ fn a_crash_after_any_step_of_sealing_loses_and_doubles_nothing() {
         store.seal().unwrap();
         assert!(scan(&store) == expected, "{stop:?}, sealed again");
         assert_eq!(ledger_calls(&store), 1_400, "{stop:?}");
-        let names = std::fs::read_dir(dir.path().join("segments")).unwrap();
-        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
-        assert!(names.iter().all(|name| name.to_string_lossy().ends_with(".parquet")), "{names:?}");
+        let names = segments(dir.path());
+        assert!(names.iter().all(|name| name.ends_with(".parquet")), "{names:?}");
         assert_eq!(store.health().corrupt_files, [""; 0], "{stop:?}");
     }
 }
@@ -106,11 +110,47 @@ fn a_record_that_cannot_be_read_now_stays_and_is_sealed_later() {
     store.shared().db().execute_batch(sql).unwrap();
     let failed = seal(store.shared(), 100, Stop::Never).unwrap_err().to_string();
     assert!(failed.contains("integer overflow"), "{failed}");
+    assert_eq!(segments(dir.path()), [""; 0], "the disk may be full");
     let sql = "DROP VIEW tail; ALTER TABLE rows RENAME TO tail;";
     store.shared().db().execute_batch(sql).unwrap();
     seal(store.shared(), 100, Stop::Never).unwrap();
     assert!(scan(&store) == (0..100).map(turn).collect::<Vec<_>>());
     assert_eq!(store.health().corrupt_files, [""; 0]);
+}
+
+#[test]
+fn a_file_that_could_not_be_registered_does_not_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    settle(&store, 0..100);
+    let rename = |from: &str, to: &str| {
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        store.shared().db().execute_batch(&sql).unwrap();
+    };
+    rename("segment_label", "elsewhere");
+    seal(store.shared(), 100, Stop::Never).unwrap_err();
+    rename("elsewhere", "segment_label");
+    settle(&store, 100..150);
+    seal(store.shared(), 150, Stop::Never).unwrap();
+    drop(store);
+    let store = open(dir.path());
+    assert!(scan(&store) == (0..150).map(turn).collect::<Vec<_>>());
+    assert_eq!(segments(dir.path()), ["calls-00000001.parquet"]);
+}
+
+#[test]
+fn a_file_that_is_being_made_is_removed_by_a_start_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let unfinished = dir.path().join("segments/calls-00000009.parquet.new");
+    std::fs::write(&unfinished, "some of it").unwrap();
+    let shared = store.shared();
+    // As when the database is replaced while the keeper writes a segment.
+    adopt(&shared.directory, &shared.name, &mut shared.db()).unwrap();
+    assert!(unfinished.exists());
+    drop(store);
+    open(dir.path());
+    assert!(!unfinished.exists());
 }
 
 #[test]

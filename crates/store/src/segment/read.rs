@@ -20,7 +20,7 @@ use crate::resolve::{Prompts, Rows};
 
 /// An open segment.
 pub(crate) struct SegmentFile {
-    reader: SerializedFileReader<File>,
+    reader: Box<dyn FileReader>,
 }
 
 /// The records of one row group.
@@ -33,7 +33,12 @@ impl SegmentFile {
     /// Opens a file and reads its footer.
     pub(crate) fn open(path: &Path) -> Result<SegmentFile> {
         let reader = SerializedFileReader::new(File::open(path)?)?;
-        Ok(SegmentFile { reader })
+        Ok(SegmentFile { reader: Box::new(reader) })
+    }
+
+    /// The same of a file that was read as a whole: what goes wrong from here on is in the file.
+    pub(crate) fn in_memory(bytes: Bytes) -> Result<SegmentFile> {
+        Ok(SegmentFile { reader: Box::new(SerializedFileReader::new(bytes)?) })
     }
 
     /// What the file says that it is; `None` if it was not written by a store.

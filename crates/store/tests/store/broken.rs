@@ -198,6 +198,31 @@ fn a_segment_found_broken_while_it_is_read_is_named_set_aside_and_the_rest_of_it
 }
 
 #[test]
+fn a_segment_that_cannot_be_read_now_stays_and_is_looked_at_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = filled(dir.path());
+    let store = open(dir.path());
+    // A directory refuses to be read, whoever asks.
+    let (first, elsewhere) = (segment(dir.path(), 1), dir.path().join("elsewhere"));
+    fs::rename(&first, &elsewhere).unwrap();
+    fs::create_dir(&first).unwrap();
+    damage(&segment(dir.path(), 2), |bytes| bytes.truncate(bytes.len() / 2));
+    let all = (scrimp_core::Time::from_nanos(i64::MIN), scrimp_core::Time::NEVER);
+    assert_eq!(store.reader().scan(all.0, all.1).filter(Result::is_err).count(), 2);
+    store.retain(NOON).unwrap_err();
+    fs::remove_dir(&first).unwrap();
+    fs::rename(&elsewhere, &first).unwrap();
+    store.retain(NOON).unwrap();
+    // The one that is really broken did not have to wait for the other.
+    let aside = store.health().corrupt_files;
+    assert!(
+        aside.len() == 1 && aside[0].ends_with("calls-00000002.parquet.corrupt-1"),
+        "{aside:?}"
+    );
+    assert!(scan(&store.reader()) == in_order(&[&records[..300], &records[600..]].concat()));
+}
+
+#[test]
 fn a_log_torn_at_any_byte_leaves_a_prefix_that_adds_up() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
