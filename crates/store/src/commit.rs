@@ -61,7 +61,7 @@ fn write_in(
     chains: &mut Chains,
     ledgers: &mut Ledgers,
 ) -> rusqlite::Result<Written> {
-    let Batch { records, sums } = batch;
+    let Batch { records, bytes: _, sums } = batch;
     let step = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut written = Written::default();
     {

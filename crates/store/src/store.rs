@@ -65,6 +65,15 @@ impl Options {
         keys_per_day: 2_048,
         units_per_experiment: 200_000,
     };
+
+    pub(crate) const fn limits(&self) -> Limits {
+        Limits {
+            queued_records: self.queued_records,
+            queued_bytes: self.queued_bytes,
+            labels_per_day: self.labels_per_day,
+            keys_per_day: self.keys_per_day,
+        }
+    }
 }
 
 /// How the store is.
@@ -422,15 +431,9 @@ impl Shared {
 
 /// A tally that knows what the disk knows, so that limits and ids hold across a restart.
 fn known_tally(db: &Connection, options: Options) -> rusqlite::Result<Tally> {
-    let limits = Limits {
-        queued_records: options.queued_records,
-        queued_bytes: options.queued_bytes,
-        labels_per_day: options.labels_per_day,
-        keys_per_day: options.keys_per_day,
-    };
     let labels: FxHashMap<Label, u32> =
         read_labels(db)?.into_iter().filter(|(id, _)| *id != 0).map(|(id, l)| (l, id)).collect();
-    let mut tally = Tally::new(limits, labels);
+    let mut tally = Tally::new(options.limits(), labels);
     let mut days = db.prepare(
         "SELECT day, label, key FROM ledger
          WHERE day >= (SELECT max(at) FROM cell WHERE width = 2) - 86400",

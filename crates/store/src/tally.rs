@@ -65,6 +65,8 @@ pub(crate) struct Sums {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub(crate) records: Vec<Arc<Record>>,
+    /// Of memory that the records take, about.
+    pub(crate) bytes: usize,
     pub(crate) sums: Sums,
 }
 
@@ -77,7 +79,6 @@ pub(crate) struct Tally {
     seen: FxHashSet<CallId>,
     order: VecDeque<CallId>,
     batch: Batch,
-    queued_bytes: usize,
     pub(crate) counters: Counters,
 }
 
@@ -98,7 +99,6 @@ impl Tally {
             seen: FxHashSet::default(),
             order: VecDeque::new(),
             batch: Batch::default(),
-            queued_bytes: 0,
             counters: Counters::default(),
         }
     }
@@ -124,21 +124,14 @@ impl Tally {
         let was_empty = self.batch.is_empty();
         self.counters.settled += 1;
         self.count(&record);
-        let Limits { queued_records, queued_bytes, .. } = self.limits;
-        if self.batch.records.len() < queued_records && self.queued_bytes < queued_bytes {
-            self.queued_bytes += bytes_of(&record);
-            self.batch.records.push(record);
-        } else {
-            self.counters.details_dropped += 1;
-        }
+        self.counters.details_dropped += self.batch.keep(record, &self.limits);
         was_empty
     }
 
     /// Takes everything that waits, leaving room that fits the pace.
     pub(crate) fn take(&mut self) -> Batch {
-        self.queued_bytes = 0;
         let room = self.batch.records.len();
-        let empty = Batch { records: Vec::with_capacity(room), sums: Sums::default() };
+        let empty = Batch { records: Vec::with_capacity(room), ..Batch::default() };
         std::mem::replace(&mut self.batch, empty)
     }
 
@@ -246,17 +239,25 @@ impl Batch {
     }
 
     /// Adds what was settled since. Returns how many records found no room.
-    pub(crate) fn absorb(&mut self, newer: Batch, most_records: usize) -> usize {
-        let Batch { mut records, sums } = newer;
-        let room = most_records.saturating_sub(self.records.len());
-        let dropped = records.len().saturating_sub(room);
-        records.truncate(room);
-        match self.records.is_empty() {
-            true => self.records = records,
-            false => self.records.append(&mut records),
-        }
+    pub(crate) fn absorb(&mut self, newer: Batch, limits: &Limits) -> u64 {
+        let Batch { records, bytes, sums } = newer;
         self.sums.absorb(sums);
-        dropped
+        if self.records.is_empty() {
+            // The queue had the same limits.
+            (self.records, self.bytes) = (records, bytes);
+            return 0;
+        }
+        records.into_iter().map(|record| self.keep(record, limits)).sum()
+    }
+
+    /// Adds a record if there is room. Returns how many found none.
+    fn keep(&mut self, record: Arc<Record>, limits: &Limits) -> u64 {
+        if limits.queued_records <= self.records.len() || limits.queued_bytes <= self.bytes {
+            return 1;
+        }
+        self.bytes += bytes_of(&record);
+        self.records.push(record);
+        0
     }
 }
 

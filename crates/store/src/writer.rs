@@ -94,7 +94,7 @@ impl Writer<'_> {
             (status.flushes_wanted, std::mem::take(&mut status.seal_wanted))
         };
         let batch = self.shared.tally().take();
-        let dropped = self.unsaved.absorb(batch, self.shared.options.queued_records);
+        let dropped = self.unsaved.absorb(batch, &self.shared.options.limits());
         let result = match self.unsaved.is_empty() {
             true => Ok(()),
             false => self.write(),
@@ -102,7 +102,7 @@ impl Writer<'_> {
         let hot = self.shared.hot_records.load(Ordering::Relaxed);
         let is_due = seal_wanted || self.is_old() || self.shared.options.seal_records <= hot;
         let mut status = self.shared.status();
-        status.late_drops += dropped as u64;
+        status.late_drops += dropped;
         if is_due && result.is_ok() && 0 < hot {
             // No row after this one may need an earlier one: those move to a file of their own.
             self.chains.clear();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use scrimp_core::{Record, Span, Time};
 
 use super::{Stop, adopt, seal};
-use crate::fixture::turn;
+use crate::fixture::{NOON, turn, turn_of};
 use crate::{Options, Store};
 
 fn open(dir: &Path) -> Store {
@@ -97,6 +97,28 @@ fn a_full_disk_costs_nothing_from_the_ledger_and_writing_resumes_by_itself() {
     assert_eq!(ledger_calls(&store), 1_900);
     assert_eq!(health.details_dropped, 1_300);
     assert_eq!(scan(&store).len(), 600);
+}
+
+#[test]
+fn what_waits_for_a_full_disk_is_bounded_by_memory_as_well_as_by_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options { queued_bytes: 50_000, ..patient() }).unwrap();
+    let limit = |pages: i64| {
+        store.shared().db().pragma_update(None, "max_page_count", pages).unwrap();
+    };
+    limit(1);
+    for some in 0..10 {
+        // Turn 29 of a conversation has 60 blocks, which is more than 3 kB, in memory and on disk.
+        let long = |n| Arc::new(turn_of(n, n, 29, NOON));
+        (some * 10..(some + 1) * 10).for_each(|n| store.settle(long(n)));
+        store.flush();
+    }
+    limit(i64::from(u32::MAX) - 1);
+    store.flush();
+    let kept = scan(&store).len();
+    assert!((5..17).contains(&kept), "{kept} kept");
+    assert_eq!(store.health().details_dropped, 100 - kept as u64);
+    assert_eq!(ledger_calls(&store), 100);
 }
 
 #[test]
