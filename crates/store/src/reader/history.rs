@@ -90,7 +90,7 @@ pub(super) fn recent(
             }
         }
     }
-    records(sealed, db, latest)
+    Ok(records(sealed, db, latest))
 }
 
 /// See [`super::Reader::call`].
@@ -116,15 +116,20 @@ pub(super) fn call(
         db.prepare("SELECT name FROM segment WHERE min_id <= ?1 AND ?1 <= max_id")?;
     let names = segments.query_map([key], |row| row.get(0))?;
     let names: Vec<String> = names.collect::<Result<_, _>>()?;
+    // A segment that cannot be read need not be the one with the call.
+    let mut result = Ok(None);
     for name in names {
-        let found = call_in(&sealed.open(&name)?, id);
-        let found = found.inspect_err(|_| sealed.suspects.note(&name));
-        let found = found.map_err(|error| torn(format!("{name}: {error}")))?;
-        if found.is_some() {
-            return Ok(found);
+        let found = sealed.open(&name).and_then(|file| {
+            let found = call_in(&file, id).inspect_err(|_| sealed.suspects.note(&name));
+            found.map_err(|error| torn(format!("{name}: {error}")))
+        });
+        match found {
+            Ok(None) => {}
+            Ok(Some(_)) => return found,
+            Err(_) => result = found,
         }
     }
-    Ok(None)
+    result
 }
 
 /// Looks for a call in one segment.
@@ -212,8 +217,8 @@ fn recent_in(
     Ok(())
 }
 
-/// Reads what was found, each row group once.
-fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Result<Vec<Record>, StoreError> {
+/// Reads what was found, each row group once. What cannot be read is left out.
+fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Vec<Record> {
     let mut records = BTreeMap::new();
     let mut places: BTreeMap<(String, usize), Vec<(CallId, usize)>> = BTreeMap::new();
     let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
@@ -229,7 +234,9 @@ fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Result<Vec<Re
         }
     }
     for ((segment, group), rows) in places {
-        let Ok(mut group) = sealed.open(&segment)?.records(group) else {
+        // It may have been mended or dropped since it was looked through.
+        let read = sealed.open(&segment).ok().and_then(|file| file.records(group).ok());
+        let Some(mut group) = read else {
             sealed.suspects.note(&segment);
             continue;
         };
@@ -238,5 +245,34 @@ fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Result<Vec<Re
             records.extend(record.ok().map(|record| (id, record)));
         }
     }
-    Ok(records.into_values().rev().collect())
+    records.into_values().rev().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::fixture::turn;
+    use crate::{Options, Store};
+
+    #[test]
+    fn a_segment_that_went_while_a_list_was_made_costs_its_own_records_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), Options::STANDARD).unwrap();
+        let records = [turn(0), turn(1)];
+        for record in &records {
+            store.settle(Arc::new(record.clone()));
+        }
+        store.flush();
+        let gone = Place::Sealed { segment: "calls-00000007.parquet".into(), group: 0, row: 0 };
+        let mut latest = Latest { limit: 3, found: BinaryHeap::new() };
+        latest.add(records[0].call.id, Place::Hot(1));
+        latest.add(turn(2).call.id, gone);
+        latest.add(records[1].call.id, Place::Hot(2));
+        let shared = store.shared();
+        let sealed = Sealed { directory: &shared.directory, suspects: &shared.suspects };
+        let found = super::records(sealed, &shared.db(), latest);
+        assert!(found.iter().eq(records.iter().rev()));
+    }
 }

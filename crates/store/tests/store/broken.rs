@@ -223,6 +223,22 @@ fn a_segment_that_cannot_be_read_now_stays_and_is_looked_at_again() {
 }
 
 #[test]
+fn a_call_is_found_beside_a_broken_segment_that_might_have_had_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let (odd, even): (Vec<_>, Vec<_>) =
+        turns(0..200).into_iter().partition(|r| r.call.seed % 2 == 1);
+    for some in [&odd, &even] {
+        settle(&store, some);
+        store.seal().unwrap();
+    }
+    damage(&segment(dir.path(), 1), |bytes| bytes.truncate(bytes.len() / 2));
+    let reader = scrimp_store::Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.call(even[50].call.id).unwrap().as_ref(), Some(&even[50]));
+    assert!(reader.call(odd[50].call.id).unwrap_err().to_string().contains("calls-00000001"));
+}
+
+#[test]
 fn a_log_torn_at_any_byte_leaves_a_prefix_that_adds_up() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
