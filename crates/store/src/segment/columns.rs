@@ -168,7 +168,7 @@ impl Columns {
         self.column().record(base, rest)
     }
 
-    /// Writes the next column and empties it, keeping its memory for the next row group. Called in the order of the schema.
+    /// Writes the column `at` and empties it, keeping its memory for the next row group.
     pub(super) fn write(&mut self, at: usize, writer: &mut ColumnWriter<'_>) -> Result<()> {
         let Some(column) = self.all.get_mut(at) else {
             return Err(ParquetError::General("a column has no values".to_owned()));
