@@ -94,6 +94,9 @@ pub enum StoreError {
     /// What was flushed last could not be written.
     #[error("the last records are not on disk: {0}")]
     NotFlushed(String),
+    /// The hot tail could not be sealed.
+    #[error("the last records are not in a Parquet file: {0}")]
+    NotSealed(String),
 }
 
 /// A part of the history that could not be read. What follows it can.

@@ -17,23 +17,39 @@ use crate::store::Shared;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const MEASURE_EVERY: Duration = Duration::from_secs(5);
+/// A segment is read and written as a whole, so that one which cannot be is left alone for a while.
+const MEND_AGAIN_AFTER: Duration = Duration::from_mins(1);
 const RETAIN_EVERY: Duration = Duration::from_mins(5);
 /// The log is brought into the database from this size on, without waiting for anybody...
 const LOG_BYTES: u64 = 16 << 20;
 /// ...and from this size on its file is made short again, for which the writer has to wait.
 const MOST_LOG_BYTES: u64 = 64 << 20;
 
+/// What the keeper does; how each went last is kept apart from the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Chore {
+    Seal,
+    Mend,
+    Checkpoint,
+    Retain,
+}
+
 /// Runs until the store stops.
 pub(crate) fn run(shared: &Shared) {
     let mut measured = Instant::now();
     let mut retained = None::<Instant>;
-    note(shared, seal::delete_sealed(shared, Stop::Never));
+    let mut not_mended = None::<Instant>;
+    note(shared, Chore::Seal, seal::delete_sealed(shared, Stop::Never));
     loop {
         seal_if_wanted(shared);
-        note(shared, mend(shared));
-        note(shared, checkpoint(shared));
+        if not_mended.is_none_or(|at| MEND_AGAIN_AFTER <= at.elapsed()) {
+            let result = mend(shared);
+            not_mended = result.is_err().then(Instant::now);
+            note(shared, Chore::Mend, result);
+        }
+        note(shared, Chore::Checkpoint, checkpoint(shared));
         if retained.is_none_or(|at| RETAIN_EVERY <= at.elapsed()) {
-            note(shared, drop_old(shared, now()));
+            note(shared, Chore::Retain, drop_old(shared, now()));
             retained = Some(Instant::now());
         }
         if MEASURE_EVERY <= measured.elapsed() {
@@ -51,21 +67,19 @@ fn seal_if_wanted(shared: &Shared) {
     loop {
         let Some(boundary) = shared.status().boundaries.front().copied() else { return };
         let result = seal::seal(shared, boundary, Stop::Never);
-        let mut status = shared.status();
-        status.last_maintenance_error = result.err().map(|error| error.to_string());
+        note(shared, Chore::Seal, result);
         // Somebody may wait for the attempt, however it went; rows that stay are sealed with the
         // next.
-        status.boundaries.pop_front();
-        drop(status);
+        shared.status().boundaries.pop_front();
         shared.changed.notify_all();
-        note(shared, checkpoint(shared));
+        note(shared, Chore::Checkpoint, checkpoint(shared));
     }
 }
 
-fn note(shared: &Shared, result: Result<(), StoreError>) {
-    if let Err(error) = result {
-        shared.status().last_maintenance_error = Some(error.to_string());
-    }
+fn note(shared: &Shared, chore: Chore, result: Result<(), StoreError>) {
+    let mut status = shared.status();
+    status.failures.remove(&chore);
+    status.failures.extend(result.err().map(|error| (chore, error.to_string())));
 }
 
 fn checkpoint(shared: &Shared) -> Result<(), StoreError> {

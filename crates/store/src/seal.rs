@@ -46,7 +46,7 @@ pub(crate) fn seal(shared: &Shared, upto: u64, stop: Stop) -> Result<(), StoreEr
     let reading = read(directory)?;
     let first = sealed_seq(&reading)? + 1;
     if upto < first {
-        return Ok(());
+        return delete_sealed(shared, stop);
     }
     let number = next_number(directory)?;
     let name = format!("calls-{number:08}.parquet");
@@ -170,8 +170,8 @@ pub(crate) fn next_number(directory: &Directory) -> Result<u64, StoreError> {
     Ok(last + 1)
 }
 
-/// Writes the rows in order of arrival. Broken rows are left out and named.
-fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<String>), StoreError> {
+/// Writes the rows in order of arrival. Broken blocks and rows are left out; says how many.
+fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Vec<String>), StoreError> {
     let failed = parquet_error(path);
     // One transaction for all rows: one of its own for each costs more in file locks than the row.
     let _snapshot = db.unchecked_transaction()?;
@@ -181,10 +181,10 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<Strin
         order.push((fact.arrived, fact.id.0.to_be_bytes(), fact.seq));
     })?;
     order.sort_unstable();
-    let mut torn = broken.last().map(|first| format!("the hot tail from record {first} on"));
     let mut writer = SegmentWriter::create(path, info).map_err(&failed)?;
     let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
     let mut rows = HotRows::new(db, &mut at_hand);
+    let mut torn = Vec::new();
     for (_, _, seq) in order {
         let added = match rows.blob(seq) {
             Err(error) => Err(error),
@@ -203,10 +203,23 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Option<Strin
                     why,
                 });
             }
-            Err(error) => torn = Some(format!("record {seq} of the hot tail: {error}")),
+            Err(error) => torn.push((seq, error)),
         }
     }
-    Ok((writer.finish().map_err(&failed)?, torn))
+    Ok((writer.finish().map_err(&failed)?, left_out(&broken, &torn)))
+}
+
+/// In words, with an example of each.
+fn left_out(blocks: &[u64], records: &[(u64, Torn)]) -> Vec<String> {
+    let blocks = blocks.first().map(|first| {
+        let count = blocks.len();
+        format!("blocks of the hot tail: {count}, the first from record {first} on")
+    });
+    let records = records.first().map(|(seq, error)| {
+        let count = records.len();
+        format!("records of the hot tail: {count}, the first is {seq}: {error}")
+    });
+    blocks.into_iter().chain(records).collect()
 }
 
 pub(crate) fn register(db: &mut Connection, path: &Path, info: &Info) -> Result<(), StoreError> {

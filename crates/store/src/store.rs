@@ -14,7 +14,7 @@ use scrimp_core::{Digest, JournalEntry, Record, Span, Time};
 
 use crate::directory::{Directory, bytes_in};
 use crate::error::{OpenError, StoreError, open_db, open_io};
-use crate::maintain;
+use crate::maintain::{self, Chore};
 use crate::mend::{Suspects, mend};
 use crate::reader::Reader;
 use crate::rollup::{Label, Width};
@@ -95,11 +95,14 @@ pub struct Health {
     pub units_left_out: u64,
     /// Why the last attempt to write failed; `None` when it did not. Settling goes on.
     pub last_flush_error: Option<String>,
-    /// Why sealing, checkpointing or retention failed last; `None` when it did not.
+    /// Why sealing, mending, checkpointing or retention failed when it was last tried; `None` when
+    /// none of them did.
     pub last_maintenance_error: Option<String>,
-    /// Files that were broken and set aside, by their new names.
+    /// Files that were broken and set aside, by their new names, and how much of the hot tail was
+    /// left out of a segment because it could not be read.
     pub corrupt_files: Vec<String>,
-    /// Records in the hot tail.
+    /// Records that came after the last sealing was begun. From [`Options::seal_records`] on the next
+    /// one is.
     pub hot_records: u64,
     /// Bytes in the directory, as of the last look (every few seconds).
     pub bytes_on_disk: u64,
@@ -150,7 +153,8 @@ pub(crate) struct Status {
     pub(crate) units_left_out: u64,
     pub(crate) late_drops: u64,
     pub(crate) last_flush_error: Option<String>,
-    pub(crate) last_maintenance_error: Option<String>,
+    /// Why chores failed when they were last tried.
+    pub(crate) failures: BTreeMap<Chore, String>,
     pub(crate) corrupt_files: Vec<String>,
     pub(crate) bytes_on_disk: u64,
 }
@@ -249,7 +253,7 @@ impl Store {
     /// Seals the hot tail into a Parquet file now, and waits for it.
     ///
     /// # Errors
-    /// If the file could not be written. The records stay where they are.
+    /// If the records, or then the file, could not be written. The records stay where they are.
     pub fn seal(&self) -> Result<(), StoreError> {
         self.flush();
         let mut status = self.shared.status();
@@ -260,9 +264,12 @@ impl Store {
         while status.flushes_done < ticket || !status.boundaries.is_empty() {
             status = self.shared.changed.wait(status).expect(POISON);
         }
-        match &status.last_maintenance_error {
+        if let Some(error) = &status.last_flush_error {
+            return Err(StoreError::NotFlushed(error.clone()));
+        }
+        match status.failures.get(&Chore::Seal) {
             None => Ok(()),
-            Some(error) => Err(StoreError::NotFlushed(error.clone())),
+            Some(error) => Err(StoreError::NotSealed(error.clone())),
         }
     }
 
@@ -292,7 +299,7 @@ impl Store {
             keys_folded: counters.keys_folded,
             units_left_out: status.units_left_out,
             last_flush_error: status.last_flush_error.clone(),
-            last_maintenance_error: status.last_maintenance_error.clone(),
+            last_maintenance_error: status.failures.values().next().cloned(),
             corrupt_files: status.corrupt_files.clone(),
             hot_records: self.shared.hot_records.load(Ordering::Relaxed),
             bytes_on_disk: status.bytes_on_disk,

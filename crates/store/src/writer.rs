@@ -103,7 +103,8 @@ impl Writer<'_> {
         let is_due = seal_wanted || self.is_old() || self.shared.options.seal_records <= hot;
         let mut status = self.shared.status();
         status.late_drops += dropped;
-        if is_due && result.is_ok() && 0 < hot {
+        // Rows before the last boundary are tried again if somebody asks: that may have failed.
+        if is_due && result.is_ok() && (0 < hot || seal_wanted) {
             // No row after this one may need an earlier one: those move to a file of their own.
             self.chains.clear();
             self.first_hot = None;

@@ -8,6 +8,7 @@ use scrimp_core::{Record, Span, Time};
 
 use super::{Stop, adopt, seal};
 use crate::fixture::{NOON, turn, turn_of};
+use crate::maintain::Chore;
 use crate::{Options, Store};
 
 fn open(dir: &Path) -> Store {
@@ -138,6 +139,51 @@ fn a_record_that_cannot_be_read_now_stays_and_is_sealed_later() {
     seal(store.shared(), 100, Stop::Never).unwrap();
     assert!(scan(&store) == (0..100).map(turn).collect::<Vec<_>>());
     assert_eq!(store.health().corrupt_files, [""; 0]);
+}
+
+#[test]
+fn sealing_tells_how_it_went_itself_and_can_be_asked_for_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    settle(&store, 0..100);
+    let rename = |from: &str, to: &str| {
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        store.shared().db().execute_batch(&sql).unwrap();
+    };
+    rename("segment_label", "elsewhere");
+    let failed = store.seal().unwrap_err().to_string();
+    assert!(failed.contains("segment_label"), "{failed}");
+    assert_eq!(
+        store.health().last_maintenance_error.map(|error| failed.contains(&error)),
+        Some(true)
+    );
+    rename("elsewhere", "segment_label");
+    // What failed beside it is not its failure.
+    store.shared().status().failures.insert(Chore::Retain, "no".into());
+    store.seal().unwrap();
+    store.seal().unwrap();
+    assert_eq!(segments(dir.path()), ["calls-00000001.parquet"]);
+}
+
+#[test]
+fn what_is_left_out_of_a_segment_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    settle(&store, 0..100);
+    settle(&store, 100..110);
+    settle(&store, 110..120);
+    let sql = "UPDATE tail SET facts = x'00' WHERE first = 101;
+               UPDATE tail SET bodies = zeroblob(length(bodies)) WHERE first = 111;";
+    store.shared().db().execute_batch(sql).unwrap();
+    store.seal().unwrap();
+    assert_eq!(
+        store.health().corrupt_files,
+        [
+            "blocks of the hot tail: 1, the first from record 101 on",
+            "records of the hot tail: 10, the first is 111: a record's checksum does not match",
+        ]
+    );
+    assert!(scan(&store) == (0..100).map(turn).collect::<Vec<_>>());
 }
 
 #[test]
