@@ -47,9 +47,20 @@ const STEPS: &[Step] = &[
     },
 ];
 
-/// Every table, the dearest first: what a broken database is asked for.
-const TABLES: &[&str] =
-    &["state", "journal", "label", "ledger", "unit", "segment", "segment_label", "cell", "tail"];
+/// Every table of any schema, the dearest first: what a broken database is asked for.
+const TABLES: &[&str] = &[
+    "state",
+    "journal",
+    "label",
+    "ledger",
+    "unit",
+    "segment",
+    "segment_label",
+    "cell",
+    "tail",
+    "call",
+    "detail",
+];
 
 /// The newest schema that this program knows.
 pub(crate) fn newest() -> i64 {
@@ -60,11 +71,15 @@ pub(crate) fn newest() -> i64 {
 /// be read of it is kept, and its new name is returned too.
 pub(crate) fn open(directory: &Directory) -> Result<(Connection, Option<PathBuf>), OpenError> {
     let path = directory.database();
-    match open_whole(directory, &path) {
+    match open_whole(directory, &path, newest()) {
         Err(OpenError::Database { source, .. }) if is_corrupt(&source) => {
             let aside = put_aside(&path)?;
-            let mut fresh = open_whole(directory, &path)?;
-            salvage(&aside, &mut fresh).map_err(open_db(&path))?;
+            let broken = Connection::open(&aside).map_err(open_db(&aside))?;
+            // Rows fit the tables of their own schema only, and go up with these.
+            let schema = version(&broken).ok().filter(|found| (1..newest()).contains(found));
+            let mut fresh = open_whole(directory, &path, schema.unwrap_or(newest()))?;
+            salvage(&broken, &mut fresh).map_err(open_db(&path))?;
+            step_up(&mut fresh, newest()).map_err(open_db(&path))?;
             Ok((fresh, Some(aside)))
         }
         opened => opened.map(|db| (db, None)),
@@ -91,7 +106,7 @@ pub(crate) fn open_to_read(directory: &Directory) -> Result<Connection, OpenErro
 /// Takes the store one schema down, for an older program. Nobody may have it open.
 pub(crate) fn step_down(directory: &Directory) -> Result<i64, OpenError> {
     let path = directory.database();
-    let mut db = open_whole(directory, &path)?;
+    let mut db = open_whole(directory, &path, newest())?;
     let from = version(&db).map_err(open_db(&path))?;
     let to = from - 1;
     let Some(step) = usize::try_from(to).ok().filter(|to| 0 < *to).and_then(|to| STEPS.get(to))
@@ -108,7 +123,7 @@ pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
-fn open_whole(directory: &Directory, path: &Path) -> Result<Connection, OpenError> {
+fn open_whole(directory: &Directory, path: &Path, upto: i64) -> Result<Connection, OpenError> {
     let mut db = Connection::open(path).map_err(open_db(path))?;
     // NORMAL: a killed process loses nothing that was committed, a power cut may lose what was
     // committed since the last checkpoint, and neither tears the file.
@@ -125,12 +140,18 @@ fn open_whole(directory: &Directory, path: &Path) -> Result<Connection, OpenErro
         return Err(newer(directory, found));
     }
     check(&db).map_err(open_db(path))?;
-    for (to, step) in (1..).zip(STEPS) {
+    step_up(&mut db, upto).map_err(open_db(path))?;
+    Ok(db)
+}
+
+fn step_up(db: &mut Connection, upto: i64) -> rusqlite::Result<()> {
+    let found = version(db)?;
+    for (to, step) in (1..=upto).zip(STEPS) {
         if found < to {
-            migrate(&mut db, step.up, step.carry.map(|(up, _)| up), to).map_err(open_db(path))?;
+            migrate(db, step.up, step.carry.map(|(up, _)| up), to)?;
         }
     }
-    Ok(db)
+    Ok(())
 }
 
 fn newer(directory: &Directory, found: i64) -> OpenError {
@@ -171,13 +192,13 @@ fn put_aside(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// Copies every row that can still be read. What cannot is what was lost.
-fn salvage(aside: &Path, fresh: &mut Connection) -> rusqlite::Result<()> {
-    let Ok(broken) = Connection::open(aside) else { return Ok(()) };
+/// Copies the rows of each table up to the first that cannot be read. The rest is what was lost, and
+/// so is a table that the fresh database has no place for.
+fn salvage(broken: &Connection, fresh: &mut Connection) -> rusqlite::Result<()> {
     let copy = fresh.transaction()?;
     for table in TABLES {
         // An error here ends the table, not the rescue.
-        copy_table(&broken, &copy, table).or_else(|error| match is_corrupt(&error) {
+        copy_table(broken, &copy, table).or_else(|error| match is_corrupt(&error) {
             true => Ok(()),
             false => other_than_missing(error),
         })?;

@@ -105,6 +105,25 @@ fn of_a_database_with_one_broken_page_the_rest_is_kept() {
 }
 
 #[test]
+fn of_a_broken_database_of_an_older_schema_the_rest_is_kept_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let records = filled(dir.path());
+    let units = open(dir.path()).reader().units(7).unwrap();
+    assert_eq!(Store::step_down(dir.path()).unwrap(), 3);
+    let path = dir.path().join("scrimp.db");
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'cell'";
+    let page = usize::from(db.query_row(sql, [], |row| row.get::<_, u16>(0)).unwrap());
+    drop(db);
+    damage(&path, |bytes| bytes[(page - 1) * 4_096..page * 4_096].fill(0xa5));
+    let store = open(dir.path());
+    assert_eq!(store.health().corrupt_files.len(), 1);
+    assert!(scan(&store.reader()) == in_order(&records));
+    assert_eq!(store.reader().units(7).unwrap(), units);
+    goes_on(&store);
+}
+
+#[test]
 fn truncated_and_foreign_segments_are_set_aside_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let records = filled(dir.path());
