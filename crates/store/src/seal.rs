@@ -128,7 +128,8 @@ pub(crate) fn adopt(
     for path in files {
         let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let ours = known.iter().any(|(known, _)| known == file);
-        if file.ends_with(".parquet") && !ours {
+        // One that cannot be opened now is for the next start.
+        if file.ends_with(".parquet") && !ours && fs::File::open(&path).is_ok() {
             match SegmentFile::open(&path).ok().and_then(|segment| segment.info()) {
                 Some(info) if info.store == name => register(db, &path, &info)?,
                 Some(_) | None => aside.push(set_aside(&path).map_err(io_error(&path))?),
