@@ -21,6 +21,7 @@ mod error;
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
 mod fixture;
+mod journal;
 mod maintain;
 mod mend;
 mod reader;

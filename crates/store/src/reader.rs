@@ -17,10 +17,11 @@ use scrimp_core::{CallId, JournalEntry, Record, Time, UnitTotals};
 use crate::commit::{ledger_of, unit_of};
 use crate::directory::Directory;
 use crate::error::{OpenError, StoreError};
+use crate::journal;
 use crate::mend::Suspects;
 use crate::rollup::{Cell, Label, LedgerRow, Width};
 use crate::schema;
-use crate::store::{read_journal, read_labels};
+use crate::store::read_labels;
 
 use history::Sealed;
 pub use scan::Scan;
@@ -176,7 +177,7 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
-        read_journal(&self.database()?)
+        journal::read(&self.database()?)
     }
 
     /// The database as it is now, for as long as the connection lives: rows that move to a segment

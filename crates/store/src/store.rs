@@ -8,12 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
 use scrimp_core::{Digest, JournalEntry, Record, Span, Time};
 
 use crate::directory::{Directory, bytes_in};
 use crate::error::{OpenError, StoreError, open_db, open_io};
+use crate::journal;
 use crate::maintain::{self, Chore};
 use crate::mend::{Suspects, mend};
 use crate::reader::Reader;
@@ -327,7 +328,7 @@ impl Store {
     /// # Errors
     /// If the disk refuses.
     pub fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
-        read_journal(&self.shared.db())
+        journal::read(&self.shared.db())
     }
 
     /// Writes a new entry; its number is given by the journal and returned.
@@ -340,9 +341,9 @@ impl Store {
         let last: Option<i64> =
             step.query_row("SELECT max(number) FROM journal", [], |row| row.get(0))?;
         let number = last.unwrap_or(0).cast_unsigned() + 1;
-        write_entry(&step, &JournalEntry { number, ..entry })?;
+        journal::write(&step, &JournalEntry { number, ..entry })?;
         step.commit()?;
-        durable(&db)?;
+        journal::durable(&db)?;
         Ok(number)
     }
 
@@ -358,7 +359,7 @@ impl Store {
     ) -> Result<JournalEntry, StoreError> {
         let mut db = self.shared.db();
         let step = db.transaction()?;
-        let mut entry = read_journal(&step)?
+        let mut entry = journal::read(&step)?
             .into_iter()
             .find(|entry| entry.number == number)
             .ok_or(StoreError::NoEntry(number))?;
@@ -367,9 +368,9 @@ impl Store {
         }
         entry.undone = Some(at);
         entry.undone_because = Some(because.to_owned());
-        write_entry(&step, &entry)?;
+        journal::write(&step, &entry)?;
         step.commit()?;
-        durable(&db)?;
+        journal::durable(&db)?;
         Ok(entry)
     }
 
@@ -481,34 +482,4 @@ fn next_seq(db: &Connection) -> rusqlite::Result<u64> {
 
 fn count_hot(db: &Connection) -> rusqlite::Result<u64> {
     tail::count(db, sealed_seq(db)?)
-}
-
-/// Every entry of the journal, in order.
-pub(crate) fn read_journal(db: &Connection) -> Result<Vec<JournalEntry>, StoreError> {
-    let mut read = db.prepare_cached("SELECT number, entry FROM journal ORDER BY number")?;
-    let mut rows = read.query([])?;
-    let mut entries = Vec::new();
-    while let Some(row) = rows.next()? {
-        let (number, entry): (i64, String) = (row.get(0)?, row.get(1)?);
-        entries.push(serde_json::from_str(&entry).map_err(|error| StoreError::Record {
-            what: format!("journal entry {number}"),
-            why: error.to_string(),
-        })?);
-    }
-    Ok(entries)
-}
-
-fn write_entry(db: &Connection, entry: &JournalEntry) -> Result<(), StoreError> {
-    let text = serde_json::to_string(entry).map_err(|error| StoreError::Record {
-        what: format!("journal entry {}", entry.number),
-        why: error.to_string(),
-    })?;
-    let sql = "INSERT OR REPLACE INTO journal VALUES (?1, ?2)";
-    db.execute(sql, params![entry.number.cast_signed(), text])?;
-    Ok(())
-}
-
-/// What a person decided shall survive a power cut too: brings the log to the disk.
-fn durable(db: &Connection) -> rusqlite::Result<()> {
-    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }
