@@ -84,9 +84,9 @@ struct ArmSums {
     cost_uncached: Usd,
     /// What the calls cost that the rule leaves alone. In none of the others.
     untouched: Usd,
-    /// Calls of these units that are in the sums, and calls whose cost nobody told.
-    calls: u64,
-    left_out: u64,
+    /// How many calls are in the sums, about, and calls whose cost nobody told.
+    calls: f64,
+    left_out: f64,
 }
 
 /// The logarithm of an arm's figure, its jackknife variance, and its degrees of freedom.
@@ -131,6 +131,7 @@ pub fn judge(units: &[UnitTotals], predicted_ppm: Option<i64>) -> Proof {
 impl ArmSums {
     fn add(&mut self, unit: &UnitTotals) {
         self.untouched += unit.cost_untouched;
+        self.left_out += count(unit.left_out);
         let cost = unit.cost - unit.cost_untouched;
         let uncached = unit.cost_uncached - unit.cost_uncached_untouched;
         // Nothing priced that the rule would change: the unit says nothing about it.
@@ -138,8 +139,8 @@ impl ArmSums {
             return;
         }
         self.units.push((cost.as_f64(), uncached.as_f64()));
-        self.calls += unit.calls;
-        self.left_out += unit.left_out;
+        // Which of them the rule would change was not counted, so money has to say.
+        self.calls += count(unit.calls) * uncached.as_f64() / unit.cost_uncached.as_f64();
         self.cost += cost;
         self.cost_uncached += uncached;
     }
@@ -174,9 +175,8 @@ impl ArmSums {
     /// it, whatever the others were. Without this, units that agree to the last digit left the bills
     /// of such calls out of an interval that had no width.
     fn left_out_variance(&self, figure: f64) -> f64 {
-        let (calls, left_out) = (count(self.calls), count(self.left_out));
-        let all = calls + left_out;
-        left_out * (LEFT_OUT_SPREAD / (figure * all)).powi(2)
+        let all = self.calls + self.left_out;
+        self.left_out * (LEFT_OUT_SPREAD / (figure * all)).powi(2)
     }
 }
 
@@ -410,6 +410,12 @@ mod tests {
         assert_eq!(all_told.realised, some_untold.realised);
         assert!(width(&all_told) < Some(1e-6), "all units agree: {all_told:?}");
         assert!(Some(0.02) < width(&some_untold), "{some_untold:?}");
+        // Units of which nothing else is known count too.
+        units[0].left_out = 0;
+        let untold =
+            |number| UnitTotals { left_out: 1, calls: 0, ..unit(number, Arm::Treated, 0.0, 0.0) };
+        units.extend((100..103).map(untold));
+        assert_eq!(width(&judge(&units, None)), width(&some_untold));
     }
 
     #[test]
