@@ -151,6 +151,7 @@ fn measured(address: &str, expected: f64) -> Result<f64> {
         if is_same(usd, expected) || deadline < Instant::now() {
             return Ok(usd);
         }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

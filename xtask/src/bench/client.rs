@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// A request that asks for `/v1/chat/completions` with this body, and with one more header if
-/// `header` is not empty.
-pub(super) fn request(address: &str, header: &str, body: &str) -> Vec<u8> {
-    let line_end = if header.is_empty() { "" } else { "\r\n" };
+/// A request that asks for `/v1/chat/completions` with this body, and with these headers beside the
+/// usual ones.
+pub(super) fn request(address: &str, headers: &[&str], body: &str) -> Vec<u8> {
+    let more: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
     format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer sk-bench\r\n\
-         content-type: application/json\r\n{header}{line_end}content-length: {}\r\n\r\n{body}",
+         content-type: application/json\r\n{more}content-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
