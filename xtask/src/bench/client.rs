@@ -47,6 +47,19 @@ pub(super) fn ask(stream: &mut TcpStream, request: &[u8]) -> Result<Duration> {
     }
 }
 
+/// Asks for `path` on a connection of its own. Returns how many milliseconds the whole answer took.
+pub(super) fn get(address: &str, path: &str) -> Result<f64> {
+    let started = Instant::now();
+    let mut stream = connect(address)?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    if !answer.starts_with(b"HTTP/1.1 200") {
+        bail!("{path}: {}", String::from_utf8_lossy(&answer));
+    }
+    Ok(started.elapsed().as_secs_f64() * 1e3)
+}
+
 fn is_whole(seen: &[u8], head_end: usize) -> Result<bool> {
     let head = String::from_utf8_lossy(&seen[..head_end]).to_lowercase();
     if !head.starts_with("http/1.1 200") {

@@ -247,6 +247,30 @@ fn open_streams() -> Result<()> {
     Ok(())
 }
 
+/// How long each answer that the dashboard's screens are made of takes over a store that is there.
+pub(super) fn screens(store: &Path) -> Result<()> {
+    let mut serve = command(&binary()?, &["serve", "--listen", "127.0.0.1:0", "--data"]);
+    serve.arg(store);
+    let scrimp = Server::start(serve)?;
+    for path in [
+        "/api/v1/summary?window=1h",
+        "/api/v1/summary?window=24h",
+        "/api/v1/summary?window=7d",
+        "/api/v1/summary?window=30d",
+        "/api/v1/calls?limit=100",
+        "/api/v1/calls?limit=100&only=errors",
+        "/api/v1/findings",
+        "/api/v1/policies",
+        "/api/v1/proofs",
+        "/metrics",
+    ] {
+        let times = (0..9).map(|_| client::get(&scrimp.address, path));
+        let mut ms = times.collect::<Result<Vec<_>>>()?;
+        println!("screen {path}: {} ms", spread(&mut ms));
+    }
+    Ok(())
+}
+
 fn megabytes(server: &Server) -> f64 {
     server.resident_kb() as f64 / 1024.0
 }

@@ -4,9 +4,11 @@
 mod client;
 mod gateway;
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 
-use crate::steps::{self, example};
+use crate::steps::{self, example, target};
 
 /// A benchmark: its name, what it measures, and the function that runs it.
 type Bench = (&'static str, &'static str, fn(&[String]) -> Result<()>);
@@ -23,7 +25,7 @@ const BENCHES: &[Bench] = &[
     ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
     ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
     ("wire", "reading requests and metering streams", wire),
-    ("store", "every screen's query over N million records (default 10)", store),
+    ("store", "every screen and its query over N million records (default 10)", store),
 ];
 
 /// `cargo xtask bench NAME`
@@ -61,6 +63,12 @@ fn proof(arguments: &[String]) -> Result<()> {
 fn store(arguments: &[String]) -> Result<()> {
     let millions: u64 = arguments.first().map_or(Ok(10), |n| n.parse())?;
     let calls = (millions * 1_000_000).to_string();
-    let rest = arguments.iter().skip(1).cloned();
-    example("scrimp-store", "ten_million", &[calls].into_iter().chain(rest).collect::<Vec<_>>())
+    let named = arguments.get(1).map(PathBuf::from);
+    let folder = named.clone().unwrap_or_else(|| target().join("bench/screens"));
+    example("scrimp-store", "ten_million", &[calls, folder.display().to_string()])?;
+    gateway::screens(&folder)?;
+    if named.is_none() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    Ok(())
 }
