@@ -34,6 +34,9 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
     let calls = study::read_records(&reader, &data, &prices)?;
     let share = Share::from_millionths(arguments.share);
     let (trace, analysis) = study::analyse(calls, &prices);
+    for note in &analysis.notes {
+        eprintln!("note: {note}");
+    }
     let named = |id: &str| id.eq_ignore_ascii_case(&arguments.finding);
     let finding = analysis.findings.iter().find(|finding| named(&finding.id));
     let finding = finding

@@ -11,7 +11,7 @@ use scrimp_analysis::profile::{Calendar, Profiler};
 use scrimp_analysis::replay::{Reading, Trace};
 use scrimp_analysis::report::{Analysis, Input};
 use scrimp_core::{Catalog, Entry, Span, Time};
-use scrimp_store::Reader as Records;
+use scrimp_store::{Reader as Records, ScanError};
 use scrimp_wire::import::Assumed;
 
 use super::price::now;
@@ -20,6 +20,8 @@ use crate::ui::OrHint;
 
 /// Calls that may wait for their place in the tree.
 const IN_FLIGHT: usize = 64;
+/// Parts of the records that cannot be read and are each told about; of the others, how many.
+const MOST_NOTED: usize = 5;
 
 /// Calls, each once, in the order of time.
 pub(crate) struct Calls {
@@ -67,38 +69,62 @@ pub(crate) fn read_logs(
     Ok(Calls { trace, profiler, inputs })
 }
 
-/// Reads the gateway's own records.
+/// Reads the gateway's own records. What cannot be read is told in notes: figures over a part of the
+/// calls must not pass for figures over all.
 pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>) -> Result<Calls> {
-    let mut unread = 0_u64;
+    let mut unread = Vec::new();
     let mut entries = Vec::new();
     for record in records.scan(Time::EPOCH, Time::NEVER) {
         match record {
             Ok(record) => entries.push(Entry { record, trail: None }),
-            Err(_) => unread += 1,
+            Err(error) => unread.push(error),
         }
     }
+    let mut notes = not_read(&unread);
+    notes.extend(set_aside(data));
     if entries.is_empty() {
-        bail!("{} holds no calls yet{}", data.display(), set_aside(data));
+        let data = data.display();
+        match unread.into_iter().next() {
+            Some(error) => return Err(error).context(format!("no call in {data} could be read")),
+            None => bail!([vec![format!("{data} holds no calls yet")], notes].concat().join("; ")),
+        }
     }
     let input = Input {
         path: data.display().to_string(),
         format: Some("scrimp records".to_owned()),
         calls: entries.len() as u64,
-        skipped_lines: unread,
+        skipped_lines: 0,
         skipped: Vec::new(),
         error: None,
     };
-    let inputs = Inputs { files: vec![input], ..Inputs::default() };
+    let inputs = Inputs { files: vec![input], notes };
     Ok(Calls { inputs, ..of_entries(entries, prices) })
 }
 
+fn not_read(errors: &[ScanError]) -> Vec<String> {
+    let first = errors.iter().take(MOST_NOTED);
+    let mut notes: Vec<String> = first.map(|error| format!("calls are missing: {error}")).collect();
+    let more = errors.len().saturating_sub(MOST_NOTED);
+    if 0 < more {
+        notes.push(format!("calls are missing: {more} more parts of the records cannot be read"));
+    }
+    notes
+}
+
 /// Says so where damaged files were set aside, because then calls may be missing.
-fn set_aside(data: &Path) -> String {
-    let files = std::fs::read_dir(data).into_iter().flatten().flatten();
+fn set_aside(data: &Path) -> Option<String> {
+    let folders = [data.to_owned(), data.join("segments")];
+    let files = folders.iter().flat_map(std::fs::read_dir).flatten().flatten();
     let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
-    match names.filter(|name| name.contains(".corrupt-")).min() {
-        Some(name) => format!("; a damaged file was set aside as {name}"),
-        None => String::new(),
+    let mut names: Vec<String> = names.filter(|name| name.contains(".corrupt-")).collect();
+    names.sort_unstable();
+    match names.as_slice() {
+        [] => None,
+        [name] => Some(format!("calls may be missing: a damaged file was set aside as {name}")),
+        [name, ..] => Some(format!(
+            "calls may be missing: {} damaged files were set aside, the first as {name}",
+            names.len()
+        )),
     }
 }
 

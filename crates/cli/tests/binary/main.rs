@@ -9,4 +9,5 @@ mod gateway;
 mod help;
 mod logs;
 mod price;
+mod records;
 mod support;
