@@ -3,7 +3,13 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scrimp_analysis::replay::{UnknownVariant, Variant};
+use scrimp_core::Time;
+use scrimp_sim::command::{Arguments as Simulated, CannotRun, Manner};
+use scrimp_wire::import::{self, Import};
+use scrimp_wire::prices;
 
 const BEGIN: &str = "\
 Begin with `scrimp demo`, which needs nothing; `scrimp analyze LOGS`, with what you have;
@@ -103,8 +109,8 @@ pub(crate) struct Analyze {
     /// Files and folders of logs, `-` for standard input; without any, the gateway's own records
     pub(crate) paths: Vec<PathBuf>,
     /// The format, where it should not be recognised by itself
-    #[arg(long)]
-    pub(crate) format: Option<String>,
+    #[arg(long, value_parser = format())]
+    pub(crate) format: Option<&'static Import>,
     /// Also write one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
@@ -124,14 +130,14 @@ pub(crate) struct Whatif {
     pub(crate) paths: Vec<PathBuf>,
     /// Modes to compare: none, client (the marks as recorded), system:short, system:long,
     /// tail:short, tail:long, bound (what no rule can pass) [default: all]
-    #[arg(long, value_name = "MODES", value_delimiter = ',')]
-    pub(crate) prompt_cache: Vec<String>,
+    #[arg(long, value_name = "MODES", value_delimiter = ',', value_parser = mode)]
+    pub(crate) prompt_cache: Vec<Variant>,
     /// Configuration files whose prompt-cache rules to compare, a row each
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) policies: Vec<PathBuf>,
     /// The format, where it should not be recognised by itself
-    #[arg(long)]
-    pub(crate) format: Option<String>,
+    #[arg(long, value_parser = format())]
+    pub(crate) format: Option<&'static Import>,
     /// What a long mark does to a prefix that it covers but did not write: the vendors do not say
     #[arg(long, value_enum, default_value_t = Reading::Covers)]
     pub(crate) reading: Reading,
@@ -209,8 +215,8 @@ pub(crate) struct Price {
     #[arg(long, value_enum)]
     pub(crate) tier: Option<Tier>,
     /// The day to price at, such as 2026-11-01 [default: today]
-    #[arg(long, value_name = "DATE")]
-    pub(crate) at: Option<String>,
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) at: Option<Time>,
     /// Own prices, laid over the ones shipped
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
@@ -269,14 +275,14 @@ pub(crate) struct Sim {
     #[arg(long)]
     pub(crate) bench: bool,
     /// Play a fault by chance, as PROBABILITY=FAULT, such as 0.01=529
-    #[arg(long, value_name = "RULE")]
+    #[arg(long, value_name = "RULE", value_parser = fault)]
     pub(crate) fault: Vec<String>,
     /// Instead of serving: play a workload's calls, one after the other
     #[arg(long, value_enum, requires = "against")]
     pub(crate) play: Option<Workload>,
     /// Play it against this base URL
-    #[arg(long, value_name = "URL")]
-    pub(crate) against: Option<String>,
+    #[arg(long, value_name = "URL", value_parser = address)]
+    pub(crate) against: Option<SocketAddr>,
     /// Stop playing after about this many calls
     #[arg(long, default_value_t = 100)]
     pub(crate) calls: usize,
@@ -305,6 +311,35 @@ fn share(text: &str) -> Result<u32, String> {
         Ok(share) if 0.0 < share && share <= 1.0 => Ok((share * 1e6).round() as u32),
         _ => Err("a share such as 20% or 0.2 is asked for".to_owned()),
     }
+}
+
+fn format() -> impl TypedValueParser<Value = &'static Import> {
+    PossibleValuesParser::new(import::IMPORTS.iter().map(|import| import.name))
+        .try_map(|name| import::named(&name))
+}
+
+/// A mode of caching; people put a space after a comma.
+fn mode(text: &str) -> Result<Variant, UnknownVariant> {
+    text.trim().parse()
+}
+
+/// `2026-11-01`
+fn day(text: &str) -> Result<Time, String> {
+    prices::day(text).ok_or_else(|| "a day such as 2026-11-01 is asked for".to_owned())
+}
+
+/// A fault by chance, kept as it is written once the provider that would play it takes it.
+fn fault(text: &str) -> Result<String, CannotRun> {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let faults = vec![text.to_owned()];
+    Simulated { listen, seed: 1, manner: Manner::Usual, faults }.settings()?;
+    Ok(text.to_owned())
+}
+
+/// `http://127.0.0.1:4100`
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let address = text.trim_start_matches("http://").trim_end_matches('/').parse();
+    address.map_err(|_| "an address such as http://127.0.0.1:4100 is asked for".to_owned())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_analysis::profile::Calendar;
 use scrimp_analysis::report::{Input, SkippedLine};
 use scrimp_core::{Entry, Time};
-use scrimp_wire::import::{self, Assumed, Clock, Import, NotRead, Reading, Repeats, Source};
+use scrimp_wire::import::{self, Assumed, Clock, Import, Reading, Repeats, Source};
 
 /// A file may not be larger than this once it is decompressed.
 const MOST_BYTES: u64 = 8 << 30;
@@ -57,15 +57,12 @@ struct Opened {
 }
 
 impl Reader {
-    /// # Errors
-    /// If there is no format of this name; the message names those that there are.
     pub(crate) fn new(
-        format: Option<&str>,
+        format: Option<&'static Import>,
         assumed: Option<Assumed>,
         start: Time,
-    ) -> Result<Reader, NotRead> {
-        let format = format.map(import::named).transpose()?;
-        Ok(Reader { format, assumed, start })
+    ) -> Reader {
+        Reader { format, assumed, start }
     }
 
     /// Reads every file in and under `paths` (`-`: standard input). `each` gets every call once, in
@@ -376,7 +373,7 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, bytes).unwrap();
         }
-        let reader = Reader::new(None, None, Time::EPOCH).unwrap();
+        let reader = Reader::new(None, None, Time::EPOCH);
         let (mut calls, mut output) = (0, 0);
         let inputs = reader
             .read(&[folder.path().to_owned()], &mut |entry, _| {
@@ -431,9 +428,8 @@ mod tests {
 
     #[test]
     fn a_path_that_is_not_there_is_named() {
-        let reader = Reader::new(None, None, Time::EPOCH).unwrap();
+        let reader = Reader::new(None, None, Time::EPOCH);
         let error = reader.read(&["no/such/file".into()], &mut |_, _| ()).unwrap_err();
         assert!(error.to_string().contains("no/such/file"), "{error}");
-        assert!(Reader::new(Some("excel"), None, Time::EPOCH).is_err());
     }
 }

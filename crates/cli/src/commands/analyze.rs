@@ -26,12 +26,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
                 .or_hint("to analyze logs instead, name their files or folders")?;
             study::read_records(&reader, &data, &prices)?
         }
-        paths => study::read_logs(
-            paths,
-            arguments.format.as_deref(),
-            arguments.model.as_deref(),
-            &prices,
-        )?,
+        paths => study::read_logs(paths, arguments.format, arguments.model.as_deref(), &prices)?,
     };
     let (_, analysis) = study::analyse(calls, &prices);
     if let Some(path) = &arguments.html {

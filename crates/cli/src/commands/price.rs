@@ -31,12 +31,7 @@ pub(crate) fn run(arguments: &Price) -> Result<()> {
         return batch(&catalog, file);
     }
     let model = arguments.model.as_deref().context("a model is asked for")?;
-    let at = match &arguments.at {
-        None => now(),
-        Some(day) => prices::day(day)
-            .with_context(|| format!("`--at {day}` is no day"))
-            .or_hint("write it as 2026-11-01")?,
-    };
+    let at = arguments.at.unwrap_or_else(now);
     let usage = Usage {
         uncached: arguments.uncached,
         cache_read: arguments.cache_read,

@@ -8,13 +8,13 @@ use scrimp_sim::workload::{Workload, day, exchange};
 use tokio::net::TcpStream;
 
 use crate::args::{self, Sim};
-use crate::ui::{self, OrHint};
+use crate::ui;
 
 /// Serves until it is ended, or plays a workload against what is served elsewhere.
 pub(crate) fn run(arguments: &Sim) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match (arguments.play, &arguments.against) {
-        (Some(workload), Some(base)) => runtime.block_on(play(arguments, workload, base)),
+    match (arguments.play, arguments.against) {
+        (Some(workload), Some(address)) => runtime.block_on(play(arguments, workload, address)),
         _ => runtime.block_on(serve(arguments)),
     }
 }
@@ -33,13 +33,7 @@ async fn serve(arguments: &Sim) -> Result<()> {
 }
 
 /// Sends a workload's calls one after the other, without its waits.
-async fn play(arguments: &Sim, workload: args::Workload, base: &str) -> Result<()> {
-    let address: SocketAddr = base
-        .trim_start_matches("http://")
-        .trim_end_matches('/')
-        .parse()
-        .with_context(|| format!("`--against {base}` is no address"))
-        .or_hint("write it as http://127.0.0.1:4100")?;
+async fn play(arguments: &Sim, workload: args::Workload, address: SocketAddr) -> Result<()> {
     let kind = match workload {
         args::Workload::SupportChat => Workload::SupportChat,
         args::Workload::Rag => Workload::Rag,

@@ -12,7 +12,7 @@ use scrimp_analysis::replay::{Reading, Trace};
 use scrimp_analysis::report::{Analysis, Input};
 use scrimp_core::{Catalog, Entry, Span, Time};
 use scrimp_store::{Reader as Records, ScanError};
-use scrimp_wire::import::Assumed;
+use scrimp_wire::import::{Assumed, Import};
 
 use super::price::now;
 use crate::input::{Inputs, Reader};
@@ -33,7 +33,7 @@ pub(crate) struct Calls {
 /// Reads every file in and under `paths`.
 pub(crate) fn read_logs(
     paths: &[PathBuf],
-    format: Option<&str>,
+    format: Option<&'static Import>,
     model: Option<&str>,
     prices: &Arc<Catalog>,
 ) -> Result<Calls> {
@@ -46,7 +46,7 @@ pub(crate) fn read_logs(
     let assumed = model.map(|model| assume(prices, model)).transpose()?;
     // Logs with relative times begin with the day, so that the hour of the analysis changes nothing.
     let begins = now().floor(Span::from_hours(24));
-    let reader = Reader::new(format, assumed, begins)?;
+    let reader = Reader::new(format, assumed, begins);
     let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
     let (entries, received) = sync_channel(IN_FLIGHT);
     // The prompts of a large folder are far larger than the tree of what they share, so they go

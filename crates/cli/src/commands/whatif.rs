@@ -22,15 +22,11 @@ pub(crate) fn run(arguments: &Whatif) -> Result<()> {
     let variants: Vec<Variant> = match arguments.prompt_cache.as_slice() {
         [] if !files.is_empty() => vec![Variant::None, Variant::Client],
         [] => VARIANTS.map(|(_, variant)| variant).to_vec(),
-        names => names.iter().map(|name| name.trim().parse()).collect::<Result<_, _>>()?,
+        modes => modes.to_vec(),
     };
     let prices = Arc::new(catalog(None)?);
-    let calls = study::read_logs(
-        &arguments.paths,
-        arguments.format.as_deref(),
-        arguments.model.as_deref(),
-        &prices,
-    )?;
+    let calls =
+        study::read_logs(&arguments.paths, arguments.format, arguments.model.as_deref(), &prices)?;
     let reading = match arguments.reading {
         Reading::Covers => replay::Reading::Covers,
         Reading::WritesOnly => replay::Reading::WritesOnly,

@@ -91,6 +91,46 @@ fn what_is_not_known_is_wrong_usage() {
 }
 
 #[test]
+fn a_value_that_cannot_be_meant_is_wrong_usage() {
+    let wrong = |arguments: &[&str]| Place::new().run(arguments).misused();
+    expect![[r#"
+        error: invalid value 'foo' for '--prompt-cache <MODES>': `foo` is no prompt-cache policy that can be replayed; there are none, client, system:short, system:long, tail:short, tail:long, bound
+
+        For more information, try '--help'.
+    "#]].assert_eq(&wrong(&["whatif", "logs", "--prompt-cache", "none,foo"]));
+    expect![[r#"
+        error: invalid value 'moncake' for '--format <FORMAT>'
+          [possible values: agent-session, mooncake, scrimp, claude-code]
+
+          tip: a similar value exists: 'mooncake'
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&wrong(&["analyze", "logs", "--format", "moncake"]));
+    expect![[r#"
+        error: invalid value '2026-02-30' for '--at <DATE>': a day such as 2026-11-01 is asked for
+
+        For more information, try '--help'.
+    "#]]
+    .assert_eq(&wrong(&["price", "claude-opus-4-5", "--at", "2026-02-30"]));
+    expect![[r#"
+        error: invalid value '0.5=banana' for '--fault <RULE>': there is no fault `banana`; there are an error's status (429, 529, …) and hang, reset, close, stall, midreset, midclose, badchunk, nodone, miderr, midjson, bytewise, crlf, cronly, comments, bom, multiline, nospace, ids, badutf8, hugeline, nousage, nullusage, hugeusage, cachedgtprompt, badjson, html, shortcl, longcl, bomb, badencoding, bighdr, manyhdr, hdrdrip, early, nocontent, notmodified, redirect, slow
+
+        For more information, try '--help'.
+    "#]].assert_eq(&wrong(&["sim", "--fault", "0.5=banana"]));
+    expect![[r#"
+        error: invalid value 'often=529' for '--fault <RULE>': `often=529` is no fault by chance; write it as PROBABILITY=FAULT, such as 0.01=529
+
+        For more information, try '--help'.
+    "#]].assert_eq(&wrong(&["sim", "--fault", "often=529"]));
+    expect![[r#"
+        error: invalid value 'https://example.com' for '--against <URL>': an address such as http://127.0.0.1:4100 is asked for
+
+        For more information, try '--help'.
+    "#]].assert_eq(&wrong(&["sim", "--play", "rag", "--against", "https://example.com"]));
+}
+
+#[test]
 fn alone_in_an_empty_home_it_helps_and_leaves_nothing_behind() {
     let place = Place::new();
     let said = place.run(&[]).done();

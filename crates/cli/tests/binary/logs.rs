@@ -174,19 +174,13 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     "#]],
     );
     refuses(
-        &["analyze", "notes.txt", "--format", "excel"],
-        expect![[r#"
-        error: there is no format `excel`; there are: agent-session, mooncake, scrimp, claude-code
-    "#]],
-    );
-    refuses(
         &["analyze"],
         expect![[r#"
         error: …/home/.local/share/scrimp holds no store; start `scrimp serve` with it once
         hint: to analyze logs instead, name their files or folders
     "#]],
     );
-    let unknown = place.run(&["whatif", &sample(""), "--prompt-cache", "none,sytem"]).failed();
+    let unknown = place.run(&["whatif", &sample(""), "--prompt-cache", "none, sytem"]).misused();
     for name in MODES.split(',').chain(["`sytem`"]) {
         assert!(unknown.contains(name), "{unknown}");
     }

@@ -145,13 +145,6 @@ fn what_has_no_price_is_named_with_what_is_near() {
     );
     suggests("anthropic/gpt-5", "openai/gpt-5");
     refuses(
-        &["gpt-5", "--at", "2026-02-30"],
-        expect![[r#"
-        error: `--at 2026-02-30` is no day
-        hint: write it as 2026-11-01
-    "#]],
-    );
-    refuses(
         &["gpt-5", "--prices", "none.toml"],
         expect![[r#"
         error: own prices could not be read from none.toml: No such file or directory (os error 2)
