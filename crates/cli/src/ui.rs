@@ -11,6 +11,14 @@ use scrimp_core::Usd;
 #[error("{0}")]
 pub(crate) struct Hint(pub(crate) String);
 
+/// The user ended a command before it was done: no error, but not done either.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped; nothing was kept")]
+pub(crate) struct Stopped;
+
+/// What a shell reports of a command that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 /// Attaches a way out to an error.
 pub(crate) trait OrHint<T> {
     /// The hint is shown below the chain of causes.
@@ -27,6 +35,10 @@ impl<T, E: Into<anyhow::Error>> OrHint<T> for Result<T, E> {
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if is_broken_pipe(error) {
         return ExitCode::SUCCESS;
+    }
+    if let Some(stopped) = error.downcast_ref::<Stopped>() {
+        eprintln!("{stopped}");
+        return ExitCode::from(INTERRUPTED);
     }
     let is_hint = |cause: &(dyn std::error::Error + 'static)| cause.to_string();
     let hint = error.downcast_ref::<Hint>().map(ToString::to_string);

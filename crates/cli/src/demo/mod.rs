@@ -11,17 +11,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{TryRecvError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Result, bail};
 use scrimp_core::{Catalog, Span, Time};
 use scrimp_server::journal::Files;
 use scrimp_server::{Gateway, Phase, Program, serve};
 use scrimp_store::{Options, Store};
 
 use crate::args::Demo;
-use crate::ui::OrHint;
+use crate::ui::{OrHint, Stopped};
 
 /// What every part of the demo needs.
 pub(crate) struct Stage {
@@ -71,23 +71,26 @@ fn play(arguments: &Demo, now: Time, prices: Catalog, folder: &Path) -> Result<(
         }
         open.send(gateway.clone()).ok();
     };
-    let teller = std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
+    let (end, ended) = channel();
+    std::thread::Builder::new().name("demo".to_owned()).spawn(move || {
         let told = story::tell(&stage);
-        let gateway = opened.recv().ok();
         let stays = told.is_ok() && story::stays();
+        // First, so that it is there when serving ends.
+        end.send(told).ok();
+        let gateway = opened.recv().ok();
         if let Some(gateway) = gateway.filter(|_| !stays) {
             gateway.enter(Phase::Draining);
         }
-        told
     })?;
     let listen = Some(arguments.listen);
     let listening = Box::new(listening);
     let served = serve(Program { files, listen, store, prices, log: None, listening });
     served.or_hint("another address can be given with --listen, such as 127.0.0.1:0")?;
-    match teller.is_finished() {
-        true => teller.join().ok().context("the demo's thread broke down")?,
+    match ended.try_recv() {
+        Ok(told) => told,
         // Somebody pressed Ctrl-C.
-        false => Ok(()),
+        Err(TryRecvError::Empty) => Err(Stopped.into()),
+        Err(TryRecvError::Disconnected) => bail!("the demo's thread broke down"),
     }
 }
 
