@@ -111,7 +111,8 @@ fn proved(stage: &Stage, number: u64) -> Result<()> {
     ui::print(&format!("4 proved     {}\n", body.join("\n             ")))?;
     ui::print(
         "That is the loop: measure, predict, apply to a share, prove. Nothing was edited on day 1;\n\
-         on day 2 only cache marks were added, for half of the sessions; the answers are the same.\n\
+         on day 2 the rule changed cache marks only, in half of its sessions: the models read the\n\
+         same prompts.\n\
          Your own traffic: scrimp serve, then point your SDK's base URL at it.",
     )
 }
