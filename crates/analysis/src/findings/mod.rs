@@ -86,15 +86,15 @@ pub struct Finding {
     pub part_of: Option<String>,
 }
 
-/// An amount with its 90 % range.
+/// An amount with its 90 % range, whose ends are unknown where too few calls tell them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Range {
     /// The low end.
-    pub low: Usd,
+    pub low: Option<Usd>,
     /// What is expected.
     pub likely: Usd,
     /// The high end.
-    pub high: Usd,
+    pub high: Option<Usd>,
 }
 
 /// A change of latency in milliseconds; negative is faster.

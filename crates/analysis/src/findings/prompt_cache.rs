@@ -130,7 +130,7 @@ fn finding(
 ) -> Option<Finding> {
     let usd = scales.saving_range(bill, &choice.members);
     // A saving that is none in the unfavourable case is no advice.
-    if usd.low.pico() <= 0 {
+    if usd.low.is_some_and(|low| low <= Usd::ZERO) {
         return None;
     }
     let marks = match scales.has_client_marks(&choice.members) {
@@ -143,9 +143,13 @@ fn finding(
         _ => ("all calls".to_owned(), WHOLE.to_owned()),
     };
     let tried = choice.tried.iter().filter(|tried| tried.policy != choice.candidate().to_string());
+    let mut facts = facts(scales.now_is(&choice.members), marks);
+    if usd.low.is_none() {
+        facts.push("no range: too few sessions, at too few times, to tell one".to_owned());
+    }
     let evidence = Evidence {
         calls: choice.members.len() as u64,
-        facts: facts(scales.now_is(&choice.members), marks),
+        facts,
         hit_share: Some(scales.hit_share(bill, &choice.members)),
         tried: tried.cloned().collect(),
         example: scales.example(bill, &choice.members),

@@ -17,8 +17,8 @@ use crate::replay::{Priced, fly, priced};
 
 /// Redraws of the calls for the range of a saving.
 const DRAWS: u64 = 500;
-/// Fewer independent units than this say nothing about a range.
-const LEAST_UNITS: usize = 20;
+/// Fewer clusters than this say nothing about a range: what a few have in common looks certain.
+const LEAST_CLUSTERS: usize = 20;
 /// More clusters than this are put together: the range does not change, the time does.
 const MOST_CLUSTERS: u64 = 1_000;
 
@@ -134,8 +134,8 @@ impl<'a> Scales<'a> {
     }
 
     /// What `members` would save, with a range: the share saved over redrawn units (sessions, or
-    /// slices of time where there are too few), of what these calls cost. Its high end never passes
-    /// what no policy can pass.
+    /// slices of time where there are too few), of what these calls cost. Without enough of either
+    /// its ends are not known. Its high end never passes what no policy can pass.
     pub(super) fn saving_range(&self, bill: &Bill, members: &Members) -> Range {
         let likely = self.saving(bill, members);
         let cost = self.cost_now(members);
@@ -143,6 +143,7 @@ impl<'a> Scales<'a> {
             cost: self.now.cost[at].as_f64(),
             saving: (self.now.cost[at] - bill.cost[at]).as_f64(),
         });
+        let Some(clusters) = clusters else { return Range { low: None, likely, high: None } };
         let mut shares: Vec<f64> = (0..DRAWS).map(|round| redraw(&clusters, round)).collect();
         shares.sort_unstable_by(f64::total_cmp);
         let at = |percent: usize| {
@@ -150,7 +151,8 @@ impl<'a> Scales<'a> {
             Usd::from_f64_estimate(cost.as_f64() * share)
         };
         let (low, high) = (at(5), at(95));
-        Range { low: low.min(likely), likely, high: high.min(self.most()).max(likely) }
+        let high = high.min(self.most()).max(likely);
+        Range { low: Some(low.min(likely)), likely, high: Some(high) }
     }
 
     /// The change of what `members` cost, in millionths; negative is a saving.
@@ -173,8 +175,8 @@ impl<'a> Scales<'a> {
         now + outputs - crate::bound::lowest_input_cost(self.study.trace, &self.calls)
     }
 
-    /// Sums of `part` over clusters of calls that depend on each other.
-    fn clusters(&self, members: &Members, part: impl Fn(usize) -> Part) -> Vec<Part> {
+    /// Sums of `part` over clusters of calls that depend on each other; `None`: there are too few.
+    fn clusters(&self, members: &Members, part: impl Fn(usize) -> Part) -> Option<Vec<Part>> {
         let by = |name: &dyn Fn(usize) -> u64| {
             let mut clusters: FxHashMap<u64, Part> = FxHashMap::default();
             for at in members {
@@ -189,15 +191,15 @@ impl<'a> Scales<'a> {
         };
         let unit = |at: usize| hash::mix(self.calls[at].traced.call.unit()) % MOST_CLUSTERS;
         let units = by(&unit);
-        if LEAST_UNITS <= units.len() {
-            return units;
+        if LEAST_CLUSTERS <= units.len() {
+            return Some(units);
         }
         let width = (self.study.profile.covers().nanos() / 40).max(1);
         // Counted from the first call, so that the same calls on another day give the same range.
         let arrived = |at: usize| self.calls[at].traced.call.arrived;
         let first = members.iter().map(|at| arrived(*at)).min().unwrap_or(Time::EPOCH);
         let slice = |at: usize| (arrived(at).since(first).nanos() / width).unsigned_abs();
-        by(&slice)
+        Some(by(&slice)).filter(|slices| LEAST_CLUSTERS <= slices.len())
     }
 
     /// Cache reads' share of the input of `members`, now and under `bill`.

@@ -130,8 +130,9 @@ impl Forecast {
             Usd::from_f64_estimate(self.scale(usd).as_f64() * (volume.as_f64() / month))
         };
         let likely = self.scale(usd.likely);
-        let (low, high) = (with(usd.low, self.low), with(usd.high, self.high));
-        Range { low: low.min(likely), likely, high: high.max(likely) }
+        let low = usd.low.map(|low| with(low, self.low).min(likely));
+        let high = usd.high.map(|high| with(high, self.high).max(likely));
+        Range { low, likely, high }
     }
 }
 

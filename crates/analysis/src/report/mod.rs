@@ -102,12 +102,8 @@ fn sum<'a>(findings: impl Iterator<Item = &'a Finding>) -> Option<(Range, Option
 impl Range {
     fn plus(self, other: Range) -> Range {
         let Range { low, likely, high } = other;
-        Range { low: self.low + low, likely: self.likely + likely, high: self.high + high }
-    }
-
-    /// Every amount, for charts.
-    pub fn amounts(&self) -> [Usd; 3] {
-        [self.low, self.likely, self.high]
+        let sum = |one: Option<Usd>, other: Option<Usd>| Some(one? + other?);
+        Range { low: sum(self.low, low), likely: self.likely + likely, high: sum(self.high, high) }
     }
 }
 

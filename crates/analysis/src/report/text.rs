@@ -338,7 +338,10 @@ fn rests_on(totals: &Stats) -> String {
 
 pub(super) fn range(range: Range) -> String {
     let Range { low, likely, high } = range;
-    format!("{} ({}\u{2013}{})", money(likely), money(low), money(high))
+    match low.zip(high) {
+        Some((low, high)) => format!("{} ({}\u{2013}{})", money(likely), money(low), money(high)),
+        None => format!("{} (?)", money(likely)),
+    }
 }
 
 pub(super) fn basis(finding: &Finding) -> &'static str {

@@ -85,13 +85,14 @@ fn measured(records: &[Record], world: &World) -> Result<()> {
 }
 
 fn predicted(finding: &Finding, ppm: Option<i64>) -> Result<()> {
-    let saves = finding.usd.map_or("unknown".to_owned(), |usd| {
-        format!(
+    let saves = finding.usd.map_or("unknown".to_owned(), |usd| match usd.low.zip(usd.high) {
+        Some((low, high)) => format!(
             "{} a day (90% range {} to {})",
             dollars(usd.likely),
-            dollars(usd.low),
-            dollars(usd.high)
-        )
+            dollars(low),
+            dollars(high)
+        ),
+        None => format!("{} a day (range unknown: too few calls)", dollars(usd.likely)),
     });
     let change = ppm.map_or("unknown".to_owned(), |ppm| percent(apply::share_of_ppm(ppm)));
     ui::print(&format!(

@@ -231,9 +231,10 @@ fn an_analysis_reads_well_and_fits_a_narrow_terminal() {
         claude-opus-4-5-20251101      8  6.0s  6.0s  0.68       ?
 
         worth doing: $ on these calls (90% range)
-        F1  short cache mark at the prompt's end, all calls                       0.44 (0.34–0.44)  replayed
+        F1  short cache mark at the prompt's end, all calls                               0.44 (?)  replayed
         F1 over 8 calls; read from cache: unknown now, 82% then
            8 calls compared with no caching at all, since the records do not say what was cached
+           no range: too few sessions, at too few times, to tell one
            + [prompt_cache]
            + state = "on"
            + strategy = "tail"
