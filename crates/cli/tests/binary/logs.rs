@@ -134,6 +134,29 @@ fn a_broken_line_is_counted_with_its_number_and_the_others_are_read() {
 }
 
 #[test]
+fn reasons_are_in_the_words_of_json() {
+    let place = Place::new();
+    let usage = r#""message":{"id":"m","model":"claude-opus-4-5","usage":{"input_tokens":5}}"#;
+    let good = format!(r#"{{"type":"assistant","timestamp":"2026-03-02T09:00:00Z",{usage}}}"#);
+    let broken = [r#"null"#, r#"{"type":1}"#, r#"{"type":{}}"#, r#""a secret""#, "[0]", "{,}"];
+    place.write("broken.jsonl", format!("{good}\n{}\n", broken.join("\n")));
+    place.write("m.jsonl", format!("{LINE}\n{}\n", LINE.replace("[1, 2]", "[-1, 0.5]")));
+    let skipped = |file: &str| {
+        let found = place.run(&["analyze", file, "--json"]).json();
+        let skipped = found["inputs"][0]["skipped"].as_array().unwrap().iter();
+        skipped.map(|line| line["why"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    expect![[r#"
+        null where an object should be, at column 4
+        1 where a text should be, at column 9
+        an object where a text should be, at column 8
+        a text where an object should be, at column 10
+        0 where a text should be, at column 2
+        key must be a string, at column 2"#]].assert_eq(&skipped("broken.jsonl"));
+    expect!["-1 where a whole number from 0 should be, at column 73"].assert_eq(&skipped("m.jsonl"));
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_the_reason() {
     let place = Place::new();
     place.write("notes.txt", "not a log\n");

@@ -51,12 +51,53 @@ pub(super) fn any<'a, T: Deserialize<'a>>(
     })
 }
 
-/// What the parser says, with the column but without its own line number, which is always 1.
+/// What the parser says, in the words of JSON, with the column but without its own line number,
+/// which is always 1.
 pub(super) fn complaint(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.split(" at line ").next().unwrap_or_default();
     match error.classify() {
         serde_json::error::Category::Eof => format!("it breaks off after {} bytes", error.column()),
-        _ => format!("{text}, at column {}", error.column()),
+        _ => format!("{}, at column {}", in_words_of_json(text), error.column()),
+    }
+}
+
+fn in_words_of_json(text: &str) -> String {
+    let wrong = text.strip_prefix("invalid type: ").or(text.strip_prefix("invalid value: "));
+    match wrong.and_then(|wrong| wrong.rsplit_once(", expected ")) {
+        Some((found, expected)) => format!("{} where {} should be", kind(found), wanted(expected)),
+        None => text.to_owned(),
+    }
+}
+
+/// What was found. A text is not repeated: it may be long, and somebody's prompt.
+fn kind(found: &str) -> String {
+    let (kind, value) = found.split_once(' ').unwrap_or((found, ""));
+    match kind {
+        "string" => "a text".to_owned(),
+        "map" => "an object".to_owned(),
+        "sequence" => "a list".to_owned(),
+        "integer" | "boolean" => value.replace('`', ""),
+        "floating" => value.trim_start_matches("point ").replace('`', ""),
+        _ => found.to_owned(),
+    }
+}
+
+/// What was expected, without the names of this program's own types.
+fn wanted(expected: &str) -> &str {
+    match expected.split(' ').next().unwrap_or_default() {
+        "struct" | "map" | "internally" | "adjacently" => "an object",
+        "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "string" => "a text",
+        "tuple" => "a list",
+        "enum" | "variant" | "unit" => "one of the known words",
+        _ => match expected {
+            "a string" | "a borrowed string" => "a text",
+            "a sequence" => "a list",
+            "a map" => "an object",
+            other => other,
+        },
     }
 }
