@@ -395,7 +395,11 @@ fn models(profile: &Profile) -> String {
             let stats = &model.stats;
             vec![
                 operation.name.to_string(),
-                format!("{}/{}", model.provider, model.model),
+                match (&*model.provider, &*model.model) {
+                    // A call that was refused went to nobody.
+                    ("", "") => "–".to_owned(),
+                    (provider, model) => format!("{provider}/{model}"),
+                },
                 count(stats.calls),
                 count(stats.errors),
                 stats.usd.map_or("unpriced".to_owned(), |usd| format!("${}", money(usd))),
@@ -469,7 +473,7 @@ fn colour(class: &ClassTotal) -> usize {
     }
 }
 
-fn class_name(class: Option<Class>) -> &'static str {
+pub(super) fn class_name(class: Option<Class>) -> &'static str {
     match class {
         Some(Class::Uncached) => "uncached input",
         Some(Class::CacheRead) => "cache read",

@@ -7,6 +7,7 @@ mod chart;
 mod format;
 mod html;
 mod json;
+mod table;
 mod text;
 
 use scrimp_core::Usd;

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use expect_test::{Expect, expect};
+use scrimp_core::Metering;
 
 use super::{Analysis, Input, Paint, SkippedLine, html, text};
 use crate::findings::{Study, find};
@@ -93,13 +94,17 @@ fn a_terminal_of_the_usual_width() {
             ! 1 line skipped:
                 logs/a.jsonl:7: it breaks off after 55 bytes
 
-            operation                       calls    p50    p95  $/month  cached
-            support-answer                    200   1.0s   1.2s   106.69      0%
-            "><img src=x onerror=alert(1)>      1  995ms  995ms        ?      0%
+            operation                       calls  errors    p50    p95  $/month  cached
+            support-answer                    200       0   1.0s   1.2s   106.69      0%
+            "><img src=x onerror=alert(1)>      1       0  995ms  995ms        ?      0%
 
-            model                      calls    p50    p95  $/month  cached
-            claude-test                  200   1.0s   1.2s   106.69      0%
-            <script>alert(1)</script>      1  995ms  995ms        ?      0%
+            operation                       uncached input  $/month  output  $/month
+            support-answer                           1.32M   102.80   10.0k     3.89
+            "><img src=x onerror=alert(1)>             100        ?      50        ?
+
+            model                      calls  errors    p50    p95    p99  $/month  cached
+            claude-test                  200       0   1.0s   1.2s   1.2s   106.69      0%
+            <script>alert(1)</script>      1       0  995ms  995ms  995ms        ?      0%
 
             worth doing: $/month (90% range)
             F1  short cache mark at the prompt's end, all calls
@@ -120,6 +125,30 @@ fn a_terminal_of_the_usual_width() {
                 a price of your own in the configuration's prices counts from the next run
         "#]],
     );
+}
+
+#[test]
+fn a_wide_terminal_has_every_figure_and_refused_calls_are_of_no_model() {
+    let mut calls = two_days();
+    calls.truncate(200);
+    let unknown = Some(Metering::UNKNOWN);
+    let refused = Sketch { model: "", metering: unknown, operation: "chat", ..Sketch::default() };
+    calls.push(refused);
+    let text = text(&analysis(&calls, Calendar::Real), 140, Paint::Plain);
+    let tables: Vec<&str> = text.split("\n\n").skip(1).take(3).collect();
+    expect![[r#"
+        operation       calls  errors  mean    p50    p95    p99    max  $/month  cached
+        support-answer    200       0  1.0s   1.0s   1.2s   1.2s   1.2s   106.69      0%
+        chat                1       0  1.0s  995ms  995ms  995ms  995ms        ?       ?
+
+        operation       uncached input  $/month  output  $/month
+        support-answer           1.32M   102.80   10.0k     3.89
+        chat                         ?        ?       ?        ?
+
+        model        calls  errors  mean    p50    p95    p99    max  $/month  cached
+        claude-test    200       0  1.0s   1.0s   1.2s   1.2s   1.2s   106.69      0%
+        –                1       0  1.0s  995ms  995ms  995ms  995ms        ?       ?"#]]
+    .assert_eq(&tables.join("\n\n"));
 }
 
 #[test]
@@ -144,6 +173,10 @@ fn a_narrow_terminal_loses_columns_and_no_figures() {
             operation                 calls    p95     $
             support-answer              200   1.2s  6.85
             "><img src=x onerror=al…      1  995ms     ?
+
+            operation               uncached input     $
+            support-answer                   1.32M  6.60
+            "><img src=x onerror=…             100     ?
 
             model                     calls    p95     $
             claude-test                 200   1.2s  6.85

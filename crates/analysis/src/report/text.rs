@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::format::{count, days, fit, money, one_line, percent, plural, span};
+use super::table::Table;
 use super::{Analysis, Input};
 use crate::findings::{Finding, Range};
 use crate::profile::{Calendar, Operation, Profile, Stats};
@@ -27,7 +28,8 @@ const WIDEST: usize = 100;
 
 /// The report, for a terminal of `width` columns.
 pub fn text(analysis: &Analysis, width: usize, paint: Paint) -> String {
-    let mut page = Page { out: String::new(), width: width.clamp(NARROWEST, WIDEST), paint };
+    let full = width.max(NARROWEST);
+    let mut page = Page { out: String::new(), width: full.min(WIDEST), full, paint };
     page.head(analysis);
     page.warnings(analysis);
     if 0 < analysis.profile.totals.calls {
@@ -41,19 +43,22 @@ pub fn text(analysis: &Analysis, width: usize, paint: Paint) -> String {
 
 struct Page {
     out: String,
+    /// For sentences, which read badly in long lines.
     width: usize,
+    /// For tables.
+    full: usize,
     paint: Paint,
 }
 
 impl Page {
     fn line(&mut self, text: &str) {
-        let text = fit(text, self.width);
+        let text = fit(text, self.full);
         self.out.push_str(text.trim_end());
         self.out.push('\n');
     }
 
     fn styled(&mut self, code: &str, text: &str) {
-        let text = fit(text, self.width);
+        let text = fit(text, self.full);
         match self.paint {
             Paint::Plain => writeln!(self.out, "{}", text.trim_end()),
             Paint::Colour => writeln!(self.out, "\u{1b}[{code}m{}\u{1b}[0m", text.trim_end()),
@@ -162,7 +167,10 @@ impl Page {
             .operations
             .iter()
             .map(|Operation { name, stats, .. }| (name.to_string(), stats));
-        self.table("operation", rows.collect(), profile);
+        let rows: Vec<_> = rows.collect();
+        let shown = &rows[..rows.len().min(MOST_ROWS)];
+        self.table(Table::of_stats("operation", shown, profile), rows.len());
+        self.table(Table::of_classes("operation", shown, profile), rows.len());
     }
 
     fn models(&mut self, profile: &Profile) {
@@ -176,52 +184,18 @@ impl Page {
         }
         models.sort_by_key(|(_, stats)| std::cmp::Reverse((stats.usd, stats.calls)));
         let rows: Vec<_> = models.iter().map(|(name, stats)| (name.clone(), stats)).collect();
-        self.table("model", rows, profile);
+        let shown = &rows[..rows.len().min(MOST_ROWS)];
+        self.table(Table::of_stats("model", shown, profile), rows.len());
     }
 
-    fn table(&mut self, first: &str, rows: Vec<(String, &Stats)>, profile: &Profile) {
-        let money_title = if profile.forecast.is_some() { "$/month" } else { "$" };
-        let mut titles = vec!["calls", "p50", "p95", money_title, "cached"];
-        let cells = |stats: &Stats| {
-            let usd = stats.usd.map(|usd| money(profile.per_month(usd).unwrap_or(usd)));
-            let at = |q| stats.latency.quantile(q).map_or("?".to_owned(), span);
-            vec![
-                count(stats.calls),
-                at(0.5),
-                at(0.95),
-                usd.unwrap_or_else(|| "?".to_owned()),
-                stats.cached_share().map_or("?".to_owned(), percent),
-            ]
-        };
-        let hidden = rows.len().saturating_sub(MOST_ROWS);
-        let mut rows: Vec<(String, Vec<String>)> =
-            rows.into_iter().take(MOST_ROWS).map(|(name, stats)| (name, cells(stats))).collect();
-        // A narrow terminal loses the columns that are missed least.
-        for dropped in [4, 1] {
-            if self.width < 58 {
-                titles.remove(dropped);
-                for (_, cells) in &mut rows {
-                    cells.remove(dropped);
-                }
-            }
-        }
-        let columns = widths(&titles, &rows);
-        let used: usize = columns.iter().map(|column| column + 2).sum();
-        let longest = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        let name_width = longest.max(first.len()).min(self.width.saturating_sub(used)).max(8);
-        let line = |name: &str, cells: &[String]| {
-            let mut line = format!("{:<name_width$}", fit(name, name_width));
-            for (cell, column) in cells.iter().zip(&columns) {
-                write!(line, "  {cell:>column$}").expect("a string takes everything");
-            }
-            line
-        };
+    fn table(&mut self, table: Table, all: usize) {
+        let (titles, rows) = table.lines(self.full);
         self.line("");
-        let titles: Vec<String> = titles.into_iter().map(str::to_owned).collect();
-        self.styled("2", &line(first, &titles));
-        for (name, cells) in &rows {
-            self.line(&line(name, cells));
+        self.styled("2", &titles);
+        for row in &rows {
+            self.line(row);
         }
+        let hidden = all - rows.len();
         if 0 < hidden {
             self.styled("2", &format!("and {hidden} more (--json has them)"));
         }
@@ -301,11 +275,6 @@ impl Page {
             }
         }
     }
-}
-
-fn widths(titles: &[&str], rows: &[(String, Vec<String>)]) -> Vec<usize> {
-    let longest = |at: usize| rows.iter().map(move |(_, cells)| cells[at].chars().count()).max();
-    titles.iter().enumerate().map(|(at, title)| longest(at).unwrap_or(0).max(title.len())).collect()
 }
 
 fn covered(profile: &Profile) -> String {

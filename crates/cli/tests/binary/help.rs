@@ -153,11 +153,14 @@ fn alone_with_transcripts_it_analyses_them() {
         measured: cost of 3 calls, latency of 0; 39.3k tokens in, 1,200 out
         ! claude-code: latency is the time between the lines of the transcript
 
-        operation    calls  p50  p95     $  cached
-        claude-code      3    ?    ?  0.13     63%
+        operation    calls  errors  p50  p95     $  cached
+        claude-code      3       0    ?    ?  0.13     63%
 
-        model            calls  p50  p95     $  cached
-        claude-opus-4-5      3    ?    ?  0.13     63%
+        operation    cache write, short      $  output      $  cache read      $  uncached input         $
+        claude-code               14.4k  0.090   1,200  0.030       24.9k  0.012              15  0.000075
+
+        model            calls  errors  p50  p95     $  cached
+        claude-opus-4-5      3       0    ?    ?  0.13     63%
 
         worth doing: nothing found that the replay confirms
     "#]]

@@ -152,8 +152,10 @@ fn reasons_are_in_the_words_of_json() {
         an object where a text should be, at column 8
         a text where an object should be, at column 10
         0 where a text should be, at column 2
-        key must be a string, at column 2"#]].assert_eq(&skipped("broken.jsonl"));
-    expect!["-1 where a whole number from 0 should be, at column 73"].assert_eq(&skipped("m.jsonl"));
+        key must be a string, at column 2"#]]
+    .assert_eq(&skipped("broken.jsonl"));
+    expect!["-1 where a whole number from 0 should be, at column 73"]
+        .assert_eq(&skipped("m.jsonl"));
 }
 
 #[test]
@@ -247,11 +249,14 @@ fn an_analysis_reads_well_and_fits_a_narrow_terminal() {
         measured: cost of 8 calls, latency of 8; 126k tokens in, 1,880 out
         ! agent-session: what was read from a cache is not recorded: costs are those without prompt caching
 
-        operation     calls   p50   p95     $  cached
-        coding-agent      8  6.0s  6.0s  0.68       ?
+        operation     calls  errors  mean   p50   p95   p99   max  ttft p50  tpot p50     $  cached
+        coding-agent      8       0  6.0s  6.0s  6.0s  6.0s  6.0s      1.5s      19ms  0.68       ?
 
-        model                     calls   p50   p95     $  cached
-        claude-opus-4-5-20251101      8  6.0s  6.0s  0.68       ?
+        operation     uncached input     $  output      $
+        coding-agent            126k  0.63   1,880  0.047
+
+        model                     calls  errors  mean   p50   p95   p99   max  ttft p50     $  cached
+        claude-opus-4-5-20251101      8       0  6.0s  6.0s  6.0s  6.0s  6.0s      1.5s  0.68       ?
 
         worth doing: $ on these calls (90% range)
         F1  short cache mark at the prompt's end, all calls                               0.44 (?)  replayed
