@@ -38,6 +38,8 @@ pub(crate) struct Inputs {
     pub(crate) files: Vec<Input>,
     /// What the formats do not say and what follows from it.
     pub(crate) notes: Vec<String>,
+    /// Some calls have dates, others only times since the beginning of their file.
+    pub(crate) mixes_clocks: bool,
 }
 
 /// A file to read.
@@ -251,8 +253,13 @@ impl<'e> Gathering<'e> {
         if 0 < self.repeated {
             notes.push(format!("{} calls stand in several files and count once", self.repeated));
         }
+        let has = |clock| self.formats.iter().any(|format| format.clock == clock);
+        let mixes_clocks = has(Clock::Calendar) && has(Clock::Relative);
+        if mixes_clocks {
+            notes.push("some calls have dates, others do not: together they have no period".into());
+        }
         let files = self.files.into_iter().flatten().collect();
-        Inputs { files, notes }
+        Inputs { files, notes, mixes_clocks }
     }
 }
 

@@ -59,7 +59,8 @@ pub struct Profile {
     pub operations: Vec<Operation>,
     /// Money extrapolated to a month, where the records cover enough time.
     pub forecast: Option<Forecast>,
-    /// The arrival of the first and of the last call; `None` without calls.
+    /// The arrival of the first and of the last call; `None` without calls, and where some have
+    /// dates and others do not.
     pub period: Option<(Time, Time)>,
     /// Whether `period` means dates.
     pub calendar: Calendar,

@@ -97,7 +97,7 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
         skipped: Vec::new(),
         error: None,
     };
-    let inputs = Inputs { files: vec![input], notes };
+    let inputs = Inputs { files: vec![input], notes, mixes_clocks: false };
     Ok(Calls { inputs, ..of_entries(entries, prices) })
 }
 
@@ -140,9 +140,13 @@ pub(crate) fn of_entries(entries: Vec<Entry>, prices: &Arc<Catalog>) -> Calls {
 /// What the calls say, and what would be worth doing.
 pub(crate) fn analyse(calls: Calls, prices: &Arc<Catalog>) -> (Trace, Analysis) {
     let Calls { trace, profiler, inputs } = calls;
-    let profile = profiler.profile();
+    let mut profile = profiler.profile();
     let study = Study { profile: &profile, trace: &trace, prices, reading: Reading::Covers };
     let findings = findings::find(&study);
+    if inputs.mixes_clocks {
+        // From a date to a time since some beginning is no span.
+        profile.period = None;
+    }
     let analysis = Analysis { inputs: inputs.files, profile, findings, notes: inputs.notes };
     (trace, analysis)
 }

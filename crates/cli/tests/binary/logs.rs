@@ -159,6 +159,27 @@ fn reasons_are_in_the_words_of_json() {
 }
 
 #[test]
+fn dates_and_times_since_a_beginning_are_not_one_span() {
+    let place = Place::new();
+    place.write("logs/m.jsonl", format!("{LINE}\n{LINE}\n"));
+    let usage = r#""message":{"id":"m","model":"claude-opus-4-5","usage":{"input_tokens":5}}"#;
+    let dated = format!(r#"{{"type":"assistant","timestamp":"2026-03-02T09:00:00Z",{usage}}}"#);
+    place.write("logs/dated.jsonl", dated);
+    let said = place.run(&["analyze", "logs"]).done();
+    let told: Vec<&str> = said.lines().filter(|line| line.contains(" calls")).collect();
+    expect![[r#"
+        2 files, 3 calls
+        measured: cost of 1 calls, latency of 0; 1,205 tokens in, 18 out
+        ! some calls have dates, others do not: together they have no period
+        operation    calls  errors  p50  p95         $  cached
+        model            calls  errors  p50  p95         $  cached
+        N1  no price for unknown/unknown: 2 calls in no sum
+            2 calls with 1,200 input tokens"#]].assert_eq(&told.join("\n"));
+    let found = place.run(&["analyze", "logs", "--json"]).json();
+    assert_eq!(found["period"], serde_json::Value::Null);
+}
+
+#[test]
 fn what_cannot_be_read_is_named_with_the_reason() {
     let place = Place::new();
     place.write("notes.txt", "not a log\n");
