@@ -13,12 +13,14 @@ use std::thread;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_analysis::profile::Calendar;
-use scrimp_analysis::report::{Input, SkippedLine};
+use scrimp_analysis::report::{Input, SkippedLine, plural};
 use scrimp_core::{Entry, Time};
 use scrimp_wire::import::{self, Assumed, Clock, Import, Reading, Repeats, Source};
 
 /// A file may not be larger than this once it is decompressed.
 const MOST_BYTES: u64 = 8 << 30;
+/// Of the files with troubles, so many are named.
+const MOST_NAMED: usize = 5;
 
 /// What the user says about the files.
 #[derive(Clone, Debug)]
@@ -130,22 +132,35 @@ impl Reader {
 }
 
 impl Inputs {
-    /// What could not be read, for a person: files, and lines by number.
+    /// What could not be read, for a person: files, and lines by number. The first few of each are
+    /// named, the others counted.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        self.files.iter().filter_map(trouble).collect()
+        let not_read = self.files.iter().filter_map(not_read_because).collect();
+        let skipped = self.files.iter().filter_map(skipped_in).collect();
+        let mut troubles = the_first(not_read, "not read");
+        troubles.extend(the_first(skipped, "with lines skipped"));
+        troubles
     }
 }
 
-fn trouble(file: &Input) -> Option<String> {
-    let Input { path, skipped, skipped_lines, error, .. } = file;
-    match (error, skipped.first()) {
-        (Some(why), _) => Some(format!("{path} was not read: {why}")),
-        (None, None) => None,
-        (None, Some(SkippedLine { line, why })) => Some(match skipped_lines {
-            1 => format!("1 line skipped: {path}:{line}: {why}"),
-            count => format!("{count} lines skipped, the first at {path}:{line}: {why}"),
-        }),
-    }
+fn the_first(mut notes: Vec<String>, what: &str) -> Vec<String> {
+    let more = notes.len().saturating_sub(MOST_NAMED);
+    notes.truncate(MOST_NAMED);
+    notes.extend((0 < more).then(|| format!("{} {what}", plural(more as u64, "more file"))));
+    notes
+}
+
+fn not_read_because(file: &Input) -> Option<String> {
+    Some(format!("{} was not read: {}", file.path, file.error.as_ref()?))
+}
+
+fn skipped_in(file: &Input) -> Option<String> {
+    let Input { path, skipped, skipped_lines, .. } = file;
+    let SkippedLine { line, why } = skipped.first()?;
+    Some(match skipped_lines {
+        1 => format!("1 line skipped: {path}:{line}: {why}"),
+        count => format!("{count} lines skipped, the first at {path}:{line}: {why}"),
+    })
 }
 
 /// Puts together what the workers read.

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use scrimp_analysis::report::money;
+use scrimp_analysis::report::{money, wrap};
 use scrimp_core::Usd;
 
 /// A way out, printed below the error that it is attached to.
@@ -83,6 +83,22 @@ pub(crate) fn dollars(usd: Usd) -> String {
 /// A change with its sign: `−12.9%`.
 pub(crate) fn percent(share: f64) -> String {
     format!("{:+.1}%", share * 100.0).replace('-', "−")
+}
+
+/// Notes below a table, no wider than the terminal.
+pub(crate) fn notes(notes: &[String]) -> String {
+    let mut text = String::new();
+    for note in notes {
+        let mut first = "note: ";
+        for part in note.lines() {
+            for line in wrap(first, "      ", part, width()) {
+                text.push_str(&line);
+                text.push('\n');
+            }
+            first = "      ";
+        }
+    }
+    text
 }
 
 /// How wide a table may be.

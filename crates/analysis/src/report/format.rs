@@ -109,6 +109,27 @@ pub fn one_line(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
+/// `text` broken between words into lines of `width`. `first` and `rest` begin the lines.
+pub fn wrap(first: &str, rest: &str, text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = first.to_owned();
+    let mut is_empty = true;
+    for word in one_line(text).split_whitespace() {
+        let needed = line.chars().count() + 1 + word.chars().count();
+        if !is_empty && width < needed {
+            lines.push(std::mem::replace(&mut line, rest.to_owned()));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines
+}
+
 /// `text` in at most `width` characters; what is cut leaves an ellipsis.
 pub(super) fn fit(text: &str, width: usize) -> String {
     let text = one_line(text);

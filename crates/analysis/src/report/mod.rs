@@ -16,8 +16,9 @@ use serde::{Serialize, Serializer};
 use crate::findings::{Finding, Range};
 use crate::profile::Profile;
 
-pub use format::{count, money, one_line, plural, span};
+pub use format::{count, money, one_line, plural, span, wrap};
 pub use html::html;
+pub use table::Table;
 pub use text::{Paint, text};
 
 /// Everything that a report shows.

@@ -10,12 +10,14 @@ use crate::profile::{ClassTotal, Durations, Profile, Stats};
 const LEAST_NAME: usize = 24;
 
 /// Rows with a name and figures.
-pub(super) struct Table {
+#[derive(Clone, Debug)]
+pub struct Table {
     first: &'static str,
     names: Vec<String>,
     columns: Vec<Column>,
 }
 
+#[derive(Clone, Debug)]
 struct Column {
     title: &'static str,
     /// The column with the highest goes first; those of equal rank go together.
@@ -30,12 +32,12 @@ impl Table {
         rows: &[(String, &Stats)],
         profile: &Profile,
     ) -> Table {
-        let mut table = Table::new(first, rows);
+        let mut table = Table::new(first, names(rows));
         let mut column = |title, rank, cell: &dyn Fn(&Stats) -> Option<String>| {
             let cells: Vec<_> = rows.iter().map(|(_, stats)| cell(stats)).collect();
             // What no row knows is worth no room, unless readers look for it.
             if rank < 5 || cells.iter().any(Option::is_some) {
-                table.columns.push(Column { title, rank, cells: known(cells) });
+                table.column(title, rank, known(cells));
             }
         };
         let at = |durations: &Durations, q| durations.quantile(q).map(span);
@@ -61,7 +63,7 @@ impl Table {
         rows: &[(String, &Stats)],
         profile: &Profile,
     ) -> Table {
-        let mut table = Table::new(first, rows);
+        let mut table = Table::new(first, names(rows));
         let mut classes = profile.totals.classes();
         classes.sort_by_key(|class| std::cmp::Reverse(class.usd));
         for (rank, ClassTotal { class, .. }) in classes.into_iter().enumerate() {
@@ -78,23 +80,24 @@ impl Table {
                 Some(money(profile.per_month(usd).unwrap_or(usd)))
             });
             let (tokens, usd) = (known(tokens.collect()), known(usd.collect()));
-            table.columns.push(Column { title: class_name(class), rank, cells: tokens });
-            table.columns.push(Column { title: money_title(profile), rank, cells: usd });
+            table.column(class_name(class), rank, tokens);
+            table.column(money_title(profile), rank, usd);
         }
         table
     }
 
-    fn new(first: &'static str, rows: &[(String, &Stats)]) -> Table {
-        let name = |name: &String| if name.is_empty() { "–".to_owned() } else { name.clone() };
-        Table {
-            first,
-            names: rows.iter().map(|(known, _)| name(known)).collect(),
-            columns: Vec::new(),
-        }
+    /// Rows of these names, under the title `first`, without figures yet.
+    pub fn new(first: &'static str, names: Vec<String>) -> Table {
+        Table { first, names, columns: Vec::new() }
+    }
+
+    /// Adds a column with a cell for each row. The one of the highest rank is missed least.
+    pub fn column(&mut self, title: &'static str, rank: usize, cells: Vec<String>) {
+        self.columns.push(Column { title, rank, cells });
     }
 
     /// The line of titles and the other lines, for a terminal of `width` columns.
-    pub(super) fn lines(mut self, width: usize) -> (String, Vec<String>) {
+    pub fn lines(mut self, width: usize) -> (String, Vec<String>) {
         let longest = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
         let longest = longest.max(self.first.len());
         let least = longest.min((width * 2 / 5).max(LEAST_NAME));
@@ -131,6 +134,12 @@ impl Column {
         let cells = self.cells.iter().map(|cell| cell.chars().count());
         cells.max().unwrap_or(0).max(self.title.chars().count())
     }
+}
+
+/// A call that was refused went to no model.
+fn names(rows: &[(String, &Stats)]) -> Vec<String> {
+    let name = |name: &String| if name.is_empty() { "–".to_owned() } else { name.clone() };
+    rows.iter().map(|(known, _)| name(known)).collect()
 }
 
 fn known(cells: Vec<Option<String>>) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::format::{count, days, fit, money, one_line, percent, plural, span};
+use super::format::{count, days, fit, money, percent, plural, span, wrap};
 use super::table::Table;
 use super::{Analysis, Input};
 use crate::findings::{Finding, Range};
@@ -68,22 +68,9 @@ impl Page {
 
     /// A sentence, broken between words.
     fn wrapped(&mut self, first: &str, rest: &str, text: &str) {
-        let mut line = first.to_owned();
-        let mut is_empty = true;
-        for word in one_line(text).split_whitespace() {
-            let needed = line.chars().count() + 1 + word.chars().count();
-            if !is_empty && self.width < needed {
-                self.line(&line);
-                rest.clone_into(&mut line);
-                is_empty = true;
-            }
-            if !is_empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            is_empty = false;
+        for line in wrap(first, rest, text, self.width) {
+            self.line(&line);
         }
-        self.line(&line);
     }
 
     fn head(&mut self, analysis: &Analysis) {

@@ -98,9 +98,7 @@ fn rates(quote: &Quote) -> Result<String> {
         let million = format!("${}/M", line.usd_per_million);
         writeln!(text, "  {:<18}{million:>12}", class(line.what)?)?;
     }
-    for note in &quote.notes {
-        writeln!(text, "note: {note}")?;
-    }
+    text.push_str(&ui::notes(&quote.notes));
     writeln!(text, "what a call costs: --uncached N --cache-read N --output N; see --help")?;
     Ok(text)
 }
@@ -117,8 +115,6 @@ fn table(quote: &Quote) -> Result<String> {
         writeln!(text, "  {what:<18}{:>14}  {million:>12}  ${}", line.tokens, line.usd)?;
     }
     writeln!(text, "  {:<18}{:>14}  {:>12}  ${}", "together", "", "", quote.usd)?;
-    for note in &quote.notes {
-        writeln!(text, "note: {note}")?;
-    }
+    text.push_str(&ui::notes(&quote.notes));
     Ok(text)
 }

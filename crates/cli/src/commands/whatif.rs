@@ -1,12 +1,12 @@
 //! `scrimp whatif`: the same calls under other prompt-caching rules.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use scrimp_analysis::replay::{self, Basis, Row, VARIANTS, Variant, WhatIf};
-use scrimp_analysis::report::count;
+use scrimp_analysis::report::{Table, plural};
+use scrimp_core::Usd;
 use scrimp_core::policy::prompt_cache::PromptCache;
 use scrimp_server::Config;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Whatif) -> Result<()> {
     found.notes.extend(calls.inputs.notes);
     match arguments.json.json {
         true => ui::print_json(&found),
-        false => ui::print(&table(&found)?),
+        false => ui::print(table(&found).trim_end()),
     }
 }
 
@@ -56,26 +56,23 @@ fn rules(file: &Path) -> Result<Vec<PromptCache>> {
     Ok(config.prompt_cache)
 }
 
-fn table(found: &WhatIf) -> Result<String> {
-    let mut text = format!("{} calls\n\n", count(found.calls as u64));
-    let head = ["policy", "input", "÷ no caching", "read from cache", "with output", "basis"];
-    let [policy, input, ratio, share, total, basis] = head;
-    let names = found.rows.iter().map(|row| row.policy.chars().count());
-    let wide = names.max().unwrap_or(0).max(11) + 2;
-    writeln!(text, "{policy:<wide$}{input:>12}{ratio:>14}{share:>17}{total:>13}  {basis}")?;
-    for row in &found.rows {
-        let Row { policy, basis, input_usd, total_usd, input_ratio, hit_share } = row;
-        let input = input_usd.map_or("unknown".to_owned(), dollars);
-        let total = total_usd.map_or("unknown".to_owned(), dollars);
-        let ratio = input_ratio.map_or("–".to_owned(), |ratio| format!("{ratio:.4}"));
-        let share = hit_share.map_or("–".to_owned(), |share| format!("{:.1}%", share * 100.0));
-        let basis = basis_word(*basis);
-        writeln!(text, "{policy:<wide$}{input:>12}{ratio:>14}{share:>17}{total:>13}  {basis}")?;
-    }
-    for note in &found.notes {
-        write!(text, "\nnote: {note}")?;
-    }
-    Ok(text)
+fn table(found: &WhatIf) -> String {
+    let rows = &found.rows;
+    let cells = |cell: &dyn Fn(&Row) -> String| rows.iter().map(cell).collect::<Vec<_>>();
+    let usd = |usd: Option<Usd>| usd.map_or("unknown".to_owned(), dollars);
+    let ratio = |ratio: f64| format!("{ratio:.4}");
+    let share = |share: f64| format!("{:.1}%", share * 100.0);
+    let unknown = || "–".to_owned();
+    let mut table = Table::new("policy", cells(&|row| row.policy.clone()));
+    table.column("input", 0, cells(&|row| usd(row.input_usd)));
+    table.column("÷ no caching", 1, cells(&|row| row.input_ratio.map_or_else(unknown, ratio)));
+    table.column("read from cache", 2, cells(&|row| row.hit_share.map_or_else(unknown, share)));
+    table.column("with output", 3, cells(&|row| usd(row.total_usd)));
+    table.column("basis", 4, cells(&|row| basis_word(row.basis).to_owned()));
+    let (titles, lines) = table.lines(ui::width());
+    let calls = plural(found.calls as u64, "call");
+    let notes = ui::notes(&found.notes);
+    format!("{calls}\n\n{titles}\n{}\n\n{notes}", lines.join("\n"))
 }
 
 fn basis_word(basis: Basis) -> &'static str {

@@ -15,18 +15,79 @@ fn each_mode_has_a_row() {
     expect![[r#"
         13 calls
 
-        policy               input  ÷ no caching  read from cache  with output  basis
-        none                 $0.95        1.0000             0.0%        $1.02  replayed
-        client             unknown             –                –      unknown  replayed
-        system:short         $0.85        0.8962            15.1%        $0.92  replayed
-        system:long          $0.79        0.8292            23.8%        $0.86  replayed
-        tail:short           $0.59        0.6237            54.5%        $0.67  replayed
-        tail:long            $0.48        0.5034            78.8%        $0.55  replayed
-        bound                $0.37        0.3957                –        $0.45  modelled
+        policy          input  ÷ no caching  read from cache  with output     basis
+        none            $0.95        1.0000             0.0%        $1.02  replayed
+        client        unknown             –                –      unknown  replayed
+        system:short    $0.85        0.8962            15.1%        $0.92  replayed
+        system:long     $0.79        0.8292            23.8%        $0.86  replayed
+        tail:short      $0.59        0.6237            54.5%        $0.67  replayed
+        tail:long       $0.48        0.5034            78.8%        $0.55  replayed
+        bound           $0.37        0.3957                –        $0.45  modelled
 
         note: 13 calls with unknown block boundaries: look-back not modelled
-        note: agent-session: what was read from a cache is not recorded: costs are those without prompt caching
+        note: agent-session: what was read from a cache is not recorded: costs are those without prompt
+              caching
     "#]].assert_eq(&said);
+}
+
+#[test]
+fn a_narrow_terminal_keeps_the_costs_and_breaks_the_notes() {
+    let place = Place::new();
+    for file in 0..8 {
+        place.write(&format!("logs/notes-{file}.txt"), "not a log\n");
+    }
+    std::fs::copy(sample("brisk.json"), place.path("logs/brisk.json")).unwrap();
+    let narrow = place.command(&["whatif", "logs"]).env("COLUMNS", "40").output().unwrap();
+    expect![[r#"
+        8 calls
+
+        policy          input  ÷ no caching
+        none            $0.63        1.0000
+        client        unknown             –
+        system:short    $0.51        0.8041
+        system:long     $0.52        0.8284
+        tail:short      $0.20        0.3121
+        tail:long       $0.28        0.4504
+        bound           $0.19        0.3079
+
+        note: 8 calls with unknown block
+              boundaries: look-back not modelled
+        note: logs/notes-0.txt was not read: it
+              is none of the known formats (not
+              agent-session: it does not begin
+              with `{`; not mooncake, scrimp,
+              claude-code: no line is a JSON
+              object)
+        note: logs/notes-1.txt was not read: it
+              is none of the known formats (not
+              agent-session: it does not begin
+              with `{`; not mooncake, scrimp,
+              claude-code: no line is a JSON
+              object)
+        note: logs/notes-2.txt was not read: it
+              is none of the known formats (not
+              agent-session: it does not begin
+              with `{`; not mooncake, scrimp,
+              claude-code: no line is a JSON
+              object)
+        note: logs/notes-3.txt was not read: it
+              is none of the known formats (not
+              agent-session: it does not begin
+              with `{`; not mooncake, scrimp,
+              claude-code: no line is a JSON
+              object)
+        note: logs/notes-4.txt was not read: it
+              is none of the known formats (not
+              agent-session: it does not begin
+              with `{`; not mooncake, scrimp,
+              claude-code: no line is a JSON
+              object)
+        note: 3 more files not read
+        note: agent-session: what was read from
+              a cache is not recorded: costs are
+              those without prompt caching
+    "#]]
+    .assert_eq(&String::from_utf8(narrow.stdout).unwrap());
 }
 
 #[test]
@@ -61,14 +122,15 @@ fn policy_files_are_rows_beside_the_baseline() {
     expect![[r#"
         13 calls
 
-        policy              input  ÷ no caching  read from cache  with output  basis
-        none                $0.95        1.0000             0.0%        $1.02  replayed
-        client            unknown             –                –      unknown  replayed
-        tail.toml           $0.48        0.5034            78.8%        $0.55  replayed
-        off.toml            $0.95        1.0000             0.0%        $1.02  replayed
+        policy       input  ÷ no caching  read from cache  with output     basis
+        none         $0.95        1.0000             0.0%        $1.02  replayed
+        client     unknown             –                –      unknown  replayed
+        tail.toml    $0.48        0.5034            78.8%        $0.55  replayed
+        off.toml     $0.95        1.0000             0.0%        $1.02  replayed
 
         note: 13 calls with unknown block boundaries: look-back not modelled
-        note: agent-session: what was read from a cache is not recorded: costs are those without prompt caching
+        note: agent-session: what was read from a cache is not recorded: costs are those without prompt
+              caching
     "#]].assert_eq(&place.run(&files).done());
 
     let mode =
@@ -105,14 +167,15 @@ fn calls_without_a_model_are_priced_as_the_one_that_is_named() {
     expect![[r#"
         0 calls
 
-        policy              input  ÷ no caching  read from cache  with output  basis
-        none              unknown             –                –      unknown  replayed
+        policy      input  ÷ no caching  read from cache  with output     basis
+        none      unknown             –                –      unknown  replayed
 
         note: 1 call to unknown, which has no price: in no row
         note: 1 call with unknown block boundaries: look-back not modelled
         note: nothing could be priced: name a model with --model
         note: mooncake: no model is named: nothing is priced unless one is given
-        note: mooncake: no latencies, no errors; what was read from a cache is not recorded, all input counts as uncached
+        note: mooncake: no latencies, no errors; what was read from a cache is not recorded, all input
+              counts as uncached
     "#]].assert_eq(&unpriced);
     let named =
         ["whatif", "m.jsonl", "--prompt-cache", "none", "--model", "claude-opus-4-5", "--json"];
@@ -174,7 +237,8 @@ fn dates_and_times_since_a_beginning_are_not_one_span() {
         operation    calls  errors  p50  p95         $  cached
         model            calls  errors  p50  p95         $  cached
         N1  no price for unknown/unknown: 2 calls in no sum
-            2 calls with 1,200 input tokens"#]].assert_eq(&told.join("\n"));
+            2 calls with 1,200 input tokens"#]]
+    .assert_eq(&told.join("\n"));
     let found = place.run(&["analyze", "logs", "--json"]).json();
     assert_eq!(found["period"], serde_json::Value::Null);
 }

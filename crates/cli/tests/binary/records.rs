@@ -47,8 +47,8 @@ fn calls_that_cannot_be_read_are_missed_aloud() {
     expect![[r#"
         5 calls
 
-        policy              input  ÷ no caching  read from cache  with output  basis
-        none                $0.31        1.0000             0.0%        $0.34  replayed
+        policy    input  ÷ no caching  read from cache  with output     basis
+        none      $0.31        1.0000             0.0%        $0.34  replayed
 
         note: calls are missing: calls-00000001.parquet: Parquet error: Invalid Parquet file. Corrupt footer
     "#]].assert_eq(&whatif);
