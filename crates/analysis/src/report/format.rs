@@ -99,6 +99,11 @@ pub(super) fn date(at: Time) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", seconds / 3_600, seconds % 3_600 / 60)
 }
 
+/// `2026-03-02`
+pub fn day(at: Time) -> String {
+    date(at).split(' ').next().unwrap_or_default().to_owned()
+}
+
 /// `text` on one line, without anything that a terminal obeys.
 pub fn one_line(text: &str) -> String {
     let visible = |c: char| {

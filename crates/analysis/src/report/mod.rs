@@ -16,7 +16,7 @@ use serde::{Serialize, Serializer};
 use crate::findings::{Finding, Range};
 use crate::profile::Profile;
 
-pub use format::{count, money, one_line, plural, span, wrap};
+pub use format::{count, day, money, one_line, plural, span, wrap};
 pub use html::html;
 pub use table::Table;
 pub use text::{Paint, text};

@@ -6,10 +6,12 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
+use scrimp_analysis::report::day;
 use scrimp_core::price::{Catalog, Class, Terms, Tier};
 use scrimp_core::{Time, Usage};
 use scrimp_wire::prices;
 use scrimp_wire::prices::quote::{self, Quote, Unpriced};
+use serde::Serialize;
 
 use crate::args::{self, Price};
 use crate::ui::{self, OrHint};
@@ -23,6 +25,15 @@ const ONE_EACH: Usage = Usage {
     output: 1,
     ..Usage::ZERO
 };
+
+/// A quote as scripts get it.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    quote: &'a Quote,
+    /// The day of the list that the price is from; `null` for own prices.
+    prices_taken: Option<String>,
+}
 
 /// `scrimp price MODEL …`
 pub(crate) fn run(arguments: &Price) -> Result<()> {
@@ -41,19 +52,36 @@ pub(crate) fn run(arguments: &Price) -> Result<()> {
         ..Usage::ZERO
     };
     let terms = Terms { tier: tier(arguments.tier), ..Terms::default() };
-    let quote = match quote::quote(&catalog, None, model, &usage, terms, at) {
+    let mut quote = match quote::quote(&catalog, None, model, &usage, terms, at) {
         Err(hostile @ Unpriced::TooMany { .. }) => return Err(hostile.into()),
         quote => quote.or_hint("own prices can be laid over the ones shipped: --prices FILE")?,
     };
+    let taken = taken(&catalog, &quote, at);
+    let note = arguments.at.zip(taken).and_then(|(at, taken)| of_another_day(at, taken));
+    quote.notes.extend(note);
     match arguments.json.json {
-        true => ui::print_json(&quote),
+        true => ui::print_json(&Answer { quote: &quote, prices_taken: taken.map(day) }),
         false if usage == Usage::ZERO => {
             // Nothing to add up: one token of each class shows what they cost.
-            let quote = quote::quote(&catalog, None, model, &ONE_EACH, terms, at)?;
-            ui::print(&rates(&quote)?)
+            let rated = quote::quote(&catalog, None, model, &ONE_EACH, terms, at)?;
+            ui::print(&rates(&Quote { notes: quote.notes, ..rated })?)
         }
         false => ui::print(&table(&quote)?),
     }
+}
+
+/// When the list was taken that the price is from; `None` for own prices.
+fn taken(catalog: &Catalog, quote: &Quote, at: Time) -> Option<Time> {
+    let shipped = prices::snapshot();
+    let row = |catalog: &Catalog| catalog.find(&quote.provider, &quote.model, at).cloned();
+    shipped.taken.filter(|_| row(catalog) == row(&shipped))
+}
+
+/// A list is of one day: the price of another may have been another.
+fn of_another_day(at: Time, taken: Time) -> Option<String> {
+    let taken = day(taken);
+    (day(at) != taken)
+        .then(|| format!("priced by the list of {taken}; prices of {} may differ", day(at)))
 }
 
 /// The prices shipped, with a file of own ones over them.

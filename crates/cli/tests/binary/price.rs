@@ -29,6 +29,7 @@ fn a_call_is_priced_line_by_line() {
               output                       700         $25/M  $0.0175
               together                                        $0.0477625
             note: priced at anthropic; 2 more: vertex_ai, azure_ai
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
         "#]],
     );
 }
@@ -38,11 +39,42 @@ fn the_provider_can_be_named() {
     check(
         "vertex_ai/claude-opus-4-5 --uncached 3 --at 2026-06-01",
         expect![[r#"
-        vertex_ai/claude-opus-4-5
-          uncached                       3          $5/M  $0.000015
-          together                                        $0.000015
-    "#]],
+            vertex_ai/claude-opus-4-5
+              uncached                       3          $5/M  $0.000015
+              together                                        $0.000015
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
+        "#]],
     );
+}
+
+#[test]
+fn prices_of_another_day_say_which_day_they_are_of() {
+    let place = Place::new();
+    check(
+        "anthropic/claude-opus-4-5 --uncached 3 --at 1990-01-01",
+        expect![[r#"
+            anthropic/claude-opus-4-5
+              uncached                       3          $5/M  $0.000015
+              together                                        $0.000015
+            note: priced by the list of 2026-11-23; prices of 1990-01-01 may differ
+        "#]],
+    );
+    let found = |arguments: &[&str]| {
+        let found =
+            place.run(&[&["price", "anthropic/claude-opus-4-5", "--json"], arguments].concat());
+        let found = found.json();
+        format!("{} {}", found["prices_taken"], found["notes"])
+    };
+    let taken: serde_json::Value =
+        serde_json::from_str(found(&[]).trim_end_matches(" []")).unwrap();
+    let same_day = found(&["--at", taken.as_str().unwrap()]);
+    assert_eq!(same_day, found(&[]), "the day of the list needs no note");
+    place.write(
+        "own.toml",
+        "[[price]]\nprovider = \"anthropic\"\nmodel = \"claude-opus-4-5\"\n\
+         input_per_million = \"1\"\noutput_per_million = \"2\"\n",
+    );
+    assert_eq!(found(&["--prices", "own.toml", "--at", "1990-01-01"]), "null []");
 }
 
 #[test]
@@ -50,14 +82,15 @@ fn without_tokens_the_rates_are_shown() {
     check(
         "anthropic/claude-opus-4-5 --at 2026-06-01",
         expect![[r#"
-        anthropic/claude-opus-4-5
-          uncached                  $5/M
-          cache read              $0.5/M
-          cache write short      $6.25/M
-          cache write long         $10/M
-          output                   $25/M
-        what a call costs: --uncached N --cache-read N --output N; see --help
-    "#]],
+            anthropic/claude-opus-4-5
+              uncached                  $5/M
+              cache read              $0.5/M
+              cache write short      $6.25/M
+              cache write long         $10/M
+              output                   $25/M
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
+            what a call costs: --uncached N --cache-read N --output N; see --help
+        "#]],
     );
 }
 
@@ -69,6 +102,7 @@ fn a_batch_is_cheaper_and_a_tier_without_prices_is_told() {
             anthropic/claude-opus-4-5
               uncached                    1000        $2.5/M  $0.0025
               together                                        $0.0025
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
         "#]],
     );
     check(
@@ -78,6 +112,7 @@ fn a_batch_is_cheaper_and_a_tier_without_prices_is_told() {
               uncached                    1000          $5/M  $0.005
               together                                        $0.005
             note: claude-opus-4-5 has no flex price here: billed as standard
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
         "#]],
     );
 }
@@ -92,6 +127,7 @@ fn a_long_prompt_is_dearer_where_the_provider_says_so() {
               output                        10         $10/M  $0.0001
               together                                        $0.2501
             note: priced at gemini; 1 more: vertex_ai
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
         "#]],
     );
     check(
@@ -102,6 +138,7 @@ fn a_long_prompt_is_dearer_where_the_provider_says_so() {
               output                        10         $15/M  $0.00015
               together                                        $0.5001525
             note: priced at gemini; 1 more: vertex_ai
+            note: priced by the list of 2026-11-23; prices of 2026-06-01 may differ
         "#]],
     );
 }
