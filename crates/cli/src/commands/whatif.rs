@@ -70,9 +70,9 @@ fn table(found: &WhatIf) -> String {
     table.column("with output", 3, cells(&|row| usd(row.total_usd)));
     table.column("basis", 4, cells(&|row| basis_word(row.basis).to_owned()));
     let (titles, lines) = table.lines(ui::width());
-    let calls = plural(found.calls as u64, "call");
+    let flown = plural(found.calls as u64, "call");
     let notes = ui::notes(&found.notes);
-    format!("{calls}\n\n{titles}\n{}\n\n{notes}", lines.join("\n"))
+    format!("{flown}\n\n{titles}\n{}\n\n{notes}", lines.join("\n"))
 }
 
 fn basis_word(basis: Basis) -> &'static str {
