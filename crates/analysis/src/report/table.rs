@@ -45,12 +45,12 @@ impl Table {
         column("errors", 5, &|stats| Some(count(stats.errors)));
         column("mean", 7, &|stats| stats.latency.histogram.mean().map(span));
         column("p50", 3, &|stats| at(&stats.latency, 0.5));
-        column("p95", 1, &|stats| at(&stats.latency, 0.95));
+        column("p95", 2, &|stats| at(&stats.latency, 0.95));
         column("p99", 6, &|stats| at(&stats.latency, 0.99));
         column("max", 8, &|stats| at(&stats.latency, 1.0));
         column("ttft p50", 9, &|stats| at(&stats.first_token, 0.5));
         column("tpot p50", 10, &|stats| at(&stats.per_token, 0.5));
-        column(money_title(profile), 2, &|stats| {
+        column(money_title(profile), 1, &|stats| {
             stats.usd.map(|usd| money(profile.per_month(usd).unwrap_or(usd)))
         });
         column("cached", 4, &|stats| stats.cached_share().map(percent));
