@@ -36,8 +36,19 @@ impl Directory {
         self.segments().join(name)
     }
 
-    /// Makes what is missing.
+    /// Makes what is missing. Records say who asked what and how much, so a new directory is its
+    /// owner's only; one that is there already has the permissions that somebody gave it.
     pub(crate) fn make(&self) -> Result<(), OpenError> {
+        let root = &self.root;
+        if let Some(above) = root.parent() {
+            // With the usual permissions. Where that fails, so does what follows, and says why.
+            drop(fs::create_dir_all(above));
+        }
+        let mut private = fs::DirBuilder::new();
+        private.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        private.create(root).map_err(open_io(root))?;
         let segments = self.segments();
         fs::create_dir_all(&segments).map_err(open_io(&segments))
     }

@@ -230,7 +230,7 @@ fn a_start_that_cannot_be_is_refused_with_the_reason() {
 
     place.write("file", "");
     expect![[r#"
-        error: the data directory cannot be used: file/data/segments: Not a directory (os error 20)
+        error: the data directory cannot be used: file/data: Not a directory (os error 20)
         hint: another data directory is named with --data DIR, or by SCRIMP_DATA
     "#]]
     .assert_eq(&place.run(&["serve", "--data", "file/data"]).failed());

@@ -275,6 +275,21 @@ fn the_key_is_drawn_once_and_only_its_owner_may_read_it() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_new_directory_is_its_owners_only_and_one_that_is_there_stays_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let above = tempfile::tempdir().unwrap();
+    let mode = |dir: &std::path::Path| dir.metadata().unwrap().permissions().mode() & 0o777;
+    let (new, there) = (above.path().join("not/yet"), above.path().join("there"));
+    open(&new);
+    assert_eq!(mode(&new), 0o700);
+    std::fs::create_dir(&there).unwrap();
+    std::fs::set_permissions(&there, std::fs::Permissions::from_mode(0o750)).unwrap();
+    open(&there);
+    assert_eq!(mode(&there), 0o750);
+}
+
 #[test]
 fn an_older_program_can_have_its_store_back_and_a_newer_one_is_refused() {
     let dir = tempfile::tempdir().unwrap();
