@@ -9,6 +9,9 @@ use crate::error::{OpenError, StoreError, io_error, open_io};
 /// What the name of a file ends with that is not whole yet.
 const UNFINISHED: &str = ".new";
 
+/// What is put between the name of a broken file and a number when it is set aside.
+const ASIDE: &str = ".corrupt-";
+
 /// The files of a store.
 #[derive(Clone, Debug)]
 pub(crate) struct Directory {
@@ -64,6 +67,20 @@ impl Directory {
             }
         }
         Ok(())
+    }
+
+    /// What was set aside and nobody has removed yet, in order of names. A log that went with its
+    /// database is not named beside it.
+    pub(crate) fn set_aside(&self) -> Result<Vec<PathBuf>, OpenError> {
+        let mut found = Vec::new();
+        for folder in [self.root.clone(), self.segments()] {
+            for entry in fs::read_dir(&folder).map_err(open_io(&folder))? {
+                let path = entry.map_err(open_io(&folder))?.path();
+                found.extend(is_set_aside(&path).then_some(path));
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     /// Keeps every other process out for as long as the file is open. The operating system lets go
@@ -189,10 +206,16 @@ impl Drop for Unfinished {
 
 /// Renames a broken file so that it is out of the way and not lost. Returns its new path.
 pub(crate) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let names = (1..=u32::MAX).map(|n| appended(path, &format!(".corrupt-{n}")));
+    let names = (1..=u32::MAX).map(|n| appended(path, &format!("{ASIDE}{n}")));
     let to = { names }.find(|to| !to.exists()).expect("some number is free");
     fs::rename(path, &to)?;
     Ok(to)
+}
+
+fn is_set_aside(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let number = name.and_then(|name| name.rsplit_once(ASIDE)).map(|(_, number)| number);
+    number.is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// `path` with `suffix` after its last character.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{JoinHandle, Thread};
@@ -99,8 +99,9 @@ pub struct Health {
     /// Why sealing, mending, checkpointing or retention failed when it was last tried; `None` when
     /// none of them did.
     pub last_maintenance_error: Option<String>,
-    /// Files that were broken and set aside, by their new names, and how much of the hot tail was
-    /// left out of a segment because it could not be read.
+    /// Files that were broken and set aside, by their new names, also by earlier runs as long as they
+    /// lie there, and how much of the hot tail was left out of a segment because it could not be
+    /// read.
     pub corrupt_files: Vec<String>,
     /// Records that came after the last sealing was begun. From [`Options::seal_records`] on the next
     /// one is.
@@ -173,11 +174,15 @@ impl Store {
         let key = directory.key()?;
         let name = directory.name()?;
         let (mut db, aside) = schema::open(&directory)?;
-        let mut corrupt: Vec<PathBuf> = aside.into_iter().collect();
         let path = directory.database();
         directory.remove_unfinished()?;
         let adopted = crate::seal::adopt(&directory, &name, &mut db);
-        corrupt.extend(adopted.map_err(|error| open_io(&path)(std::io::Error::other(error)))?);
+        let adopted = adopted.map_err(|error| open_io(&path)(std::io::Error::other(error)))?;
+        // With those of earlier runs: what is in them is missing until somebody has seen to it.
+        let mut corrupt = directory.set_aside()?;
+        corrupt.extend(aside.into_iter().chain(adopted));
+        corrupt.sort();
+        corrupt.dedup();
         let tally = known_tally(&db, options).map_err(open_db(&path))?;
         let next_seq = next_seq(&db).map_err(open_db(&path))?;
         let hot = count_hot(&db).map_err(open_db(&path))?;

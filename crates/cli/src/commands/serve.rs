@@ -25,7 +25,10 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let prices = catalog(config.prices.as_deref())?;
     let store = Arc::new(open_store(&data, options(&config))?);
     for damaged in store.health().corrupt_files {
-        eprintln!("warning: {damaged} was damaged and set aside; calls in it may be missing");
+        eprintln!(
+            "warning: {damaged} was damaged and set aside; calls in it may be missing \
+             (remove it and this is not said again)"
+        );
     }
     let logged = (!std::io::stderr().is_terminal()).then(|| Log::to(std::io::stderr()));
     let (log, writer) = logged.unzip();

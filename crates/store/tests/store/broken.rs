@@ -87,6 +87,19 @@ fn a_database_of_garbage_is_set_aside_and_sealed_history_stays() {
 }
 
 #[test]
+fn what_was_set_aside_is_named_again_after_a_restart_until_somebody_removes_it() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    damage(&dir.path().join("scrimp.db"), |bytes| bytes[..4_096].fill(0xa5));
+    damage(&segment(dir.path(), 1), |bytes| bytes.truncate(bytes.len() / 2));
+    let named = open(dir.path()).health().corrupt_files;
+    assert_eq!(named.len(), 2, "{named:?}");
+    assert_eq!(open(dir.path()).health().corrupt_files, named);
+    fs::remove_file(&named[0]).unwrap();
+    assert_eq!(open(dir.path()).health().corrupt_files, named[1..]);
+}
+
+#[test]
 fn of_a_database_with_one_broken_page_the_rest_is_kept() {
     let whole = tempfile::tempdir().unwrap();
     filled(whole.path());
