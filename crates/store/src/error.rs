@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::schema;
+
 /// Why a store was not opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -97,6 +99,21 @@ pub enum StoreError {
     /// The hot tail could not be sealed.
     #[error("the last records are not in a Parquet file: {0}")]
     NotSealed(String),
+}
+
+impl StoreError {
+    /// Whether the database's content is broken, rather than the disk or the question.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(self, StoreError::Database(error) if schema::is_corrupt(error))
+    }
+}
+
+/// What a store that cannot be opened means for whoever asked it something small.
+pub(crate) fn not_opened(error: OpenError) -> StoreError {
+    match error {
+        OpenError::Database { source, .. } => StoreError::Database(source),
+        other => StoreError::Record { what: "the store".to_owned(), why: other.to_string() },
+    }
 }
 
 /// A part of the history that could not be read. What follows it can.

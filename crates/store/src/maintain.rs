@@ -77,6 +77,7 @@ fn seal_if_wanted(shared: &Shared) {
 }
 
 fn note(shared: &Shared, chore: Chore, result: Result<(), StoreError>) {
+    result.as_ref().err().inspect(|error| shared.suspects.note_error(error));
     let mut status = shared.status();
     status.failures.remove(&chore);
     status.failures.extend(result.err().map(|error| (chore, error.to_string())));

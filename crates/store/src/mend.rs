@@ -1,18 +1,22 @@
-//! Segments that turn out to be broken while they are read.
+//! Files that turn out to be broken while they are read.
 //!
-//! Readers name them; the keeper reads each from end to end, writes what can still be read into a
+//! Readers name segments; the keeper reads each from end to end, writes what can still be read into a
 //! segment of its own, and sets the broken file aside. A file that reads well after all stays.
+//!
+//! The database is the writer's: it is told, and does with it what it does when a write fails.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 
 use bytes::Bytes;
 use parquet::errors::Result;
 
-use crate::blob;
+use crate::blob::{self, Torn};
 use crate::chains::Chains;
 use crate::directory::{Unfinished, set_aside};
 use crate::error::{StoreError, io_error, parquet_error};
@@ -20,22 +24,69 @@ use crate::seal::{forget, next_number, register};
 use crate::segment::{Info, SegmentFile, SegmentWriter};
 use crate::store::Shared;
 
-/// The names of segments that somebody could not read.
+/// What somebody could not read.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Suspects(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct Suspects(Arc<Suspected>);
+
+#[derive(Debug, Default)]
+struct Suspected {
+    /// The names of segments.
+    segments: Mutex<BTreeSet<String>>,
+    database: AtomicBool,
+    /// Who looks through the database. Nobody beside a reader of another process.
+    writer: OnceLock<Thread>,
+}
 
 impl Suspects {
     /// Notes that a segment could not be read.
     pub(crate) fn note(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.segments().insert(name.to_owned());
+    }
+
+    /// Wakes the writer if an error says that the database is broken.
+    pub(crate) fn note_error(&self, error: &StoreError) {
+        if error.is_corrupt() {
+            self.note_database();
+        }
+    }
+
+    /// The same of a record that is not there for such an error.
+    pub(crate) fn note_torn(&self, error: &Torn) {
+        if *error == Torn::Page {
+            self.note_database();
+        }
+    }
+
+    fn note_database(&self) {
+        self.0.database.store(true, Ordering::Release);
+        if let Some(writer) = self.0.writer.get() {
+            writer.unpark();
+        }
+    }
+
+    pub(crate) fn has_database(&self) -> bool {
+        self.0.database.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn clear_database(&self) {
+        self.0.database.store(false, Ordering::Release);
+    }
+
+    /// Says who looks through the database.
+    pub(crate) fn tell(&self, writer: Thread) {
+        self.0.writer.set(writer).expect("a store has one writer");
     }
 
     fn clear(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.segments().remove(name);
     }
 
     fn names(&self) -> BTreeSet<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.segments().clone()
+    }
+
+    fn segments(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.0.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

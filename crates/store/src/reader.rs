@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use scrimp_core::policy::Arm;
 use scrimp_core::{CallId, JournalEntry, Record, Time, UnitTotals};
 
 use crate::commit::{ledger_of, unit_of};
 use crate::directory::Directory;
-use crate::error::{OpenError, StoreError};
+use crate::error::{OpenError, StoreError, not_opened};
 use crate::journal;
 use crate::mend::Suspects;
 use crate::rollup::{Cell, Label, LedgerRow, Width};
@@ -25,6 +25,10 @@ use crate::store::read_labels;
 
 use history::Sealed;
 pub use scan::Scan;
+
+/// The database as it is now, for as long as the connection lives: rows that move to a segment
+/// meanwhile are still seen there.
+const SNAPSHOT: &str = "BEGIN";
 
 /// Reads a store.
 #[derive(Clone, Debug)]
@@ -72,7 +76,7 @@ impl Reader {
     pub fn open(dir: &Path) -> Result<Reader, OpenError> {
         let directory = Directory::new(dir);
         schema::open_to_read(&directory)?;
-        // Nobody mends what this one finds: that is for the process that writes.
+        // Nobody mends what this one finds: that is for the process that writes. It reports only.
         Ok(Reader { directory, suspects: Suspects::default() })
     }
 
@@ -86,8 +90,10 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn recent(&self, filter: &CallFilter) -> Result<Vec<Record>, StoreError> {
-        let sealed = Sealed { directory: &self.directory, suspects: &self.suspects };
-        history::recent(sealed, &self.snapshot()?, filter)
+        self.ask(|db| {
+            db.execute_batch(SNAPSHOT)?;
+            history::recent(self.sealed(), db, filter)
+        })
     }
 
     /// One call; `None` if there is none of this id.
@@ -95,17 +101,20 @@ impl Reader {
     /// # Errors
     /// If the disk refuses, or the record cannot be read.
     pub fn call(&self, id: CallId) -> Result<Option<Record>, StoreError> {
-        let sealed = Sealed { directory: &self.directory, suspects: &self.suspects };
-        history::call(sealed, &self.snapshot()?, id)
+        self.ask(|db| {
+            db.execute_batch(SNAPSHOT)?;
+            history::call(self.sealed(), db, id)
+        })
     }
 
     /// Every record that arrived in `from..to`, in order of arrival: sealed files, then the hot tail.
     /// What cannot be read is an item of its own, and the rest follows.
     pub fn scan(&self, from: Time, to: Time) -> Scan {
-        match self
-            .snapshot()
-            .and_then(|db| Scan::begin(self.directory.clone(), self.suspects.clone(), db, from, to))
-        {
+        let begun = self.database().and_then(|db| {
+            db.execute_batch(SNAPSHOT)?;
+            Scan::begin(self.directory.clone(), self.suspects.clone(), db, from, to)
+        });
+        match begun.inspect_err(|error| self.suspects.note_error(error)) {
             Ok(scan) => scan,
             Err(error) => Scan::failed(&self.directory, &error),
         }
@@ -116,24 +125,25 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn cells(&self, from: Time, to: Time, width: Width) -> Result<Vec<Cell>, StoreError> {
-        let db = self.database()?;
-        let labels = read_labels(&db)?;
-        let mut read = db.prepare(
-            "SELECT at, label, body FROM cell WHERE width = ?1 AND ?2 <= at AND at < ?3
-             ORDER BY at, label",
-        )?;
         let from = from.floor(width.span()).secs();
         let to = to.nanos().div_euclid(1_000_000_000) + i64::from(to.nanos() % 1_000_000_000 != 0);
-        let mut rows = read.query(params![width.code(), from, to])?;
-        let mut cells = Vec::new();
-        while let Some(row) = rows.next()? {
-            let label = label(&labels, row.get(1)?);
-            let at = Time::from_secs(row.get(0)?);
-            let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
-            let cell = Cell::new(at, label.provider, label.model, label.operation);
-            cells.extend(cell.with_bytes(body));
-        }
-        Ok(cells)
+        self.ask(|db| {
+            let labels = read_labels(db)?;
+            let mut read = db.prepare(
+                "SELECT at, label, body FROM cell WHERE width = ?1 AND ?2 <= at AND at < ?3
+                 ORDER BY at, label",
+            )?;
+            let mut rows = read.query(params![width.code(), from, to])?;
+            let mut cells = Vec::new();
+            while let Some(row) = rows.next()? {
+                let label = label(&labels, row.get(1)?);
+                let at = Time::from_secs(row.get(0)?);
+                let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+                let cell = Cell::new(at, label.provider, label.model, label.operation);
+                cells.extend(cell.with_bytes(body));
+            }
+            Ok(cells)
+        })
     }
 
     /// The ledger's rows of the days that begin in `from..to`, in order of days. `from` is rounded
@@ -142,13 +152,15 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn ledger(&self, from: Time, to: Time) -> Result<Vec<LedgerRow>, StoreError> {
-        let db = self.database()?;
-        let labels = read_labels(&db)?;
-        let sql = "SELECT * FROM ledger WHERE ?1 <= day AND day < ?2 ORDER BY day, label, key";
-        let mut read = db.prepare(sql)?;
-        let days = params![from.floor(Width::Day.span()).secs(), to.secs()];
-        let rows = read.query_map(days, |row| ledger_of(row, &label(&labels, row.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let (from, to) = (from.floor(Width::Day.span()).secs(), to.secs());
+        self.ask(|db| {
+            let labels = read_labels(db)?;
+            let sql = "SELECT * FROM ledger WHERE ?1 <= day AND day < ?2 ORDER BY day, label, key";
+            let mut read = db.prepare(sql)?;
+            let row = |row: &Row<'_>| ledger_of(row, &label(&labels, row.get(1)?));
+            let rows = read.query_map([from, to], row)?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// Totals of every unit of an experiment.
@@ -156,20 +168,21 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn units(&self, experiment: u64) -> Result<Vec<UnitTotals>, StoreError> {
-        let db = self.database()?;
-        let mut read = db.prepare(
-            "SELECT unit, arm, calls, left_out, errors, usd, usd_uncached, usd_untouched,
-                 usd_uncached_untouched FROM unit
-             WHERE experiment = ?1 ORDER BY unit, arm",
-        )?;
-        let rows = read.query_map([experiment.cast_signed()], |row| {
-            let arm = match row.get::<_, i64>(1)? {
-                0 => Arm::HeldOut,
-                _ => Arm::Treated,
-            };
-            unit_of(row, row.get::<_, i64>(0)?.cast_unsigned(), arm, 2)
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        self.ask(|db| {
+            let mut read = db.prepare(
+                "SELECT unit, arm, calls, left_out, errors, usd, usd_uncached, usd_untouched,
+                     usd_uncached_untouched FROM unit
+                 WHERE experiment = ?1 ORDER BY unit, arm",
+            )?;
+            let rows = read.query_map([experiment.cast_signed()], |row| {
+                let arm = match row.get::<_, i64>(1)? {
+                    0 => Arm::HeldOut,
+                    _ => Arm::Treated,
+                };
+                unit_of(row, row.get::<_, i64>(0)?.cast_unsigned(), arm, 2)
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
     }
 
     /// Every entry of the journal, in order.
@@ -177,22 +190,24 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
-        journal::read(&self.database()?)
+        self.ask(journal::read)
     }
 
-    /// The database as it is now, for as long as the connection lives: rows that move to a segment
-    /// meanwhile are still seen here.
-    fn snapshot(&self) -> Result<Connection, StoreError> {
-        let db = self.database()?;
-        db.execute_batch("BEGIN")?;
-        Ok(db)
+    /// Asks the database. A broken one is told to whoever can repair it.
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = self.database().and_then(|db| question(&db));
+        answer.inspect_err(|error| self.suspects.note_error(error))
+    }
+
+    fn sealed(&self) -> Sealed<'_> {
+        Sealed { directory: &self.directory, suspects: &self.suspects }
     }
 
     fn database(&self) -> Result<Connection, StoreError> {
-        schema::open_to_read(&self.directory).map_err(|error| StoreError::Record {
-            what: "the store".to_owned(),
-            why: error.to_string(),
-        })
+        schema::open_to_read(&self.directory).map_err(not_opened)
     }
 }
 

@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use crate::blob::Torn;
 use crate::commit::as_signed;
 use crate::directory::{Directory, Unfinished, set_aside};
-use crate::error::{StoreError, io_error, parquet_error};
+use crate::error::{StoreError, io_error, not_opened, parquet_error};
 use crate::resolve::{Prompts, Rows};
 use crate::schema;
 use crate::segment::{Info, SegmentFile, SegmentWriter};
@@ -149,11 +149,7 @@ pub(crate) fn forget(db: &mut Connection, name: &str) -> Result<(), StoreError> 
 }
 
 fn read(directory: &Directory) -> Result<Connection, StoreError> {
-    let opened = schema::open_to_read(directory);
-    let db = opened.map_err(|error| StoreError::Record {
-        what: "the hot tail".into(),
-        why: error.to_string(),
-    })?;
+    let db = schema::open_to_read(directory).map_err(not_opened)?;
     // Blocks are read about once, in order.
     db.execute_batch("PRAGMA cache_size = -512;")?;
     Ok(db)

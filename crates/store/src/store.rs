@@ -132,7 +132,7 @@ pub(crate) struct Shared {
     pub(crate) db: Mutex<Connection>,
     pub(crate) status: Mutex<Status>,
     pub(crate) changed: Condvar,
-    /// Segments that somebody could not read.
+    /// What somebody could not read.
     pub(crate) suspects: Suspects,
     /// Held by whoever makes a segment, so that no two take the same number.
     pub(crate) files: Mutex<()>,
@@ -214,6 +214,7 @@ impl Store {
         let writer =
             spawn("scrimp-store", Box::new(move || writer::run(&ours, next_seq, &to_wake)))?;
         let handle = writer.thread().clone();
+        shared.suspects.tell(handle.clone());
         Ok(Store { shared, threads: vec![writer, keeper], writer: handle, key, _lock: lock })
     }
 
@@ -333,7 +334,8 @@ impl Store {
     /// # Errors
     /// If the disk refuses.
     pub fn journal(&self) -> Result<Vec<JournalEntry>, StoreError> {
-        journal::read(&self.shared.db())
+        let read = journal::read(&self.shared.db());
+        read.inspect_err(|error| self.shared.suspects.note_error(error))
     }
 
     /// Writes a new entry; its number is given by the journal and returned.
@@ -382,7 +384,9 @@ impl Store {
     /// A small value by name; `None` if there is none or it cannot be read.
     pub fn state(&self, key: &str) -> Option<String> {
         let sql = "SELECT value FROM state WHERE key = ?1";
-        self.shared.db().query_row(sql, [key], |row| row.get(0)).optional().ok().flatten()
+        let read = self.shared.db().query_row(sql, [key], |row| row.get(0)).optional();
+        let read = read.map_err(StoreError::from);
+        read.inspect_err(|error| self.shared.suspects.note_error(error)).ok().flatten()
     }
 
     /// Sets a small value.

@@ -235,7 +235,8 @@ impl Tally {
 impl Batch {
     /// Whether there is nothing to write.
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.sums.ledger.is_empty()
+        let Sums { ledger, labels, .. } = &self.sums;
+        self.records.is_empty() && ledger.is_empty() && labels.is_empty()
     }
 
     /// Adds what was settled since. Returns how many records found no room.

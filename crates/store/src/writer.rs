@@ -16,6 +16,9 @@ use crate::tally::Batch;
 
 /// How often a disk that refused is asked again.
 const RETRY: Duration = Duration::from_millis(250);
+/// A database that was looked through because of a reader, and is whole, is not looked through again
+/// for a while: the writer waits meanwhile, and a reader of one that was set aside goes on complaining.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// Runs until the store stops.
 pub(crate) fn run(shared: &Shared, next_seq: u64, keeper: &Thread) {
@@ -28,6 +31,7 @@ pub(crate) fn run(shared: &Shared, next_seq: u64, keeper: &Thread) {
         ledgers: Ledgers::default(),
         // What an earlier run left is sealed after the same time as what comes now.
         first_hot: (0 < shared.hot_records.load(Ordering::Relaxed)).then(Instant::now),
+        found_whole: None,
     };
     loop {
         writer.wait();
@@ -49,6 +53,15 @@ struct Writer<'a> {
     ledgers: Ledgers,
     /// When the first row after the last boundary was written.
     first_hot: Option<Instant>,
+    /// When the database was last looked through for nothing.
+    found_whole: Option<Instant>,
+}
+
+/// What a database was that somebody could not use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    Whole,
+    Broken,
 }
 
 impl Writer<'_> {
@@ -58,13 +71,16 @@ impl Writer<'_> {
             if self.is_wanted() || self.is_old() {
                 return;
             }
+            if self.shared.suspects.has_database() {
+                break;
+            }
             match self.first_hot {
                 // The next call wakes us.
                 None => park(),
                 Some(_) => park_timeout(Duration::from_secs(1)),
             }
         }
-        let pause = match self.unsaved.is_empty() {
+        let pause = match self.unsaved.is_empty() && !self.shared.suspects.has_database() {
             true => self.shared.options.flush_every,
             false => RETRY,
         };
@@ -95,10 +111,10 @@ impl Writer<'_> {
         };
         let batch = self.shared.tally().take();
         let dropped = self.unsaved.absorb(batch, &self.shared.options.limits());
-        let result = match self.unsaved.is_empty() {
+        let result = self.look_through().and_then(|()| match self.unsaved.is_empty() {
             true => Ok(()),
             false => self.write(),
-        };
+        });
         let hot = self.shared.hot_records.load(Ordering::Relaxed);
         let is_due = seal_wanted || self.is_old() || self.shared.options.seal_records <= hot;
         let mut status = self.shared.status();
@@ -116,6 +132,21 @@ impl Writer<'_> {
         status.flushes_done = wanted;
         drop(status);
         self.shared.changed.notify_all();
+    }
+
+    /// Repairs the database, if a reader found it broken and is right.
+    fn look_through(&mut self) -> rusqlite::Result<()> {
+        if !self.shared.suspects.has_database() {
+            return Ok(());
+        }
+        if self.found_whole.is_none_or(|at| LOOK_AGAIN_AFTER <= at.elapsed()) {
+            let shared = self.shared;
+            let found = self.replace(&mut shared.db())?;
+            self.found_whole = (found == Found::Whole).then(Instant::now);
+        }
+        // Only now: what could not be repaired is tried again.
+        self.shared.suspects.clear_database();
+        Ok(())
     }
 
     fn write(&mut self) -> rusqlite::Result<()> {
@@ -152,7 +183,7 @@ impl Writer<'_> {
     }
 
     /// Sets a database that broke while it was open aside and goes on with what can be read of it.
-    fn replace(&mut self, db: &mut rusqlite::Connection) -> rusqlite::Result<()> {
+    fn replace(&mut self, db: &mut rusqlite::Connection) -> rusqlite::Result<Found> {
         // The old connection must be gone before its files are renamed.
         *db = rusqlite::Connection::open_in_memory()?;
         let opened = schema::open(&self.shared.directory);
@@ -161,12 +192,22 @@ impl Writer<'_> {
             rusqlite::Error::SqliteFailure(code, Some(error.to_string()))
         })?;
         *db = fresh;
+        let found = aside.map_or(Found::Whole, |_| Found::Broken);
+        // They know rows that may not have been rescued.
+        self.chains.clear();
+        self.ledgers = Ledgers::default();
         let (directory, name) = (&self.shared.directory, &self.shared.name);
         let adopted = seal::adopt(directory, name, db);
+        // One may lie there that an attempt which failed half way has put aside.
+        let aside = directory.set_aside().unwrap_or_default();
         self.unsaved.sums.labels = self.shared.tally().all_labels();
         let mut status = self.shared.status();
-        let aside = aside.into_iter().chain(adopted.unwrap_or_default());
-        status.corrupt_files.extend(aside.map(|path| path.display().to_string()));
-        Ok(())
+        for path in aside.into_iter().chain(adopted.unwrap_or_default()) {
+            let path = path.display().to_string();
+            if !status.corrupt_files.contains(&path) {
+                status.corrupt_files.push(path);
+            }
+        }
+        Ok(found)
     }
 }

@@ -52,7 +52,7 @@ impl Latest {
     }
 }
 
-/// Where segments are, and who is told of those that cannot be read.
+/// Where segments are, and who is told of what cannot be read.
 #[derive(Clone, Copy)]
 pub(super) struct Sealed<'a> {
     pub(super) directory: &'a Directory,
@@ -110,6 +110,7 @@ pub(super) fn call(
     if let Some(seq) = seq {
         let mut at_hand = AtHand::default();
         let record = Prompts::default().record(seq, &mut HotRows::new(db, &mut at_hand));
+        let record = record.inspect_err(|error| sealed.suspects.note_torn(error));
         return record.map(Some).map_err(|error| torn(error.to_string()));
     }
     let mut segments =
@@ -226,6 +227,7 @@ fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Vec<Record> {
         match place {
             Place::Hot(seq) => {
                 let record = prompts.record(seq, &mut HotRows::new(db, &mut at_hand));
+                let record = record.inspect_err(|error| sealed.suspects.note_torn(error));
                 records.extend(record.ok().map(|record| (id, record)));
             }
             Place::Sealed { segment, group, row } => {

@@ -171,6 +171,7 @@ impl Scan {
         let Hot { db, rows, prompts, at_hand } = self.hot.as_mut()?;
         let (_, seq) = rows.pop_front()?;
         let record = prompts.record(seq, &mut HotRows::new(db, at_hand));
+        let record = record.inspect_err(|error| self.suspects.note_torn(error));
         Some(record.map_err(|error| ScanError {
             file: self.directory.database().display().to_string(),
             why: format!("call {}: {error}", key.1),

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use scrimp_core::{JournalEntry, Record, hash};
-use scrimp_store::Store;
+use scrimp_core::{JournalEntry, Record, Time, hash};
+use scrimp_store::{CallFilter, Reader, Store, StoreError, Width};
 
 use super::fixture::NOON;
 use super::{in_order, ledger_calls, open, scan, settle, turns};
@@ -97,6 +98,58 @@ fn what_was_set_aside_is_named_again_after_a_restart_until_somebody_removes_it()
     assert_eq!(open(dir.path()).health().corrupt_files, named);
     fs::remove_file(&named[0]).unwrap();
     assert_eq!(open(dir.path()).health().corrupt_files, named[1..]);
+}
+
+#[test]
+fn a_database_found_broken_by_a_reader_is_repaired_without_a_write() {
+    let whole = tempfile::tempdir().unwrap();
+    let records = filled(whole.path());
+    for first in [0, 1] {
+        let dir = copied(whole.path());
+        let store = open(dir.path());
+        fold_log(dir.path());
+        damage_every_second(dir.path(), first);
+        assert_ne!(ask(&store.reader()).ok(), Some(900));
+        let patience = Instant::now() + Duration::from_mins(1);
+        while store.health().corrupt_files.is_empty() {
+            assert!(Instant::now() < patience, "nobody looked");
+            std::thread::yield_now();
+        }
+        let aside = store.health().corrupt_files;
+        assert!(aside.len() == 1 && aside[0].ends_with("scrimp.db.corrupt-1"), "{aside:?}");
+        store.flush();
+        assert_eq!(store.health().last_flush_error, None);
+        assert!(600 <= ask(&store.reader()).unwrap());
+        assert!(in_order(&scan(&store.reader())[..600]) == in_order(&records[..600]));
+        goes_on(&store);
+    }
+}
+
+#[test]
+fn a_reader_of_another_process_reports_a_broken_database_and_lets_it_lie() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path());
+    let elsewhere = Reader::open(dir.path()).unwrap();
+    damage_every_second(dir.path(), 0);
+    let told = ask(&elsewhere).unwrap_err().to_string();
+    assert!(told.contains("not a database"), "{told}");
+    assert!(!dir.path().join("scrimp.db.corrupt-1").exists());
+}
+
+/// Overwrites every second 64 KiB.
+fn damage_every_second(dir: &Path, first: usize) {
+    damage(&dir.join("scrimp.db"), |bytes| {
+        let every_second = bytes.chunks_mut(1 << 16).skip(first).step_by(2);
+        every_second.for_each(|some| some.fill(0xa5));
+    });
+}
+
+/// Reads all there is; how many calls were listed.
+fn ask(reader: &Reader) -> Result<usize, StoreError> {
+    let listed = reader.recent(&CallFilter::latest(1_000));
+    let cells = reader.cells(NOON, Time::NEVER, Width::Day);
+    let sums = reader.journal().and(reader.ledger(NOON, Time::NEVER)).and(cells);
+    sums.and(listed).map(|listed| listed.len())
 }
 
 #[test]
