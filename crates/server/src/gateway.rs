@@ -25,6 +25,7 @@ use crate::ids::Ids;
 use crate::journal::{self, Application, Files, JournalError};
 use crate::log::Log;
 use crate::running::Running;
+use crate::trouble::Watch;
 use crate::upstream::{Connector, Pool};
 
 /// Calls that somebody who watches them live may be behind.
@@ -72,7 +73,7 @@ pub(crate) struct Shared {
     pub(crate) started: Time,
     pub(crate) findings: Mutex<Findings>,
     /// What was wrong with the configuration that could not be put in force.
-    pub(crate) refused_config: Mutex<Option<String>>,
+    refused_config: Mutex<Option<String>>,
     log: Option<Arc<Log>>,
     phase: watch::Sender<Phase>,
 }
@@ -165,7 +166,7 @@ impl Gateway {
     pub fn reconfigure(&self, config: Config) {
         self.shared.running.store(Arc::new(Running::new(config, &self.shared.prices)));
         self.shared.counts.reloaded();
-        *self.shared.refused_config.lock().expect("nothing here panics") = None;
+        self.shared.refuse_config(None);
     }
 
     /// Puts the configuration in force that is on disk now. One that is wrong leaves the running one
@@ -187,8 +188,7 @@ impl Gateway {
             Err(wrong) => {
                 self.shared.counts.refused_reload();
                 self.note("configuration_refused", &wrong.to_string());
-                let mut refused = self.shared.refused_config.lock().expect("nothing here panics");
-                *refused = Some(wrong.to_string());
+                self.shared.refuse_config(Some(wrong.to_string()));
                 Err(wrong)
             }
         }
@@ -225,6 +225,13 @@ impl Gateway {
             self.reload().map_err(JournalError::from)?;
         }
         Ok(())
+    }
+
+    /// Tells in the log what has gone wrong with the store, or well again, since the last look.
+    pub(crate) fn look(&self, watch: &mut Watch) {
+        for (event, message) in watch.look(&self.shared.store.health()) {
+            self.note(event, &message);
+        }
     }
 
     fn note(&self, event: &str, message: &str) {
@@ -280,6 +287,15 @@ impl Gateway {
 }
 
 impl Shared {
+    /// What is wrong with the configuration on disk, if it could not be put in force.
+    pub(crate) fn refused_config(&self) -> Option<String> {
+        self.refused_config.lock().expect("nothing here panics").clone()
+    }
+
+    fn refuse_config(&self, why: Option<String>) {
+        *self.refused_config.lock().expect("nothing here panics") = why;
+    }
+
     /// Puts a record where it belongs. Called once for each call, and never waits.
     pub(crate) fn settle(&self, record: Arc<Record>) {
         if let Some(log) = &self.log {

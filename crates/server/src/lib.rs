@@ -22,6 +22,7 @@ mod page;
 mod reply;
 mod running;
 mod serve;
+mod trouble;
 mod upstream;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A JSON line on standard error for each call.
+//! A JSON line on standard error for each call, or a line in words for whoever sits before it.
 //!
 //! Lines are gathered in memory and written by a thread of its own, so that a reader that has
 //! stopped reading stops nobody else. Lines that find no room are dropped and counted.
@@ -19,9 +19,19 @@ const MOST_BYTES: usize = 4 << 20;
 /// few times a second and not with every call.
 const GATHERING: Duration = Duration::from_millis(20);
 
+/// Who reads the lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    /// All there is, as JSON.
+    Program,
+    /// What happened beside the calls, in words.
+    Person,
+}
+
 /// Lines on their way out.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Log {
+    reader: Reader,
     held: Mutex<Held>,
     told: Condvar,
 }
@@ -66,8 +76,21 @@ struct PromptCacheUsage {
 
 impl Log {
     /// A log that writes to `out`, from a thread of its own, until it is closed.
-    pub fn to(mut out: impl Write + Send + 'static) -> (Arc<Log>, std::thread::JoinHandle<()>) {
-        let log = Arc::new(Log::default());
+    pub fn to(out: impl Write + Send + 'static) -> (Arc<Log>, std::thread::JoinHandle<()>) {
+        Log::start(Reader::Program, out)
+    }
+
+    /// The same for a terminal: no calls, and in words what happened beside them.
+    pub fn in_words(out: impl Write + Send + 'static) -> (Arc<Log>, std::thread::JoinHandle<()>) {
+        Log::start(Reader::Person, out)
+    }
+
+    fn start(
+        reader: Reader,
+        mut out: impl Write + Send + 'static,
+    ) -> (Arc<Log>, std::thread::JoinHandle<()>) {
+        let (held, told) = (Mutex::default(), Condvar::new());
+        let log = Arc::new(Log { reader, held, told });
         let writer = log.clone();
         let thread = std::thread::spawn(move || {
             while let Some(lines) = writer.next() {
@@ -86,15 +109,27 @@ impl Log {
 
     /// An event beside the calls, such as a configuration that was refused.
     pub fn note(&self, event: &str, message: &str) {
-        self.push(&serde_json::json!({ "event": event, "message": message }));
+        match self.reader {
+            Reader::Program => {
+                self.push_json(&serde_json::json!({ "event": event, "message": message }));
+            }
+            Reader::Person => self.push(|lines| {
+                let event = event.replace('_', " ");
+                // Writing to memory does not fail.
+                write!(lines, "scrimp: {event}: {}", message.trim_end()).ok();
+            }),
+        }
     }
 
     pub(crate) fn call(&self, record: &Record) {
+        if self.reader == Reader::Person {
+            return;
+        }
         let call = &record.call;
         let usage = &record.metering.usage;
         let known = record.is_metered();
         let written = usage.cache_write_short + usage.cache_write_long;
-        self.push(&Line {
+        self.push_json(&Line {
             event: "operation_completed",
             at_ms: call.arrived.millis(),
             id: call.id.to_string(),
@@ -116,15 +151,19 @@ impl Log {
         });
     }
 
-    fn push(&self, line: &impl Serialize) {
+    fn push_json(&self, line: &impl Serialize) {
+        // Writing to memory does not fail, and every line is made of plain values.
+        self.push(|lines| drop(serde_json::to_writer(lines, line)));
+    }
+
+    fn push(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut held = self.held.lock().expect("nothing here panics");
         if MOST_BYTES < held.lines.len() {
             held.dropped += 1;
             return;
         }
         let was_empty = held.lines.is_empty();
-        // Writing to memory does not fail, and every line is made of plain values.
-        serde_json::to_writer(&mut held.lines, line).ok();
+        write(&mut held.lines);
         held.lines.push(b'\n');
         drop(held);
         if was_empty {
@@ -150,5 +189,24 @@ impl Log {
         }
         let lines = std::mem::take(&mut held.lines);
         (!lines.is_empty()).then_some(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_in_words_and_a_program_in_json() {
+        for (reader, expected) in [
+            (Reader::Person, "scrimp: records not written: disk is full\n"),
+            (Reader::Program, "{\"event\":\"records_not_written\",\"message\":\"disk is full\"}\n"),
+        ] {
+            let (log, writer) = Log::start(reader, std::io::sink());
+            log.close();
+            writer.join().unwrap();
+            log.note("records_not_written", "disk is full");
+            assert_eq!(String::from_utf8(log.next().unwrap()).unwrap(), expected);
+        }
     }
 }

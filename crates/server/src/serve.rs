@@ -23,11 +23,12 @@ use crate::config::Config;
 use crate::gateway::{Gateway, Phase, Setup};
 use crate::journal::Files;
 use crate::log::Log;
+use crate::trouble::Watch;
 use crate::upstream::Connector;
 
 /// Connections that wait to be accepted, for each thread.
 const BACKLOG: i32 = 1_024;
-/// How often the configuration's file is looked at.
+/// How often the configuration's file and the store's health are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often rules are judged.
 const JUDGE: Duration = Duration::from_mins(1);
@@ -209,12 +210,13 @@ async fn sweep(gateway: Gateway) {
     }
 }
 
-/// Watches over the workers: signals, the configuration's file, the proofs.
+/// Watches over the workers: signals, the configuration's file, the store's health, the proofs.
 async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Result<()> {
     let mut stop = Stop::new()?;
     let mut hangup = signal(SignalKind::hangup())?;
     let (mut look, mut judge) = (interval(LOOK), interval(JUDGE));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watch = Watch::default();
     let mut stamps = gateway.files().map(Files::stamps);
     loop {
         tokio::select! {
@@ -223,6 +225,7 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
             () = gateway.reaches(Phase::Draining) => break,
             _ = hangup.recv() => { gateway.reload().ok(); }
             _ = look.tick() => {
+                gateway.look(&mut watch);
                 let now = gateway.files().map(Files::stamps);
                 if now != stamps {
                     stamps = now;

@@ -24,14 +24,10 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
     let prices = catalog(config.prices.as_deref())?;
     let store = Arc::new(open_store(&data, options(&config))?);
-    for damaged in store.health().corrupt_files {
-        eprintln!(
-            "warning: {damaged} was damaged and set aside; calls in it may be missing \
-             (remove it and this is not said again)"
-        );
-    }
-    let logged = (!std::io::stderr().is_terminal()).then(|| Log::to(std::io::stderr()));
-    let (log, writer) = logged.unzip();
+    let (log, writer) = match std::io::stderr().is_terminal() {
+        true => Log::in_words(std::io::stderr()),
+        false => Log::to(std::io::stderr()),
+    };
     let place = address_file(&data);
     let noted = place.clone();
     let listening = Box::new(move |address: SocketAddr, gateway: &Gateway| {
@@ -40,11 +36,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
         greet(address, gateway);
     });
     let listen = arguments.listen;
-    let result = serve(Program { files, listen, store, prices, log: log.clone(), listening });
-    if let (Some(log), Some(writer)) = (log, writer) {
-        log.close();
-        drop(writer.join());
-    }
+    let result = serve(Program { files, listen, store, prices, log: Some(log.clone()), listening });
+    log.close();
+    drop(writer.join());
     drop(std::fs::remove_file(place));
     result.or_hint("another address can be given with --listen")
 }

@@ -61,7 +61,12 @@ pub(super) fn page(gateway: &Gateway) -> Response<Page> {
 
 fn write_process(gateway: &Gateway, text: &mut String) {
     let Counted { began, in_flight, policy_panics, reloads, refused_reloads } = gateway.counted();
-    let store = gateway.shared().store.health();
+    let shared = gateway.shared();
+    let store = shared.store.health();
+    let is_unwritten = u64::from(store.last_flush_error.is_some());
+    let is_unkempt = u64::from(store.last_maintenance_error.is_some());
+    let is_refused = u64::from(shared.refused_config().is_some());
+    let damaged = store.corrupt_files.len() as u64;
     let rows = [
         ("calls_total", "counter", "Calls that came in.", began),
         ("calls_in_flight", "gauge", "Calls that are open.", in_flight),
@@ -69,6 +74,10 @@ fn write_process(gateway: &Gateway, text: &mut String) {
         ("details_dropped_total", "counter", "Records that found no room.", store.details_dropped),
         ("records_queued", "gauge", "Records that wait for the disk.", store.queued),
         ("store_bytes", "gauge", "Bytes in the data directory.", store.bytes_on_disk),
+        ("flush_failing", "gauge", "1 while records cannot be written.", is_unwritten),
+        ("maintenance_failing", "gauge", "1 while sealing or retention fail.", is_unkempt),
+        ("damaged_files", "gauge", "Files that were damaged and set aside.", damaged),
+        ("configuration_refused", "gauge", "1 while the one on disk is wrong.", is_refused),
         ("policy_panics_total", "counter", "Calls that went unshaped.", policy_panics),
         ("reloads_total", "counter", "Configurations put in force.", reloads),
         ("refused_reloads_total", "counter", "Configurations that were wrong.", refused_reloads),

@@ -203,8 +203,9 @@ pub(super) fn health(shared: &Shared, overhead: &Histogram) -> Value {
         "store_bytes": store.bytes_on_disk,
         "corrupt_files": store.corrupt_files,
         "last_flush_error": store.last_flush_error,
+        "last_maintenance_error": store.last_maintenance_error,
         "in_flight": shared.counts.in_flight(),
-        "refused_config": *shared.refused_config.lock().expect("nothing here panics"),
+        "refused_config": shared.refused_config(),
     })
 }
 

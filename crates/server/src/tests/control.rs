@@ -171,6 +171,35 @@ async fn a_changed_configuration_applies_and_a_broken_one_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn trouble_is_seen_in_health_and_in_the_metrics() {
+    let rig = Rig::new("", vec![]);
+    let metrics = async || {
+        let text = body_of(&rig.call(&request("GET", "/metrics", "", "")).await);
+        String::from_utf8(text).unwrap()
+    };
+    let well = metrics().await;
+    for gauge in ["flush_failing", "maintenance_failing", "damaged_files", "configuration_refused"]
+    {
+        assert!(well.contains(&format!("\nscrimp_{gauge} 0\n")), "{gauge} in\n{well}");
+    }
+    let health = get(&rig, "/api/v1/summary").await["health"].clone();
+    assert!(health["last_maintenance_error"].is_null(), "{health}");
+    assert!(health.get("last_maintenance_error").is_some(), "{health}");
+
+    rig.rewrite("[http]\nbody_byte = 78");
+    rig.gateway.reload().unwrap_err();
+    assert!(metrics().await.contains("\nscrimp_configuration_refused 1\n"));
+
+    rig.damage_database();
+    assert_eq!(status(&rig.call(&request("GET", "/api/v1/summary", "", "")).await), 503);
+    rig.gateway.shared().store.flush();
+    let health = get(&rig, "/api/v1/summary").await["health"].clone();
+    let damaged = health["corrupt_files"][0].as_str().unwrap_or_default();
+    assert!(damaged.ends_with("scrimp.db.corrupt-1"), "{health}");
+    assert!(metrics().await.contains("\nscrimp_damaged_files 1\n"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reload_cannot_make_an_open_gateway_unsafe() {
     let open = "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"";
     let rig = Rig::new(open, vec![]);

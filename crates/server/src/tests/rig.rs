@@ -97,6 +97,15 @@ impl Rig {
         std::fs::write(self.directory.path().join("scrimp.toml"), text).unwrap();
     }
 
+    /// Overwrites the store's database while it is open.
+    pub(super) fn damage_database(&self) {
+        for file in ["scrimp.db", "scrimp.db-wal"] {
+            let path = self.directory.path().join(file);
+            let length = std::fs::metadata(&path).unwrap().len();
+            std::fs::write(&path, vec![0xa5; usize::try_from(length).unwrap()]).unwrap();
+        }
+    }
+
     /// A gateway in front of anything.
     pub(super) fn with(
         config: &str,
