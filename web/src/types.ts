@@ -69,6 +69,10 @@ export interface Health {
   prices_taken: string | null;
   store_bytes: number | null;
   corrupt_files: unknown[];
+  last_flush_error: string | null;
+  last_maintenance_error: string | null;
+  /** What is wrong with the configuration on disk, where that is not the one in force. */
+  refused_config: string | null;
   in_flight: number;
 }
 

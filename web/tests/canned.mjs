@@ -67,6 +67,7 @@ function groups(calls, usd, tokens, names) {
 const HEALTH = {
   version: "0.1.0", uptime_s: 302_411, observing: false, overhead_ms: { p50: 0.118, p99: 0.71 }, queued: 3, details_dropped: 214,
   settled: 1_402_113, prices_age_days: 12, prices_taken: "2026-11-11", store_bytes: 812_334_112, corrupt_files: ["2026-11-02.parquet"], in_flight: 17,
+  last_flush_error: null, last_maintenance_error: null, refused_config: null,
 };
 
 export function summary(asked) {

@@ -5,6 +5,7 @@ import { age, bytes, cachedShare, count, counted, ms, percent, ratio, toNumber, 
 import { href } from "../route";
 import { Badge, Unknown } from "../parts/figure";
 import { type Column, Table } from "../parts/table";
+import { fileName } from "../trouble";
 import type { Group, Health, Summary } from "../types";
 
 const MOST_ROWS = 25;
@@ -108,9 +109,4 @@ function Prices({ aged, taken }: { aged: number | null; taken: string | null }):
   if (aged === null) return <Unknown />;
   const text = `${counted(Math.floor(aged), "day")} old${taken ? ` (${taken})` : ""}`;
   return aged < OLD_PRICES_DAYS ? <>{text}</> : <Badge is="warn" title="Run: scrimp prices update">{text}</Badge>;
-}
-
-/** A file's name; the API may say more about it than that. */
-function fileName(file: unknown): string {
-  return typeof file === "string" ? file : JSON.stringify(file);
 }

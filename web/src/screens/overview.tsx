@@ -7,7 +7,8 @@ import { bucketName, clock, counted } from "../format";
 import { useLoad } from "../load";
 import { WINDOWS, type Window, href, windowOf } from "../route";
 import { Await, Welcome } from "../parts/states";
-import type { Summary } from "../types";
+import { troublesOf } from "../trouble";
+import type { Health, Summary } from "../types";
 import { Charts } from "./overview-charts";
 import { Headline } from "./overview-figures";
 import { Groups, OwnHealth } from "./overview-tables";
@@ -47,7 +48,12 @@ export function OverviewScreen({ query }: { query: URLSearchParams }): JSX.Eleme
         {loaded.at !== null && <span class="quiet">as of {clock(loaded.at)}</span>}
       </div>
       <Await loaded={loaded} what="the summary">
-        {(summary) => <Figures summary={summary} window={window} isNew={isNew} />}
+        {(summary) => (
+          <>
+            <Troubles health={summary.health} />
+            <Figures summary={summary} window={window} isNew={isNew} />
+          </>
+        )}
       </Await>
     </>
   );
@@ -75,13 +81,28 @@ function Figures({ summary, window, isNew }: { summary: Summary; window: Window;
   );
 }
 
+/** What is wrong with Scrimp itself, whatever the figures say. */
+function Troubles({ health }: { health: Health }): JSX.Element | null {
+  const troubles = troublesOf(health);
+  if (troubles.length === 0) return null;
+  return (
+    <section class="notice bad" aria-label="What is wrong with Scrimp itself">
+      {troubles.map(({ what, said, advice }) => (
+        <div key={what}>
+          <p><strong>{what}</strong> {advice}</p>
+          <p><code class="said">{said}</code></p>
+        </div>
+      ))}
+    </section>
+  );
+}
+
 /** What makes the figures below less than the whole truth. */
 function Warnings({ summary: { totals, health } }: { summary: Summary }): JSX.Element | null {
   const said = [
     0 < totals.unpriced_calls && `${counted(totals.unpriced_calls, "call")} went to models without a known price: spend is a lower bound.`,
     0 < totals.unknown_usage_calls && `${counted(totals.unknown_usage_calls, "call")} did not say what they used: they are in no sum of tokens.`,
     0 < health.details_dropped && `Details of ${counted(health.details_dropped, "call")} were dropped under load: totals are complete, the list of calls is not.`,
-    0 < health.corrupt_files.length && `${counted(health.corrupt_files.length, "damaged file")} set aside: see below.`,
   ].filter((text): text is string => typeof text === "string");
   if (said.length === 0) return null;
   return (
