@@ -75,8 +75,8 @@ export function Welcome({ heading = "No calls yet" }: { heading?: string }): JSX
         retried, and the text of prompts is not stored. The first call appears here by itself.
       </p>
       <p class="quiet">
-        Without changing anything: <code>scrimp run -- your command</code>. From logs that you
-        have: <code>scrimp analyze FOLDER</code>. To look around first: <code>scrimp demo</code>.
+        From logs that you have: <code>scrimp analyze FOLDER</code>. To look around
+        first: <code>scrimp demo</code>.
       </p>
     </section>
   );

@@ -108,5 +108,5 @@ const OLD_PRICES_DAYS = 45;
 function Prices({ aged, taken }: { aged: number | null; taken: string | null }): JSX.Element {
   if (aged === null) return <Unknown />;
   const text = `${counted(Math.floor(aged), "day")} old${taken ? ` (${taken})` : ""}`;
-  return aged < OLD_PRICES_DAYS ? <>{text}</> : <Badge is="warn" title="Run: scrimp prices update">{text}</Badge>;
+  return aged < OLD_PRICES_DAYS ? <>{text}</> : <Badge is="warn" title="Install a newer Scrimp, or name a file with your own in the configuration, by `file` under `[prices]`">{text}</Badge>;
 }
