@@ -33,7 +33,7 @@ export function troublesOf(health: Health): Trouble[] {
     0 < damaged.length && {
       what: `${counted(damaged.length, "damaged file")} set aside.`,
       said: damaged.join(", "),
-      advice: "What could be read is kept; the rest is missing from the figures below. Remove what was set aside when you do not need it: after the next start it is not named any more.",
+      advice: "What could be read is kept; the rest may be missing below. Remove what was set aside when you do not need it: after the next start it is not named any more.",
     },
   ].filter((each): each is Trouble => typeof each === "object" && each !== null);
 }
