@@ -17,6 +17,17 @@ const PICO_DIGITS: u32 = 12;
 const FINEST_RATE: u8 = 30;
 const PICO_PER_USD: i128 = 1_000_000_000_000;
 
+/// Powers of ten, as many as fit: looked up for every class of every call.
+const TENS: [i128; 39] = {
+    let mut tens = [1; 39];
+    let mut n = 1;
+    while n < tens.len() {
+        tens[n] = tens[n - 1] * 10;
+        n += 1;
+    }
+    tens
+};
+
 /// An amount of money in pico-dollars (10⁻¹² US dollars). May be negative: a saving, a refund.
 ///
 /// In JSON it is a decimal string in dollars, exact: `"0.00000123"`.
@@ -95,10 +106,13 @@ impl Rate {
     pub fn times(self, tokens: u64) -> Usd {
         let product = i128::from(self.mantissa).saturating_mul(i128::from(tokens));
         let scale = u32::from(self.scale);
-        if scale <= PICO_DIGITS {
-            return Usd { pico: product.saturating_mul(10_i128.pow(PICO_DIGITS - scale)) };
+        let power = TENS[scale.abs_diff(PICO_DIGITS) as usize];
+        Usd {
+            pico: match scale <= PICO_DIGITS {
+                true => product.saturating_mul(power),
+                false => div_half_even(product, power),
+            },
         }
-        Usd { pico: div_half_even(product, 10_i128.pow(scale - PICO_DIGITS)) }
     }
 
     /// This rate times `permille` / 1000 (a multiplier such as 1.1 for a region). Exact as long as

@@ -61,13 +61,22 @@ impl<'k> Taking<'k> {
     }
 
     /// Takes the word with which `text` begins, if it is of one to seven ASCII letters and white
-    /// space follows, and says how long it is. So are most words of most texts; they are read as one
-    /// integer, and no byte of them is looked at alone.
+    /// space follows, maybe after one sign that ends a clause, and says how long it is. So are most
+    /// words of most texts; they are read as one integer, and no byte of them is looked at alone.
     #[inline]
     fn plain(&mut self, text: &[u8]) -> Option<usize> {
         let packed = u64::from_le_bytes(*text.first_chunk()?);
         let letters = ascii::leading_letters(packed);
-        if letters == 0 || 7 < letters || class(text[letters]) != SPACE {
+        if letters == 0 || 7 < letters {
+            return None;
+        }
+        let (length, ends_sentence) = match text[letters] {
+            byte if class(byte) == SPACE => (letters, false),
+            b',' | b';' => (letters + 1, false),
+            b'.' | b'!' | b'?' | b':' => (letters + 1, true),
+            _ => return None,
+        };
+        if text.get(length).is_none_or(|byte| class(*byte) != SPACE) {
             return None;
         }
         let mask = (1 << (letters * 8)) - 1;
@@ -79,8 +88,8 @@ impl<'k> Taking<'k> {
         if ascii::SMALL & mask & !packed & telling != 0 {
             self.features.names.push(self.key.word(&text[..letters]));
         }
-        self.starts_sentence = false;
-        Some(letters)
+        self.starts_sentence = ends_sentence;
+        Some(length)
     }
 
     /// Takes the word with which `text` begins, whatever it is, and says how long it is.
@@ -261,7 +270,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn plain_words_are_taken_as_any_others_are(text in "[ \nznotaBcZ1.'\u{e9}]{0,40}") {
+        fn plain_words_are_taken_as_any_others_are(text in "[ \nznotaBcZ1.,;!?:'\u{e9}]{0,40}") {
             let key = Key::new([3; 32]);
             let mut taking = Taking::new(&key);
             text.as_bytes().split(u8::is_ascii_whitespace).for_each(|word| taking.any(word));
