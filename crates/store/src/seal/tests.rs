@@ -141,23 +141,25 @@ fn a_record_that_cannot_be_read_now_stays_and_is_sealed_later() {
     assert_eq!(store.health().corrupt_files, [""; 0]);
 }
 
+/// Lets statements fail that use a table, until it has its name again.
+fn rename(store: &Store, from: &str, to: &str) {
+    let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+    store.shared().db().execute_batch(&sql).unwrap();
+}
+
 #[test]
 fn sealing_tells_how_it_went_itself_and_can_be_asked_for_again() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     settle(&store, 0..100);
-    let rename = |from: &str, to: &str| {
-        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
-        store.shared().db().execute_batch(&sql).unwrap();
-    };
-    rename("segment_label", "elsewhere");
+    rename(&store, "segment_label", "elsewhere");
     let failed = store.seal().unwrap_err().to_string();
     assert!(failed.contains("segment_label"), "{failed}");
     assert_eq!(
         store.health().last_maintenance_error.map(|error| failed.contains(&error)),
         Some(true)
     );
-    rename("elsewhere", "segment_label");
+    rename(&store, "elsewhere", "segment_label");
     // What failed beside it is not its failure.
     store.shared().status().failures.insert(Chore::Retain, "no".into());
     store.seal().unwrap();
@@ -191,13 +193,9 @@ fn a_file_that_could_not_be_registered_does_not_come_back() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     settle(&store, 0..100);
-    let rename = |from: &str, to: &str| {
-        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
-        store.shared().db().execute_batch(&sql).unwrap();
-    };
-    rename("segment_label", "elsewhere");
+    rename(&store, "segment_label", "elsewhere");
     seal(store.shared(), 100, Stop::Never).unwrap_err();
-    rename("elsewhere", "segment_label");
+    rename(&store, "elsewhere", "segment_label");
     settle(&store, 100..150);
     seal(store.shared(), 150, Stop::Never).unwrap();
     drop(store);
