@@ -6,7 +6,7 @@ use scrimp_analysis::findings::{Finding, Range, Study, find};
 use scrimp_analysis::profile::{Calendar, Forecast, Profiler};
 use scrimp_analysis::replay::{Reading, Trace, predict};
 use scrimp_analysis::report::Analysis;
-use scrimp_core::{Catalog, Entry, Span, Time};
+use scrimp_core::{Catalog, Entry, Record, Span, Time};
 use scrimp_store::{Reader, Width};
 
 use crate::config::Config;
@@ -59,7 +59,7 @@ fn study(shared: &Shared, now: Time) -> Findings {
     let reader = shared.store.reader();
     let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
     let mut calls = 0;
-    let records = reader.scan(since(&reader, now), now).flatten().take(MOST_CALLS);
+    let records = latest(&reader, now, MOST_CALLS);
     // A record is let go as soon as it is in the tree of what prompts share.
     let entries = records.map(|record| {
         profiler.see(&record);
@@ -82,15 +82,23 @@ fn study(shared: &Shared, now: Time) -> Findings {
     Findings { found, calls, is_running: false, forecast, together, studied: Some(now) }
 }
 
-/// The latest time since which enough calls were made for a study. It is asked of the sums, since
-/// reading a week of a busy gateway's records takes longer than a study may be old.
-fn since(reader: &Reader, now: Time) -> Time {
-    for (span, width) in [(Span::from_hours(1), Width::Minute), (LOOK_BACK, Width::Hour)] {
+/// The latest `most` records. They are counted before they are given, since holding them until it is
+/// known which are the latest takes more memory than the study itself.
+fn latest(reader: &Reader, now: Time, most: usize) -> impl Iterator<Item = Record> {
+    let from = since(reader, now, most as u64);
+    let surplus = reader.scan(from, now).flatten().count().saturating_sub(most);
+    reader.scan(from, now).flatten().skip(surplus)
+}
+
+/// The latest time since which `most` calls were made. It is asked of the sums, since reading a week
+/// of a busy gateway's records takes longer than a study may be old.
+fn since(reader: &Reader, now: Time, most: u64) -> Time {
+    for (span, width) in [(Span::from_hours(24), Width::Minute), (LOOK_BACK, Width::Hour)] {
         let mut calls = 0;
         // Where sums cannot be read, records cannot either, or the next wider ones say enough.
         for cell in reader.cells(now - span, now, width).unwrap_or_default().iter().rev() {
             calls += cell.calls;
-            if MOST_CALLS as u64 <= calls {
+            if most <= calls {
                 return cell.at;
             }
         }
@@ -103,4 +111,34 @@ fn predicted(finding: &Finding, trace: &Trace, prices: &Catalog) -> Option<i64> 
     let config = Config::parse("finding", change, None, &|_| None).ok()?;
     let rule = config.prompt_cache.first()?;
     predict(trace, rule, prices).map(|prediction| prediction.ppm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::rig::{Rig, answer, chat};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_study_is_of_the_latest_calls_however_many_came_before() {
+        let body = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello"}]}"#;
+        let mut rig = Rig::new("", vec![vec![answer("200 OK", "{}")]; 8]);
+        for _ in 0..6 {
+            rig.call(&chat(body)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_hours(3)).await;
+        for _ in 0..2 {
+            rig.call(&chat(body)).await;
+        }
+        let arrived = |record: &Record| record.call.arrived;
+        let all: Vec<Time> = rig.records().await.iter().map(arrived).collect();
+        let shared = rig.gateway.shared();
+        shared.store.flush();
+        let now = shared.clock.now() + Span::from_millis(1);
+        for most in [1, 2, 3, 8, 100] {
+            let reader = shared.store.reader();
+            let found = latest(&reader, now, most);
+            let found: Vec<Time> = found.map(|record| arrived(&record)).collect();
+            assert_eq!(found, all[8 - most.min(8)..], "{most}");
+        }
+    }
 }

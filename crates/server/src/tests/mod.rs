@@ -6,5 +6,5 @@ mod days;
 mod faults;
 mod fidelity;
 mod hang_up;
-mod rig;
+pub(crate) mod rig;
 mod tls;

@@ -15,7 +15,7 @@ use crate::{Clock, Config, Connector, Gateway, Running, Setup};
 
 /// What a provider does with one request after it has read it.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Wait(u64),
     Send(Vec<u8>),
     /// Closes the connection.
@@ -24,28 +24,28 @@ pub(super) enum Act {
 
 /// What a provider saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// Which connection it came over, counted from 0.
-    pub(super) connection: usize,
-    pub(super) request: Vec<u8>,
+    pub(crate) connection: usize,
+    pub(crate) request: Vec<u8>,
     /// When the gateway closed the connection under it, in milliseconds.
-    pub(super) closed_ms: Option<u128>,
+    pub(crate) closed_ms: Option<u128>,
 }
 
-pub(super) struct Rig {
-    pub(super) gateway: Gateway,
-    pub(super) seen: Arc<Mutex<Vec<Seen>>>,
+pub(crate) struct Rig {
+    pub(crate) gateway: Gateway,
+    pub(crate) seen: Arc<Mutex<Vec<Seen>>>,
     records: Receiver<Arc<Record>>,
     began: Instant,
     directory: tempfile::TempDir,
 }
 
-pub(super) fn send(bytes: impl Into<Vec<u8>>) -> Act {
+pub(crate) fn send(bytes: impl Into<Vec<u8>>) -> Act {
     Act::Send(bytes.into())
 }
 
 /// A whole answer, its length said.
-pub(super) fn answer(status: &str, body: &str) -> Act {
+pub(crate) fn answer(status: &str, body: &str) -> Act {
     let length = body.len();
     send(format!(
         "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
@@ -53,7 +53,7 @@ pub(super) fn answer(status: &str, body: &str) -> Act {
 }
 
 /// The head of a stream and its pieces, each sent by itself.
-pub(super) fn stream(pieces: &[&str]) -> Vec<Act> {
+pub(crate) fn stream(pieces: &[&str]) -> Vec<Act> {
     let head =
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     let chunk = |piece: &&str| send(format!("{:x}\r\n{piece}\r\n", piece.len()));
@@ -65,13 +65,13 @@ pub(super) fn stream(pieces: &[&str]) -> Vec<Act> {
 }
 
 /// The end of a chunked body.
-pub(super) fn last_chunk() -> Act {
+pub(crate) fn last_chunk() -> Act {
     send("0\r\n\r\n")
 }
 
 impl Rig {
     /// `config` is a file's text; the n-th request gets the n-th script.
-    pub(super) fn new(config: &str, scripts: Vec<Vec<Act>>) -> Rig {
+    pub(crate) fn new(config: &str, scripts: Vec<Vec<Act>>) -> Rig {
         let began = Instant::now();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (scripts, log) = (Arc::new(scripts), seen.clone());
@@ -87,18 +87,18 @@ impl Rig {
     }
 
     /// How many connections to providers are kept, after what is done once a second.
-    pub(super) fn kept_after_a_sweep(&self) -> usize {
+    pub(crate) fn kept_after_a_sweep(&self) -> usize {
         self.gateway.pool().sweep(&self.gateway.running().config);
         self.gateway.pool().idle_lines()
     }
 
     /// Changes the configuration's file.
-    pub(super) fn rewrite(&self, text: &str) {
+    pub(crate) fn rewrite(&self, text: &str) {
         std::fs::write(self.directory.path().join("scrimp.toml"), text).unwrap();
     }
 
     /// Overwrites the store's database while it is open.
-    pub(super) fn damage_database(&self) {
+    pub(crate) fn damage_database(&self) {
         for file in ["scrimp.db", "scrimp.db-wal"] {
             let path = self.directory.path().join(file);
             let length = std::fs::metadata(&path).unwrap().len();
@@ -107,7 +107,7 @@ impl Rig {
     }
 
     /// A gateway in front of anything.
-    pub(super) fn with(
+    pub(crate) fn with(
         config: &str,
         connector: Connector,
         seen: Arc<Mutex<Vec<Seen>>>,
@@ -133,7 +133,7 @@ impl Rig {
     }
 
     /// Sends a second request when the first is slow.
-    pub(super) fn hedge_after_ms(self, ms: i64) -> Rig {
+    pub(crate) fn hedge_after_ms(self, ms: i64) -> Rig {
         let running = self.gateway.running();
         let hedge = Some(Hedge { after: Span::from_millis(ms) });
         let policies = Arc::new(Policies { hedge, ..Policies::clone(&running.policies) });
@@ -143,7 +143,7 @@ impl Rig {
     }
 
     /// A client's connection.
-    pub(super) fn connect(&self) -> DuplexStream {
+    pub(crate) fn connect(&self) -> DuplexStream {
         let (near, far) = duplex(64 << 10);
         let gateway = self.gateway.clone();
         tokio::spawn(async move { gateway.serve(far).await });
@@ -151,14 +151,14 @@ impl Rig {
     }
 
     /// Sends `request`, reads to the end.
-    pub(super) async fn call(&self, request: &[u8]) -> Vec<u8> {
+    pub(crate) async fn call(&self, request: &[u8]) -> Vec<u8> {
         let mut client = self.connect();
         client.write_all(request).await.unwrap();
         read_all(&mut client).await
     }
 
     /// Sends `request`, hangs up after so long.
-    pub(super) async fn call_for_ms(&self, request: &[u8], ms: u64) -> Vec<u8> {
+    pub(crate) async fn call_for_ms(&self, request: &[u8], ms: u64) -> Vec<u8> {
         let mut client = self.connect();
         client.write_all(request).await.unwrap();
         let mut got = Vec::new();
@@ -167,7 +167,7 @@ impl Rig {
     }
 
     /// Every record so far, after everything that is under way has ended.
-    pub(super) async fn records(&mut self) -> Vec<Record> {
+    pub(crate) async fn records(&mut self) -> Vec<Record> {
         self.gateway.idle().await;
         let mut records = Vec::new();
         while let Ok(record) = self.records.try_recv() {
@@ -177,39 +177,39 @@ impl Rig {
     }
 
     /// The only record.
-    pub(super) async fn record(&mut self) -> Record {
+    pub(crate) async fn record(&mut self) -> Record {
         let mut records = self.records().await;
         assert_eq!(records.len(), 1, "{records:?}");
         records.remove(0)
     }
 
-    pub(super) fn now_ms(&self) -> u128 {
+    pub(crate) fn now_ms(&self) -> u128 {
         self.began.elapsed().as_millis()
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// What the provider saw of the n-th request.
-    pub(super) fn request(&self, n: usize) -> String {
+    pub(crate) fn request(&self, n: usize) -> String {
         String::from_utf8(self.seen()[n].request.clone()).unwrap()
     }
 }
 
 /// To the end, or to where the connection breaks.
-pub(super) async fn read_all(client: &mut DuplexStream) -> Vec<u8> {
+pub(crate) async fn read_all(client: &mut DuplexStream) -> Vec<u8> {
     let mut got = Vec::new();
     client.read_to_end(&mut got).await.ok();
     got
 }
 
 /// A call of the `OpenAI` dialect on a connection that is closed after it.
-pub(super) fn chat(body: &str) -> Vec<u8> {
+pub(crate) fn chat(body: &str) -> Vec<u8> {
     post("/v1/chat/completions", body)
 }
 
-pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
+pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
          authorization: Bearer sk-1\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
@@ -219,7 +219,7 @@ pub(super) fn post(path: &str, body: &str) -> Vec<u8> {
 }
 
 /// The body of an answer that says its length or is chunked.
-pub(super) fn body_of(answer: &[u8]) -> Vec<u8> {
+pub(crate) fn body_of(answer: &[u8]) -> Vec<u8> {
     let at = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("a head") + 4;
     let head = String::from_utf8_lossy(&answer[..at]).to_lowercase();
     let mut rest = &answer[at..];
@@ -296,6 +296,6 @@ async fn read_request(io: &mut DuplexStream) -> Option<Vec<u8>> {
 }
 
 /// Lets everything that can happen now happen.
-pub(super) async fn settle_down() {
+pub(crate) async fn settle_down() {
     sleep(Duration::from_millis(1)).await;
 }
