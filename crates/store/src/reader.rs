@@ -7,7 +7,7 @@ mod history;
 mod scan;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
@@ -82,6 +82,14 @@ impl Reader {
 
     pub(crate) fn beside(directory: Directory, suspects: Suspects) -> Reader {
         Reader { directory, suspects }
+    }
+
+    /// Damaged files that were set aside and that nobody has removed yet, in order of names.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn set_aside(&self) -> Result<Vec<PathBuf>, OpenError> {
+        self.directory.set_aside()
     }
 
     /// The latest calls that pass the filter, the latest first. Records that cannot be read are left

@@ -81,7 +81,7 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
         }
     }
     let mut notes = not_read(&unread);
-    notes.extend(set_aside(data));
+    notes.extend(set_aside(&records.set_aside()?));
     if entries.is_empty() {
         let data = data.display();
         match unread.into_iter().next() {
@@ -112,20 +112,16 @@ fn not_read(errors: &[ScanError]) -> Vec<String> {
 }
 
 /// Says so where damaged files were set aside, because then calls may be missing.
-fn set_aside(data: &Path) -> Option<String> {
-    let folders = [data.to_owned(), data.join("segments")];
-    let files = folders.iter().flat_map(std::fs::read_dir).flatten().flatten();
-    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names.filter(|name| name.contains(".corrupt-")).collect();
-    names.sort_unstable();
-    match names.as_slice() {
-        [] => None,
-        [name] => Some(format!("calls may be missing: a damaged file was set aside as {name}")),
-        [name, ..] => Some(format!(
-            "calls may be missing: {} damaged files were set aside, the first as {name}",
-            names.len()
-        )),
-    }
+fn set_aside(files: &[PathBuf]) -> Option<String> {
+    let name = files.first()?.file_name()?.to_string_lossy();
+    Some(match files.len() {
+        1 => format!("calls may be missing: a damaged file was set aside as {name}"),
+        count => {
+            format!(
+                "calls may be missing: {count} damaged files were set aside, the first as {name}"
+            )
+        }
+    })
 }
 
 /// Counts calls and makes them ready for a replay.
