@@ -12,8 +12,10 @@ mod unpriced;
 mod variable;
 mod weigh;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use scrimp_core::{Catalog, Usd};
 use serde::Serialize;
 
@@ -152,12 +154,19 @@ pub struct Example {
     pub usd_after: Usd,
 }
 
-/// Looks for everything. What can be applied comes first, the most saving first.
+/// Looks for everything. What can be applied comes first, the most saving first; parts follow their
+/// whole, also where one of them saves more.
 pub fn find(study: &Study<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = FINDINGS.iter().flat_map(|rule| (rule.find)(study)).collect();
+    let likely = |finding: &Finding| finding.usd.map(|range| range.likely);
+    let wholes: FxHashMap<String, Option<Usd>> =
+        found.iter().map(|finding| (finding.id.clone(), likely(finding))).collect();
     // Stable: notes stay in the order of the rules.
     found.sort_by_key(|finding| {
-        (finding.usd.is_none(), std::cmp::Reverse(finding.usd.map(|range| range.likely)))
+        let of_whole = finding.part_of.as_ref().and_then(|whole| wholes.get(whole).copied());
+        let place = of_whole.unwrap_or_else(|| likely(finding));
+        let is_part = of_whole.is_some();
+        (finding.usd.is_none(), Reverse(place), is_part, Reverse(likely(finding)))
     });
     number(&mut found);
     found

@@ -161,6 +161,20 @@ fn the_cache_finding_says_what_to_add_and_what_it_rests_on() {
 }
 
 #[test]
+fn one_rule_for_all_calls_comes_before_its_parts_even_where_one_of_them_saves_more() {
+    let mut both = conversations("chat", 30);
+    // Two calls that a mark makes a little dearer, so that the one rule saves less than its part.
+    let strangers = one_shots(3).into_iter().skip(1);
+    both.extend(strangers.map(|call| Sketch { operation: "once", ..call }));
+    let found = found(&both);
+    let names: Vec<_> = found.iter().map(|f| (f.title.as_str(), f.part_of.as_deref())).collect();
+    let (all, chat) = ("all calls", "chat");
+    let title = |whose: &str| format!("short cache mark at the prompt's end, {whose}");
+    assert_eq!(names, [(&*title(all), None), (&*title(chat), Some("F1"))]);
+    assert!(found[0].usd.unwrap().likely < found[1].usd.unwrap().likely);
+}
+
+#[test]
 fn a_few_calls_tell_no_range() {
     let few: Vec<Sketch> = conversations("chat", 1).into_iter().take(3).collect();
     let finding = found(&few).remove(0);
