@@ -1,8 +1,8 @@
 //! Prices: from published lists to a catalogue.
 //!
 //! A chore turns `LiteLLM`'s price map into a compact snapshot that ships with the product
-//! ([`from_litellm`], [`write()`]); [`snapshot`] loads it, [`overlay`] puts a user's own prices on
-//! top, [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`;
+//! ([`from_litellm`], [`write()`]);
+//! [`snapshot`] loads both, [`overlay`] puts a user's own prices on top, [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`;
 //! what a list leaves out is filled in here, once (`card`), and what cannot be true is held back
 //! (`doubt`).
 
@@ -17,6 +17,7 @@ mod provider;
 pub mod quote;
 mod report;
 mod snapshot;
+mod timeline;
 
 pub use diff::{Diff, diff};
 pub use litellm::from_litellm;

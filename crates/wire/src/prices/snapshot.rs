@@ -19,6 +19,7 @@ use scrimp_core::time::Time;
 use super::cache_rules;
 use super::card::{CLASSES, Sparse};
 use super::multiplier;
+use super::timeline::timelines;
 
 /// The letter of each class, in the order of [`CLASSES`].
 const LETTERS: [char; 9] = ['i', 'r', 'w', 'l', 'a', 'p', 'o', 't', 'v'];
@@ -51,22 +52,35 @@ pub struct NotASnapshot {
     pub what: &'static str,
 }
 
-/// The prices that ship with the product.
+/// The prices that ship with the product, each for its time.
 pub fn snapshot() -> Catalog {
-    let mut catalog =
-        parse(include_str!("../../data/prices.txt")).expect("the shipped snapshot is tested");
+    let List { taken, mut rows } =
+        read(include_str!("../../data/prices.txt")).expect("the shipped snapshot is tested");
     // Logs outlive lists: what a vendor has retired is still priced, unless the list has it.
     let retired = super::overlay(include_str!("../../data/retired.toml"));
     for row in retired.expect("the shipped rows are tested") {
-        if catalog.find(&row.provider, &row.model, Time::EPOCH).is_none() {
-            catalog.add(row);
+        if !rows.iter().any(|(_, listed)| is_same_model(listed, &row)) {
+            rows.push((0, row));
         }
     }
+    let dated = read(include_str!("../../data/dated.txt")).expect("the shipped rows are tested");
+    let rows = timelines(rows, dated.rows).expect("the shipped rows are tested");
+    catalog(taken, rows.into_iter())
+}
+
+pub(super) fn is_same_model(one: &PriceRow, other: &PriceRow) -> bool {
+    one.model == other.model && one.provider == other.provider
+}
+
+fn catalog(taken: Option<Time>, rows: impl Iterator<Item = PriceRow>) -> Catalog {
+    let mut catalog = Catalog::new();
+    catalog.taken = taken;
+    rows.for_each(|row| catalog.add(row));
     catalog
 }
 
 /// Writes `rows`, taken on the day `taken` (`2026-11-23`) from `source`, as a snapshot.
-/// Rows must be sorted by provider; validity dates are not written, a snapshot is of one day.
+/// Rows must be sorted by provider.
 pub fn write(rows: &[PriceRow], taken: &str, source: &str) -> String {
     let mut text = format!("{HEADER}taken {taken}\nsource {source}\n");
     let mut provider = "";
@@ -84,7 +98,7 @@ fn write_to(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("a string takes everything");
 }
 
-fn write_row(text: &mut String, row: &PriceRow) {
+pub(super) fn write_row(text: &mut String, row: &PriceRow) {
     text.push_str(&row.model);
     for (n, card) in row.cards.iter().enumerate() {
         if 0 < n {
@@ -112,6 +126,11 @@ fn write_row(text: &mut String, row: &PriceRow) {
     if let Some(rules) = row.cache {
         let family = cache_rules::family_of(&row.provider, &row.model).name;
         write_to(text, format_args!(" | cache={family}/{}", rules.min_tokens));
+    }
+    for (name, time) in [("from", row.from), ("until", row.until)] {
+        if let Some(time) = time {
+            write_to(text, format_args!(" | {name}={}", day_of(time)));
+        }
     }
     text.push('\n');
 }
@@ -150,7 +169,20 @@ fn short(mut decimal: String) -> String {
 
 /// Reads a snapshot.
 pub fn parse(text: &str) -> Result<Catalog, NotASnapshot> {
-    let mut catalog = Catalog::new();
+    let List { taken, rows } = read(text)?;
+    Ok(catalog(taken, rows.into_iter().map(|(_, row)| row)))
+}
+
+/// A text in the notation of a snapshot.
+pub(super) struct List {
+    /// The day it was taken, if it says one.
+    taken: Option<Time>,
+    /// Each row with its line, counted from 1.
+    pub(super) rows: Vec<(usize, PriceRow)>,
+}
+
+pub(super) fn read(text: &str) -> Result<List, NotASnapshot> {
+    let mut list = List { taken: None, rows: Vec::new() };
     let mut provider: Arc<str> = "".into();
     for (n, line) in text.lines().enumerate() {
         let fail = |what| NotASnapshot { line: n + 1, what };
@@ -159,13 +191,19 @@ pub fn parse(text: &str) -> Result<Catalog, NotASnapshot> {
             Some(b'[') => provider = line[1..].strip_suffix(']').ok_or(fail("no `]`"))?.into(),
             _ if provider.is_empty() => {
                 if let Some(day) = line.strip_prefix("taken ") {
-                    catalog.taken = Some(midnight(day).ok_or(fail("no date"))?);
+                    list.taken = Some(midnight(day).ok_or(fail("no date"))?);
                 }
             }
-            _ => catalog.add(read_row(&provider, line).map_err(fail)?),
+            _ => list.rows.push((n + 1, read_row(&provider, line).map_err(fail)?)),
         }
     }
-    Ok(catalog)
+    Ok(list)
+}
+
+/// The day (`2026-11-23`) that `time` is in, in UTC.
+pub(super) fn day_of(time: Time) -> String {
+    let at = jiff::Timestamp::from_second(time.secs()).unwrap_or_default();
+    at.strftime("%Y-%m-%d").to_string()
 }
 
 /// The start of `day` (`2026-11-23`) in UTC.
@@ -203,6 +241,14 @@ fn read_part(row: &mut PriceRow, part: &str) -> Result<(), &'static str> {
         let family = cache_rules::named(family).ok_or("an unknown cache family")?;
         let rates = &row.cards.first().ok_or("no rates")?.rates;
         row.cache = Some(family.of(min_tokens.parse().map_err(|_| "no minimum")?, rates));
+        return Ok(());
+    }
+    if let Some(day) = part.strip_prefix("from=") {
+        row.from = Some(midnight(day).ok_or("no date")?);
+        return Ok(());
+    }
+    if let Some(day) = part.strip_prefix("until=") {
+        row.until = Some(midnight(day).ok_or("no date")?);
         return Ok(());
     }
     if let Some((name, factor)) = part.split_once('*') {
@@ -333,6 +379,7 @@ mod tests {
             ("[p]\nm i=1 o=1 | slow i=1 o=1", "an unknown tier"),
             ("[p]\nm i=1 o=1 | batch>9k*.5", "a multiple of nothing"),
             ("[p]\nm i=1 o=1 | cache=magic/1", "an unknown cache family"),
+            ("[p]\nm i=1 o=1 | until=soon", "no date"),
         ] {
             assert_eq!(parse(line).unwrap_err().what, what, "{line}");
         }
