@@ -2,7 +2,8 @@
 //! of `LiteLLM`'s `model_prices_and_context_window.json`.
 //!
 //! Prints what changed against the snapshot that is there and what was held back, and writes the new
-//! one. The same file gives the same bytes.
+//! one. The same file gives the same bytes. What the new list bills otherwise stays in the dated
+//! prices beside it, with the day that it was taken as its last.
 
 use std::fs;
 use std::path::Path;
@@ -11,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use scrimp_wire::prices;
 
 const SNAPSHOT: &str = "crates/wire/data/prices.txt";
+const DATED: &str = "crates/wire/data/dated.txt";
 
 /// Makes the snapshot from the arguments after the chore's name. Runs in the repository's root.
 pub(crate) fn run(args: &[String]) -> Result<()> {
@@ -38,19 +40,28 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     if new.rows().count() != rows.len() {
         bail!("the snapshot does not hold what was written to it: a name is no single word");
     }
-    let old = fs::read_to_string(SNAPSHOT).unwrap_or_default();
-    let old = prices::parse(&old).unwrap_or_default();
-    eprint!("{report}");
-    eprint!("{}", prices::diff(&old, &new));
-    write(&text)
-}
-
-fn write(text: &str) -> Result<()> {
     if !Path::new("crates/wire").is_dir() {
         bail!("run this in the repository's root");
     }
-    fs::write(SNAPSHOT, text).with_context(|| format!("cannot write {SNAPSHOT}"))?;
-    eprintln!("{SNAPSHOT}: {} bytes", text.len());
+    let old = read(SNAPSHOT)?;
+    let old = prices::parse(&old).with_context(|| format!("{SNAPSHOT} cannot be read"))?;
+    let dated = read(DATED)?;
+    let kept = prices::keep(&dated, &old, &new).with_context(|| format!("in {DATED}"))?;
+    eprint!("{report}");
+    eprint!("{}", prices::diff(&old, &new));
+    eprint!("{kept}");
+    // First what would be lost: after the list is written, the old one is gone.
+    write(DATED, &kept.text)?;
+    write(SNAPSHOT, &text)
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {path}"))
+}
+
+fn write(path: &str, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {path}"))?;
+    eprintln!("{path}: {} bytes", text.len());
     Ok(())
 }
 

@@ -57,7 +57,7 @@ impl fmt::Display for Diff {
 }
 
 /// The two rates by which people know a model, in dollars per million tokens.
-fn headline(row: &PriceRow) -> String {
+pub(super) fn headline(row: &PriceRow) -> String {
     let rates = &row.cards[0].rates;
     format!("{}/{}", rates.input.per_million(), rates.output.per_million())
 }

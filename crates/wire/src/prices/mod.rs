@@ -1,7 +1,7 @@
 //! Prices: from published lists to a catalogue.
 //!
 //! A chore turns `LiteLLM`'s price map into a compact snapshot that ships with the product
-//! ([`from_litellm`], [`write()`]);
+//! ([`from_litellm`], [`write()`]), and keeps what a new map changes with its date ([`keep()`]);
 //! [`snapshot`] loads both, [`overlay`] puts a user's own prices on top, [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`;
 //! what a list leaves out is filled in here, once (`card`), and what cannot be true is held back
 //! (`doubt`).
@@ -10,6 +10,7 @@ mod cache_rules;
 mod card;
 mod diff;
 mod doubt;
+mod keep;
 mod litellm;
 mod nearest;
 mod overlay;
@@ -20,6 +21,7 @@ mod snapshot;
 mod timeline;
 
 pub use diff::{Diff, diff};
+pub use keep::{Kept, keep};
 pub use litellm::from_litellm;
 pub use overlay::{NotAnOverlay, overlay};
 pub use report::{Doubt, Held, Report};
