@@ -303,7 +303,7 @@ impl PriceRow {
 }
 
 /// Every known price. Later rows win over earlier ones for the same model and date, so an overlay
-/// with a user's own prices is added last.
+/// with a user's own prices is added last. The rows that ship with the product never overlap.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     rows: FxHashMap<Box<str>, Vec<Arc<PriceRow>>>,
@@ -334,6 +334,23 @@ impl Catalog {
     fn exact(&self, provider: &str, model: &str, at: Time) -> Option<&Arc<PriceRow>> {
         let rows = self.rows.get(model)?;
         rows.iter().rev().find(|row| row.provider.as_ref() == provider && row.covers(at))
+    }
+
+    /// From when and until when `row`, which was found at the time `at`, is the one that counts,
+    /// with the rows that win over it in view. `None`: no such day is known.
+    pub fn validity(&self, row: &PriceRow, at: Time) -> (Option<Time>, Option<Time>) {
+        let same = |time: Time| {
+            self.exact(&row.provider, &row.model, time).is_some_and(|found| found.as_ref() == row)
+        };
+        let rows = self.rows.get(row.model.as_ref()).into_iter().flatten();
+        let days = rows
+            .filter(|other| other.provider == row.provider)
+            .flat_map(|other| [other.from, other.until])
+            .flatten();
+        let before = |day: Time| Time::from_nanos(day.nanos() - 1);
+        let from = days.clone().filter(|day| *day <= at && !same(before(*day))).max();
+        let until = days.filter(|day| at < *day && !same(*day)).min();
+        (from, until)
     }
 
     /// Every row, in no order.

@@ -253,7 +253,32 @@ fn a_quote_is_exactly_what_scripts_rest_on() {
     ask(
         r#"{"model":"openai/gpt-5.6","usage":{"uncached":300000},"tier":"batch","region":"eu"}"#,
         &expect![[
-            r#"{"model":"gpt-5.6","provider":"openai","usd":"1.32","lines":[{"what":"uncached","tokens":300000,"usd_per_million":"4.4","usd":"1.32"}],"notes":[]}"#
+            r#"{"model":"gpt-5.6","provider":"openai","usd":"1.32","lines":[{"what":"uncached","tokens":300000,"usd_per_million":"4.4","usd":"1.32"}],"from":"2026-08-21","notes":["valid from 2026-08-21"]}"#
+        ]],
+    );
+}
+
+#[test]
+fn a_quote_says_how_long_it_is_valid_and_what_comes_then() {
+    let luna = |at: &str| {
+        format!(r#"{{"model":"openai/gpt-5.6-luna","usage":{{"uncached":1000}},"at":"{at}"}}"#)
+    };
+    ask(
+        &luna("2026-07-29"),
+        &expect![[
+            r#"{"model":"gpt-5.6-luna","provider":"openai","usd":"0.001","lines":[{"what":"uncached","tokens":1000,"usd_per_million":"1","usd":"0.001"}],"until":"2026-07-30","then_usd":"0.0002","notes":["valid until 2026-07-30, then $0.2/M for input, $1.2/M for output"]}"#
+        ]],
+    );
+    ask(
+        &luna("2026-07-30"),
+        &expect![[
+            r#"{"model":"gpt-5.6-luna","provider":"openai","usd":"0.0002","lines":[{"what":"uncached","tokens":1000,"usd_per_million":"0.2","usd":"0.0002"}],"from":"2026-07-30","notes":["valid from 2026-07-30"]}"#
+        ]],
+    );
+    ask(
+        r#"{"model":"anthropic/claude-opus-4-6","usage":{"uncached":1000},"at":"2026-03-12"}"#,
+        &expect![[
+            r#"{"model":"claude-opus-4-6","provider":"anthropic","usd":"0.005","lines":[{"what":"uncached","tokens":1000,"usd_per_million":"5","usd":"0.005"}],"until":"2026-03-13","then_usd":"0.005","notes":["valid until 2026-03-13, then the same for such a call"]}"#
         ]],
     );
 }

@@ -1,13 +1,15 @@
 //! `scrimp price`: what a call costs, line by line.
 
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::io::BufRead;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use scrimp_analysis::report::day;
-use scrimp_core::price::{Catalog, Class, Terms, Tier};
+use scrimp_core::price::{Catalog, Class, PriceRow, Terms, Tier};
 use scrimp_core::{Time, Usage};
 use scrimp_wire::prices;
 use scrimp_wire::prices::quote::{self, Quote, Unpriced};
@@ -31,7 +33,7 @@ const ONE_EACH: Usage = Usage {
 struct Answer<'a> {
     #[serde(flatten)]
     quote: &'a Quote,
-    /// The day of the list that the price is from; `null` for own prices.
+    /// The day of the list that the price shipped with; `null` for own prices.
     prices_taken: Option<String>,
 }
 
@@ -56,9 +58,10 @@ pub(crate) fn run(arguments: &Price) -> Result<()> {
         Err(hostile @ Unpriced::TooMany { .. }) => return Err(hostile.into()),
         quote => quote.or_hint("own prices can be laid over the ones shipped: --prices FILE")?,
     };
-    let taken = taken(&catalog, &quote, at);
-    let note = arguments.at.zip(taken).and_then(|(at, taken)| of_another_day(at, taken));
-    quote.notes.extend(note);
+    let shipped = shipped(&catalog, &quote, at);
+    let taken = shipped.as_ref().map(|(taken, _)| *taken);
+    let asked = arguments.at.zip(shipped);
+    quote.notes.extend(asked.and_then(|(at, (taken, row))| of_another_day(&row, at, taken)));
     match arguments.json.json {
         true => ui::print_json(&Answer { quote: &quote, prices_taken: taken.map(day) }),
         false if usage == Usage::ZERO => {
@@ -70,18 +73,30 @@ pub(crate) fn run(arguments: &Price) -> Result<()> {
     }
 }
 
-/// When the list was taken that the price is from; `None` for own prices.
-fn taken(catalog: &Catalog, quote: &Quote, at: Time) -> Option<Time> {
+/// The price as it ships, and when the list was taken that it ships with; `None` for own prices.
+fn shipped(catalog: &Catalog, quote: &Quote, at: Time) -> Option<(Time, Arc<PriceRow>)> {
     let shipped = prices::snapshot();
     let row = |catalog: &Catalog| catalog.find(&quote.provider, &quote.model, at).cloned();
-    shipped.taken.filter(|_| row(catalog) == row(&shipped))
+    let found = row(&shipped).filter(|found| row(catalog).as_ref() == Some(found));
+    shipped.taken.zip(found)
 }
 
-/// A list is of one day: the price of another may have been another.
-fn of_another_day(at: Time, taken: Time) -> Option<String> {
-    let taken = day(taken);
-    (day(at) != taken)
-        .then(|| format!("priced by the list of {taken}; prices of {} may differ", day(at)))
+/// A list is of one day: the price of another may have been another, unless it is known from when
+/// or until when it was charged.
+fn of_another_day(row: &PriceRow, at: Time, taken: Time) -> Option<String> {
+    let ended = row.until.is_some_and(|until| until <= taken);
+    let announced = row.from.is_some_and(|from| taken < from);
+    let (asked, listed) = (day(at), day(taken));
+    match asked.cmp(&listed) {
+        Ordering::Equal => None,
+        Ordering::Less if ended || row.from.is_some() => None,
+        Ordering::Greater if announced => {
+            Some(format!("announced by {listed}; prices of {asked} may differ"))
+        }
+        Ordering::Less | Ordering::Greater => {
+            Some(format!("priced by the list of {listed}; prices of {asked} may differ"))
+        }
+    }
 }
 
 /// The prices shipped, with a file of own ones over them.

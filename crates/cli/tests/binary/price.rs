@@ -78,6 +78,118 @@ fn prices_of_another_day_say_which_day_they_are_of() {
 }
 
 #[test]
+fn a_price_that_changed_or_will_tells_its_days_and_what_comes_then() {
+    let luna = "openai/gpt-5.6-luna --uncached 1000 --at";
+    check(
+        &format!("{luna} 2026-07-29"),
+        expect![[r#"
+        openai/gpt-5.6-luna
+          uncached                    1000          $1/M  $0.001
+          together                                        $0.001
+        note: valid until 2026-07-30, then $0.2/M for input, $1.2/M for output
+    "#]],
+    );
+    check(
+        &format!("{luna} 2026-07-30"),
+        expect![[r#"
+        openai/gpt-5.6-luna
+          uncached                    1000        $0.2/M  $0.0002
+          together                                        $0.0002
+        note: valid from 2026-07-30
+    "#]],
+    );
+    check(
+        &format!("{luna} 2026-12-24"),
+        expect![[r#"
+        openai/gpt-5.6-luna
+          uncached                    1000        $0.2/M  $0.0002
+          together                                        $0.0002
+        note: valid from 2026-07-30
+        note: priced by the list of 2026-11-23; prices of 2026-12-24 may differ
+    "#]],
+    );
+    let flash = "gemini/gemini-3.6-flash --uncached 1000 --at";
+    check(
+        &format!("{flash} 2026-11-23"),
+        expect![[r#"
+        gemini/gemini-3.6-flash
+          uncached                    1000       $0.75/M  $0.00075
+          together                                        $0.00075
+        note: valid until 2027-01-01, then $1.5/M for input, $7.5/M for output
+    "#]],
+    );
+    check(
+        &format!("{flash} 2026-12-31"),
+        expect![[r#"
+        gemini/gemini-3.6-flash
+          uncached                    1000       $0.75/M  $0.00075
+          together                                        $0.00075
+        note: valid until 2027-01-01, then $1.5/M for input, $7.5/M for output
+        note: priced by the list of 2026-11-23; prices of 2026-12-31 may differ
+    "#]],
+    );
+    check(
+        &format!("{flash} 2027-01-01 --tier batch"),
+        expect![[r#"
+        gemini/gemini-3.6-flash
+          uncached                    1000       $0.75/M  $0.00075
+          together                                        $0.00075
+        note: valid from 2027-01-01
+        note: announced by 2026-11-23; prices of 2027-01-01 may differ
+    "#]],
+    );
+    // The list says nothing of 2025, whatever is known of 2027.
+    check(&format!("{flash} 2025-01-01"), expect![[r#"
+        gemini/gemini-3.6-flash
+          uncached                    1000       $0.75/M  $0.00075
+          together                                        $0.00075
+        note: valid until 2027-01-01, then $1.5/M for input, $7.5/M for output
+        note: priced by the list of 2026-11-23; prices of 2025-01-01 may differ
+    "#]]);
+    check(
+        "gemini/gemini-3.6-flash --at 2026-11-23",
+        expect![[r#"
+        gemini/gemini-3.6-flash
+          uncached               $0.75/M
+          cache read            $0.075/M
+          cache write short      $0.75/M
+          cache write long       $0.75/M
+          output                 $3.75/M
+        note: valid until 2027-01-01, then $1.5/M for input, $7.5/M for output
+        what a call costs: --uncached N --cache-read N --output N; see --help
+    "#]],
+    );
+}
+
+#[test]
+fn the_days_of_a_price_are_in_its_json() {
+    let place = Place::new();
+    let days = |arguments: &[&str]| {
+        let call = ["price", "gemini/gemini-3.6-flash", "--json", "--output", "1000000", "--at"];
+        let found = place.run(&[&call, arguments].concat()).json();
+        let field = |name: &str| found[name].to_string();
+        ["usd", "from", "until", "then_usd", "prices_taken"].map(field).join(" ")
+    };
+    expect![[r#""3.75" null "2027-01-01" "7.5" "2026-11-23""#]].assert_eq(&days(&["2026-12-31"]));
+    expect![[r#""7.5" "2027-01-01" null null "2026-11-23""#]].assert_eq(&days(&["2027-01-01"]));
+    place.write(
+        "own.toml",
+        "[[price]]\nprovider = \"gemini\"\nmodel = \"gemini-3.6-flash\"\nfrom = \"2026-12-01\"\n\
+         until = \"2027-02-01\"\ninput_per_million = \"1\"\noutput_per_million = \"2\"\n",
+    );
+    expect![[r#""3.75" null "2026-12-01" "2" "2026-11-23""#]].assert_eq(&days(&[
+        "2026-11-30",
+        "--prices",
+        "own.toml",
+    ]));
+    expect![[r#""2" "2026-12-01" "2027-02-01" "7.5" null"#]].assert_eq(&days(&[
+        "2027-01-01",
+        "--prices",
+        "own.toml",
+    ]));
+}
+
+#[test]
 fn without_tokens_the_rates_are_shown() {
     check(
         "anthropic/claude-opus-4-5 --at 2026-06-01",

@@ -132,6 +132,30 @@ fn a_price_counts_from_its_first_day_until_before_its_last_and_the_later_row_win
 }
 
 #[test]
+fn a_price_is_valid_until_another_row_wins_over_it() {
+    let mut catalog = Catalog::new();
+    let day = |day: i64| Time::from_secs(day * 86_400);
+    let dated = |from: Option<i64>, until: Option<i64>, input| PriceRow {
+        from: from.map(day),
+        until: until.map(day),
+        ..row(vec![card(Tier::Standard, 0, [input, "", "", "", "0"])])
+    };
+    catalog.add(dated(None, Some(10), "1"));
+    catalog.add(dated(Some(10), None, "2"));
+    catalog.add(dated(Some(12), Some(14), "3"));
+    for (at, from, until) in [
+        (9, None, Some(10)),
+        (10, Some(10), Some(12)),
+        (13, Some(12), Some(14)),
+        (20, Some(14), None),
+    ] {
+        let found = catalog.find("openai", "m", day(at)).unwrap();
+        let expected = (from.map(day), until.map(day));
+        assert_eq!(catalog.validity(found, day(at)), expected, "day {at}");
+    }
+}
+
+#[test]
 fn a_dated_name_has_the_price_of_its_model_and_nothing_else_is_guessed() {
     let mut catalog = Catalog::new();
     catalog.add(row(vec![card(Tier::Standard, 0, ["1", "", "", "", "2"])]));

@@ -7,14 +7,14 @@
 use std::sync::Arc;
 
 use scrimp_core::money::Usd;
-use scrimp_core::price::{Catalog, Class, PriceRow, Region, Terms, Tier, without_date};
+use scrimp_core::price::{Catalog, Class, PriceRow, Rates, Region, Terms, Tier, without_date};
 use scrimp_core::time::Time;
 use scrimp_core::usage::{MOST_TOKENS, Usage};
 use serde::{Deserialize, Serialize};
 
 use super::nearest::nearest;
 use super::provider::{of_people, preference, vendor_of};
-use super::snapshot::midnight;
+use super::snapshot::{day_of, midnight};
 
 /// A priced call. Its JSON is part of the product's interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,7 +27,17 @@ pub struct Quote {
     pub usd: Usd,
     /// A line for each class of tokens that was used.
     pub lines: Vec<QuoteLine>,
-    /// What a reader should know: a provider was chosen, a tier has no price of its own.
+    /// The first day (`2026-07-30`, UTC) of this price, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The day before whose start this price ends, where one is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// What the same call costs from that day on, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then_usd: Option<Usd>,
+    /// What a reader should know: a provider was chosen, a tier has no price of its own, the price
+    /// changes on a day.
     pub notes: Vec<String>,
 }
 
@@ -95,6 +105,16 @@ pub fn quote(
     refuse_hostile(usage)?;
     let (row, mut notes) = resolve(catalog, provider, model, at)?;
     notes.extend(notes_on(&row, terms));
+    let (from, until) = catalog.validity(&row, at);
+    let then = until.and_then(|until| catalog.find(&row.provider, &row.model, until));
+    let (from, until) = (from.map(day_of), until.map(day_of));
+    let rates = |row: &PriceRow| row.rates(usage.input(), terms);
+    notes.extend(note_on_days(
+        from.as_deref(),
+        until.as_deref(),
+        &rates(&row),
+        then.map(|then| rates(then)).as_ref(),
+    ));
     let lines: Vec<QuoteLine> = row
         .bill(usage, terms)
         .into_iter()
@@ -106,7 +126,37 @@ pub fn quote(
         })
         .collect();
     let usd = lines.iter().map(|line| line.usd).sum();
-    Ok(Quote { model: row.model.clone(), provider: row.provider.clone(), usd, lines, notes })
+    Ok(Quote {
+        model: row.model.clone(),
+        provider: row.provider.clone(),
+        usd,
+        lines,
+        from,
+        until,
+        then_usd: then.map(|then| then.cost(usage, terms)),
+        notes,
+    })
+}
+
+/// From when until when a price is valid, and what comes then.
+fn note_on_days(
+    from: Option<&str>,
+    until: Option<&str>,
+    now: &Rates,
+    then: Option<&Rates>,
+) -> Option<String> {
+    let from = from.map(|day| format!(" from {day}")).unwrap_or_default();
+    let Some(until) = until else {
+        return (!from.is_empty()).then(|| format!("valid{from}"));
+    };
+    let then = match then {
+        None => "no price is known".to_owned(),
+        Some(then) if then == now => "the same for such a call".to_owned(),
+        Some(Rates { input, output, .. }) => {
+            format!("${}/M for input, ${}/M for output", input.per_million(), output.per_million())
+        }
+    };
+    Some(format!("valid{from} until {until}, then {then}"))
 }
 
 fn refuse_hostile(usage: &Usage) -> Result<(), Unpriced> {
