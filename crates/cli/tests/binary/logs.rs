@@ -222,6 +222,28 @@ fn reasons_are_in_the_words_of_json() {
 }
 
 #[test]
+fn a_call_of_march_is_billed_by_the_price_of_march() {
+    let place = Place::new();
+    let cost = |arguments: &[&str], time: &str| {
+        let usage = r#""usage":{"input_tokens":300000,"output_tokens":1000}"#;
+        let message = format!(r#""message":{{"id":"m","model":"claude-opus-4-6",{usage}}}"#);
+        let call = format!(r#"{{"type":"assistant","timestamp":"{time}",{message}}}"#);
+        place.write("m.jsonl", call);
+        place.run(&[arguments, &["m.jsonl", "--json"]].concat()).json()
+    };
+    let analyzed = |time| cost(&["analyze"], time)["totals"]["usd"].to_string();
+    let replayed = |time| {
+        cost(&["whatif", "--prompt-cache", "none"], time)["rows"][0]["total_usd"].to_string()
+    };
+    // Until the 13th, inputs longer than 200,000 tokens cost double, and their output half more.
+    for (time, usd) in
+        [("2026-03-12T23:59:59.999Z", "\"3.0375\""), ("2026-03-13T00:00:00Z", "\"1.525\"")]
+    {
+        assert_eq!((&*analyzed(time), &*replayed(time)), (usd, usd), "{time}");
+    }
+}
+
+#[test]
 fn dates_and_times_since_a_beginning_are_not_one_span() {
     let place = Place::new();
     place.write("logs/m.jsonl", format!("{LINE}\n{LINE}\n"));

@@ -139,13 +139,16 @@ fn a_price_that_changed_or_will_tells_its_days_and_what_comes_then() {
     "#]],
     );
     // The list says nothing of 2025, whatever is known of 2027.
-    check(&format!("{flash} 2025-01-01"), expect![[r#"
+    check(
+        &format!("{flash} 2025-01-01"),
+        expect![[r#"
         gemini/gemini-3.6-flash
           uncached                    1000       $0.75/M  $0.00075
           together                                        $0.00075
         note: valid until 2027-01-01, then $1.5/M for input, $7.5/M for output
         note: priced by the list of 2026-11-23; prices of 2025-01-01 may differ
-    "#]]);
+    "#]],
+    );
     check(
         "gemini/gemini-3.6-flash --at 2026-11-23",
         expect![[r#"
