@@ -25,6 +25,7 @@ const BENCHES: &[Bench] = &[
     ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
     ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
     ("wire", "reading requests and metering streams", wire),
+    ("kill", "what a killed process loses, over N kills (default 50)", kill),
     ("store", "every screen and its query over N million records (default 10)", store),
 ];
 
@@ -58,6 +59,10 @@ fn wire(arguments: &[String]) -> Result<()> {
 
 fn proof(arguments: &[String]) -> Result<()> {
     example("scrimp-server", "proof_coverage", arguments)
+}
+
+fn kill(arguments: &[String]) -> Result<()> {
+    example("scrimp-store", "killed", arguments)
 }
 
 fn store(arguments: &[String]) -> Result<()> {
