@@ -35,7 +35,8 @@ struct Arrival {
     watch: Stopwatch,
     head: request::Parts,
     route: Route,
-    call: Call,
+    /// The call as far as it is known.
+    unsettled: Unsettled,
 }
 
 /// Answers one request.
@@ -60,7 +61,8 @@ pub(crate) async fn answer(
     let (head, body) = request.into_parts();
     let gateway = gateway.clone();
     let call = blank(&gateway, watch, &route, &head.headers);
-    let arrival = Arrival { gateway, running, watch, head, route, call };
+    let unsettled = Unsettled::new(gateway.clone(), call);
+    let arrival = Arrival { gateway, running, watch, head, route, unsettled };
     Ok(arrival.take_in(body).await)
 }
 
@@ -103,13 +105,12 @@ fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap
 
 impl Arrival {
     async fn take_in(mut self, mut incoming: Incoming) -> Response<Page> {
-        let unsettled = Unsettled::new(self.gateway.clone(), Arc::new(self.call.clone()));
         if let Err(refusal) = self.admit() {
-            return self.refuse(unsettled, refusal, Span::ZERO, incoming);
+            return self.refuse(refusal, Span::ZERO, incoming);
         }
         if self.passes_through(&incoming) {
-            self.call.dialect = Dialect::Other;
-            return self.depart(unsettled, Body::Passing(incoming), None, Span::ZERO).await;
+            self.unsettled.call_mut().dialect = Dialect::Other;
+            return self.depart(Body::Passing(incoming), None, Span::ZERO).await;
         }
         let limits = self.running.config.limits;
         let from = self.watch.now();
@@ -118,28 +119,30 @@ impl Arrival {
         let bytes = match read {
             Ok(bytes) => bytes,
             Err(NotRead::Refused(refusal)) => {
-                return self.refuse(unsettled, refusal, waited, incoming);
+                return self.refuse(refusal, waited, incoming);
             }
             // Settled as abandoned; nobody is left to hear more.
             Err(NotRead::Broken) => return Page::error(StatusCode::BAD_REQUEST, "broken off"),
         };
-        self.call.body_bytes = bytes.len() as u64;
-        if self.call.dialect == Dialect::Other && !is_json(&self.head.headers) {
-            return self.depart(unsettled, Body::Opaque(bytes), None, waited).await;
+        let call = self.unsettled.call_mut();
+        call.body_bytes = bytes.len() as u64;
+        let dialect = call.dialect;
+        if dialect == Dialect::Other && !is_json(&self.head.headers) {
+            return self.depart(Body::Opaque(bytes), None, waited).await;
         }
-        match dialect::read(self.call.dialect, &bytes, &self.gateway.shared().key) {
+        match dialect::read(dialect, &bytes, &self.gateway.shared().key) {
             Ok(dialect::Request { facts, layout }) => {
                 let renamed = self.understand(facts);
                 let body = Body::Read(bytes, Box::new(layout));
-                self.depart(unsettled, body, renamed, waited).await
+                self.depart(body, renamed, waited).await
             }
             // What is not understood anyway is for the provider to judge.
-            Err(_) if self.call.dialect == Dialect::Other => {
-                self.depart(unsettled, Body::Opaque(bytes), None, waited).await
+            Err(_) if dialect == Dialect::Other => {
+                self.depart(Body::Opaque(bytes), None, waited).await
             }
             Err(wrong) => {
                 let refusal = Refusal::Malformed { why: wrong.to_string().into() };
-                self.refuse(unsettled, refusal, waited, incoming)
+                self.refuse(refusal, waited, incoming)
             }
         }
     }
@@ -159,7 +162,8 @@ impl Arrival {
     /// Whether the body goes through as it comes: uploads, and what is packed by the client.
     fn passes_through(&self, incoming: &Incoming) -> bool {
         let is_packed = self.head.headers.get(CONTENT_ENCODING).is_some_and(|v| v != "identity");
-        let is_opaque = self.call.dialect == Dialect::Other && !is_json(&self.head.headers);
+        let is_opaque =
+            self.unsettled.call().dialect == Dialect::Other && !is_json(&self.head.headers);
         (is_packed || is_opaque) && !incoming.is_end_stream()
     }
 
@@ -167,12 +171,12 @@ impl Arrival {
     fn understand(&mut self, facts: Facts) -> Option<Arc<str>> {
         let Facts { model, delivery, parameters, prompt, session, user: _ } = facts;
         let key = &self.gateway.shared().key;
-        let caller = &mut self.call.caller;
-        if let (None, Some(session)) = (caller.session, session) {
-            caller.session = Some(identify::session_digest(session.as_bytes(), key));
+        let call = self.unsettled.call_mut();
+        if let (None, Some(session)) = (call.caller.session, session) {
+            call.caller.session = Some(identify::session_digest(session.as_bytes(), key));
         }
-        (self.call.delivery, self.call.parameters) = (delivery, parameters);
-        (self.call.prompt, self.call.model) = (prompt, model);
+        (call.delivery, call.parameters) = (delivery, parameters);
+        (call.prompt, call.model) = (prompt, model);
         self.choose_target()
     }
 
@@ -182,33 +186,23 @@ impl Arrival {
         if self.route.is_named {
             return None;
         }
-        let asked = &*self.call.model;
+        let call = self.unsettled.call_mut();
+        let asked = &*call.model;
         let alias = config.models.get(asked).map(|target| (&*target.provider, &*target.model));
         let (provider, model) = alias.or_else(|| asked.split_once('/'))?;
         let provider = config.providers.get(provider)?;
         let model: Arc<str> = model.into();
         self.route.provider = provider.clone();
-        self.call.provider = provider.name.clone();
-        self.call.model = model.clone();
+        (call.provider, call.model) = (provider.name.clone(), model.clone());
         Some(model)
     }
 
-    async fn depart(
-        self,
-        mut unsettled: Unsettled,
-        body: Body,
-        renamed: Option<Arc<str>>,
-        waited: Span,
-    ) -> Response<Page> {
-        let Arrival { gateway, running, watch, head, route, call } = self;
-        let Some(uri) = route.upstream_uri() else {
-            return Page::error(StatusCode::BAD_REQUEST, "the path cannot be passed on");
-        };
-        let call = Arc::new(call);
-        unsettled.take_off(call.clone());
-        let method = head.method;
+    async fn depart(self, body: Body, renamed: Option<Arc<str>>, waited: Span) -> Response<Page> {
+        let Arrival { gateway, running, watch, head, route, mut unsettled } = self;
+        let call = unsettled.take_off();
+        let (method, target) = (head.method, route.target());
         let outbound =
-            Outbound::new(route.provider, method, uri, head.headers, body, renamed, &call);
+            Outbound::new(route.provider, method, target, head.headers, body, renamed, &call);
         let (reply, awaiting) = reply::pair();
         let departure = Departure { call, outbound, reply, watch, waited, running, unsettled };
         // In a box of its own it is moved once, and not again with the task around it.
@@ -216,19 +210,12 @@ impl Arrival {
         awaiting.await.map(Page::Answer)
     }
 
-    fn refuse(
-        self,
-        unsettled: Unsettled,
-        refusal: Refusal,
-        waited: Span,
-        incoming: Incoming,
-    ) -> Response<Page> {
+    fn refuse(self, refusal: Refusal, waited: Span, incoming: Incoming) -> Response<Page> {
         // A client that waits for leave to send its body gets the refusal in its place.
         if !self.head.headers.contains_key(EXPECT) {
             body::drain(incoming);
         }
-        let call = Arc::new(self.call);
-        let (head, body) = refuse(unsettled, &call, refusal, self.watch.now(), waited);
+        let (head, body) = refuse(self.unsettled, refusal, self.watch.now(), waited);
         Page::whole(head, body)
     }
 }

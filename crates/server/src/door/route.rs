@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Uri};
 use scrimp_core::Dialect;
 use scrimp_wire::dialect::of_path;
@@ -92,13 +91,12 @@ impl Route {
     }
 
     /// The path and query that the provider sees.
-    pub(super) fn upstream_uri(&self) -> Option<Uri> {
-        let path = join(&self.provider.base_path, &self.path);
-        let path = match &self.query {
-            Some(query) => format!("{path}?{query}"),
-            None => path,
-        };
-        path.parse::<PathAndQuery>().ok().map(Uri::from)
+    pub(super) fn target(&self) -> String {
+        let mut target = join(&self.provider.base_path, &self.path);
+        if let Some(query) = &self.query {
+            target.extend(["?", query]);
+        }
+        target
     }
 }
 
@@ -135,10 +133,10 @@ fn join(base: &str, path: &str) -> String {
     let client = Some(first).filter(|part| is_version(part));
     let (root, own) = base.rsplit_once('/').unwrap_or(("", base));
     match (client, is_version(own)) {
-        (Some("v1"), true) => format!("{base}{rest}"),
-        (Some(_), true) => format!("{root}{path}"),
-        (None, false) => format!("{base}/v1{path}"),
-        (Some(_), false) | (None, true) => format!("{base}{path}"),
+        (Some("v1"), true) => [base, rest].concat(),
+        (Some(_), true) => [root, path].concat(),
+        (None, false) => [base, "/v1", path].concat(),
+        (Some(_), false) | (None, true) => [base, path].concat(),
     }
 }
 
@@ -153,8 +151,8 @@ mod tests {
         let method = method.parse().unwrap();
         let route = Route::of(&method, &path.parse().unwrap(), &HeaderMap::new(), &config);
         route.map_or("nowhere".to_owned(), |route| {
-            let uri = route.upstream_uri().unwrap();
-            format!("{} {:?} {} {uri}", route.provider.name, route.dialect, route.operation())
+            let target = route.target();
+            format!("{} {:?} {} {target}", route.provider.name, route.dialect, route.operation())
         })
     }
 

@@ -8,7 +8,7 @@ use http::header::{
     ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method};
 use hyper::body::Incoming;
 use scrimp_core::policy::prompt_cache::Edit;
 use scrimp_core::{Call, Delivery, Dialect, Fault};
@@ -23,7 +23,8 @@ use crate::upstream::{Opened, Outgoing, Upload};
 pub(crate) struct Outbound {
     provider: Arc<Provider>,
     method: Method,
-    uri: Uri,
+    /// The provider's path and query.
+    target: String,
     headers: HeaderMap,
     body: Body,
     /// The name that the provider knows the model by, where the client used another.
@@ -92,11 +93,11 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 }
 
 impl Outbound {
-    /// `headers` are the client's own; `uri` is the provider's path and query.
+    /// `headers` are the client's own; `target` is the provider's path and query.
     pub(crate) fn new(
         provider: Arc<Provider>,
         method: Method,
-        uri: Uri,
+        target: String,
         mut headers: HeaderMap,
         body: Body,
         renamed: Option<Arc<str>>,
@@ -112,7 +113,7 @@ impl Outbound {
             accept_what_can_be_metered(&mut headers, call.delivery);
         }
         authorize(&mut headers, &provider, call.dialect);
-        Outbound { provider, method, uri, headers, body, renamed }
+        Outbound { provider, method, target, headers, body, renamed }
     }
 
     /// The provider that the call goes to.
@@ -135,24 +136,24 @@ impl Outbound {
         edits: &[Edit],
     ) -> Sending {
         let hides_usage = self.asks_for_usage(call);
-        let mut head = Request::new(()).into_parts().0;
-        head.method = self.method.clone();
-        head.uri = self.uri.clone();
-        head.headers = self.headers.clone();
         let (provider, limits) = (self.provider.clone(), running.config.limits);
-        let pool = gateway.pool().clone();
-        let opening: Opening = match self.body(call.dialect, edits, hides_usage) {
+        let body = self.body(call.dialect, edits, hides_usage);
+        let Outbound { method, target, headers, .. } = self;
+        let request = match body {
             Body::Read(body, _) | Body::Opaque(body) => {
-                let provider = provider.clone();
-                Box::pin(async move { pool.open(&provider, &limits, head, body).await })
+                Some(Outgoing::whole(method, target, headers, body))
             }
             Body::Passing(body) => {
-                let provider = provider.clone();
-                let body = Outgoing::Passing(Upload::new(body, limits.body_bytes));
-                Box::pin(async move { pool.open_fresh(&provider, &limits, head, body).await })
+                let body = Upload::new(body, limits.body_bytes);
+                Some(Outgoing::passing(method, target, headers, body))
             }
-            Body::Gone => Box::pin(std::future::ready(Err(Fault::Cancelled))),
+            Body::Gone => None,
         };
+        let (pool, to) = (gateway.pool().clone(), provider.clone());
+        let opening: Opening =
+            Box::pin(
+                async move { pool.open(&to, &limits, request.ok_or(Fault::Cancelled)?).await },
+            );
         let is_free =
             matches!(self.method, Method::GET | Method::HEAD | Method::DELETE | Method::OPTIONS);
         Sending { opening, provider, hides_usage, is_free }

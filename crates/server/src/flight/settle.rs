@@ -15,20 +15,32 @@ use crate::gateway::Gateway;
 #[must_use = "a call that is not settled settles as failed"]
 pub(crate) struct Unsettled {
     gateway: Gateway,
+    /// `None` once it is settled.
     call: Option<Arc<Call>>,
     is_flying: bool,
 }
 
+const HELD: &str = "settling takes this value away";
+
 impl Unsettled {
-    pub(crate) fn new(gateway: Gateway, call: Arc<Call>) -> Unsettled {
+    pub(crate) fn new(gateway: Gateway, call: Call) -> Unsettled {
         gateway.shared().counts.began();
-        Unsettled { gateway, call: Some(call), is_flying: false }
+        Unsettled { gateway, call: Some(Arc::new(call)), is_flying: false }
+    }
+
+    pub(crate) fn call(&self) -> &Arc<Call> {
+        self.call.as_ref().expect(HELD)
+    }
+
+    /// The call, to say more of it while it is read.
+    pub(crate) fn call_mut(&mut self) -> &mut Call {
+        Arc::make_mut(self.call.as_mut().expect(HELD))
     }
 
     /// The call was read, and its flight begins.
-    pub(crate) fn take_off(&mut self, call: Arc<Call>) {
-        self.call = Some(call);
+    pub(crate) fn take_off(&mut self) -> Arc<Call> {
         self.is_flying = true;
+        self.call().clone()
     }
 
     pub(crate) fn settle(mut self, record: Record) {
@@ -63,15 +75,15 @@ impl Drop for Unsettled {
 /// Settles a call that is not sent on, and says what its caller is told.
 pub(crate) fn refuse(
     unsettled: Unsettled,
-    call: &Arc<Call>,
     refusal: Refusal,
     now: Time,
     waited: Span,
 ) -> (Parts, Bytes) {
     let (status, code, text) = answer::refusal_text(&refusal);
-    let told = answer::error(call, status, code, &format!("scrimp: {text}"));
+    let call = unsettled.call().clone();
+    let told = answer::error(&call, status, code, &format!("scrimp: {text}"));
     let ended = now.since(call.arrived);
-    unsettled.settle(unsent(call.clone(), Ending::Refused(refusal), ended, waited));
+    unsettled.settle(unsent(call, Ending::Refused(refusal), ended, waited));
     told
 }
 

@@ -11,8 +11,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::request;
+use http::header::CONTENT_LENGTH;
 use http::response::Parts;
+use http::{HeaderMap, Method};
 use scrimp_core::Fault;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
@@ -34,14 +35,6 @@ thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
 }
 
-/// A request's body.
-pub(crate) enum Outgoing {
-    /// All of it.
-    Whole(Bytes),
-    /// As the client sends it.
-    Passing(Upload),
-}
-
 /// A connection.
 pub(super) struct Line {
     stream: Stream,
@@ -52,8 +45,9 @@ pub(super) struct Line {
     pub(super) idle_since: Instant,
 }
 
-/// A request that is being written.
-struct Writing {
+/// A request on its way out.
+pub(crate) struct Outgoing {
+    method: Method,
     head: Bytes,
     piece: Bytes,
     /// Ends the piece, where it is a chunk.
@@ -79,7 +73,7 @@ pub(crate) struct Answer {
     line: Line,
     framing: Framing,
     /// What is left of the request, where the answer began before its end.
-    writing: Option<Box<Writing>>,
+    writing: Option<Box<Outgoing>>,
     keeps_alive: bool,
 }
 
@@ -111,11 +105,11 @@ impl Line {
     /// Sends a request and waits for the head of its answer, of at most `head_bytes`.
     pub(super) async fn exchange(
         mut self,
-        head: &request::Parts,
-        body: Outgoing,
+        request: Outgoing,
         head_bytes: usize,
     ) -> Result<(Parts, Answer), Unanswered> {
-        let mut writing = Some(Box::new(Writing::new(head, body)));
+        let method = request.method.clone();
+        let mut writing = Some(request);
         let mut has_failed = false;
         self.has_spoken = false;
         let answered = std::future::poll_fn(|cx| {
@@ -133,11 +127,12 @@ impl Line {
             }
             self.poll_head(cx, head_bytes)
         });
-        let mut head_of_answer = answered.await?;
+        let mut head = answered.await?;
         let broken = Unanswered { fault: Fault::Protocol, is_silent: false };
-        let framing = Framing::of(&head.method, &mut head_of_answer).map_err(|_| broken)?;
-        let keeps_alive = head::keeps_alive(&head_of_answer) && !has_failed;
-        Ok((head_of_answer, Answer { line: self, framing, writing, keeps_alive }))
+        let framing = Framing::of(&method, &mut head).map_err(|_| broken)?;
+        let keeps_alive = head::keeps_alive(&head) && !has_failed;
+        let writing = writing.map(Box::new);
+        Ok((head, Answer { line: self, framing, writing, keeps_alive }))
     }
 
     fn poll_head(
@@ -173,32 +168,64 @@ impl Line {
     }
 }
 
-impl Writing {
-    fn new(head: &request::Parts, body: Outgoing) -> Writing {
-        let size = match &body {
-            Outgoing::Whole(bytes) => Sized::Known(bytes.len() as u64),
-            Outgoing::Passing(_) if head.headers.contains_key(http::header::CONTENT_LENGTH) => {
-                Sized::Said
+impl Outgoing {
+    /// A request for a path and query, with all of its body.
+    pub(crate) fn whole(
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Outgoing {
+        let size = Sized::Known(body.len() as u64);
+        let mut head = head::encode(method, target, headers, size);
+        let piece = match body.len() <= COPIED {
+            true => {
+                head.extend_from_slice(&body);
+                Bytes::new()
             }
-            Outgoing::Passing(_) => Sized::Chunked,
+            false => body,
         };
-        let mut head = head::encode(head, size);
-        let (piece, passing) = match body {
-            Outgoing::Whole(bytes) if bytes.len() <= COPIED => {
-                head.extend_from_slice(&bytes);
-                (Bytes::new(), None)
-            }
-            Outgoing::Whole(bytes) => (bytes, None),
-            Outgoing::Passing(body) => (Bytes::new(), Some(body)),
-        };
-        Writing {
+        Outgoing { piece, ..Outgoing::new(method, head) }
+    }
+
+    /// A request whose body goes as the client sends it.
+    pub(crate) fn passing(
+        method: &Method,
+        target: &str,
+        headers: &HeaderMap,
+        body: Upload,
+    ) -> Outgoing {
+        let is_chunked = !headers.contains_key(CONTENT_LENGTH);
+        let size = if is_chunked { Sized::Chunked } else { Sized::Said };
+        let head = head::encode(method, target, headers, size);
+        Outgoing { passing: Some(body), is_chunked, ..Outgoing::new(method, head) }
+    }
+
+    fn new(method: &Method, head: Vec<u8>) -> Outgoing {
+        Outgoing {
+            method: method.clone(),
             head: head.into(),
-            piece,
+            piece: Bytes::new(),
             tail: Bytes::new(),
-            passing,
-            is_chunked: size == Sized::Chunked,
+            passing: None,
+            is_chunked: false,
             needs_flush: true,
         }
+    }
+
+    /// The same once more, before any of it was written; `None` if it can be sent only once.
+    pub(super) fn again(&self) -> Option<Outgoing> {
+        let Outgoing { method, head, piece, .. } = self;
+        let whole = || Outgoing {
+            method: method.clone(),
+            head: head.clone(),
+            piece: piece.clone(),
+            tail: Bytes::new(),
+            passing: None,
+            is_chunked: false,
+            needs_flush: true,
+        };
+        self.passing.is_none().then(whole)
     }
 
     /// Writes on. Ready when all was written.
@@ -242,7 +269,7 @@ impl Writing {
 
     fn poll_buffered(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<()>> {
         loop {
-            let Writing { head, piece, tail, .. } = self;
+            let Outgoing { head, piece, tail, .. } = self;
             let slices = [io::IoSlice::new(head), io::IoSlice::new(piece), io::IoSlice::new(tail)];
             if slices.iter().all(|slice| slice.is_empty()) {
                 return Poll::Ready(Ok(()));

@@ -15,8 +15,6 @@ mod upload;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::request;
 use http::response::Parts;
 use rustc_hash::FxHashMap;
 use scrimp_core::Fault;
@@ -69,35 +67,26 @@ impl Pool {
         &self.connector
     }
 
-    /// Sends a request whose body can be sent again.
+    /// Sends a request. One that can be sent only once goes over a connection of its own.
     pub(crate) async fn open(
         &self,
         provider: &Arc<Provider>,
         limits: &Limits,
-        head: request::Parts,
-        body: Bytes,
+        mut request: Outgoing,
     ) -> Result<Opened, Fault> {
-        if let Some(line) = self.idle_line(provider) {
-            let (whole, sent) = (Outgoing::Whole(body.clone()), Instant::now());
-            match line.exchange(&head, whole, limits.header_bytes).await {
+        if let Some(again) = request.again()
+            && let Some(line) = self.idle_line(provider)
+        {
+            let sent = Instant::now();
+            match line.exchange(request, limits.header_bytes).await {
                 Err(Unanswered { is_silent: true, .. }) if sent.elapsed() < STALE_WITHIN => {}
                 result => return opened(result),
             }
+            request = again;
         }
-        self.open_fresh(provider, limits, head, Outgoing::Whole(body)).await
-    }
-
-    /// Sends a request over a connection of its own.
-    pub(crate) async fn open_fresh(
-        &self,
-        provider: &Arc<Provider>,
-        limits: &Limits,
-        head: request::Parts,
-        body: Outgoing,
-    ) -> Result<Opened, Fault> {
         let line = timeout(limits.connect_timeout, self.connect(provider)).await;
         let line = line.map_err(|_| Fault::ConnectTimeout)??;
-        opened(line.exchange(&head, body, limits.header_bytes).await)
+        opened(line.exchange(request, limits.header_bytes).await)
     }
 
     /// Keeps the connection of an answer that was read to its end, if it may be used again.
