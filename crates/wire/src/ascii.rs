@@ -21,14 +21,13 @@ const ONES: u64 = u64::MAX / 255;
 /// The bit that tells a small letter from a capital, in every byte.
 pub(crate) const SMALL: u64 = ONES * 0x20;
 
-/// How many of eight bytes, from the first on, are ASCII letters.
-pub(crate) fn leading_letters(word: u64) -> usize {
+/// The high bit of every one of eight bytes that is no ASCII letter.
+pub(crate) fn others_than_letters(word: u64) -> u64 {
     // No byte but a capital becomes a small letter by that bit.
     let low = (word | SMALL) & (ONES * 0x7f);
     let from_a = low + ONES * u64::from(0x80 - b'a');
     let beyond_z = low + ONES * u64::from(0x7f - b'z');
-    let is_other = (!(from_a ^ beyond_z) | word) & (ONES * 0x80);
-    is_other.trailing_zeros() as usize / 8
+    (!(from_a ^ beyond_z) | word) & (ONES * 0x80)
 }
 
 /// Eight bytes with their ASCII letters made small.
@@ -62,8 +61,9 @@ mod tests {
             let small = u64::from_le_bytes(text.map(|byte| byte.to_ascii_lowercase()));
             assert_eq!(lower(u64::from_le_bytes(text)), small, "{byte}");
             let text = [b'a', b'Z', byte, byte, b'q', b'0', b'a', byte];
-            let letters = if byte.is_ascii_alphabetic() { 5 } else { 2 };
-            assert_eq!(leading_letters(u64::from_le_bytes(text)), letters, "{byte}");
+            let others = text.map(|byte| if byte.is_ascii_alphabetic() { 0 } else { 0x80 });
+            let found = others_than_letters(u64::from_le_bytes(text));
+            assert_eq!(found, u64::from_le_bytes(others), "{byte}");
         }
     }
 }

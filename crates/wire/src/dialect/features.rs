@@ -34,7 +34,8 @@ fn of(text: &[u8], key: &Key) -> Features {
     let mut taking = Taking::new(key);
     let mut rest = text;
     while !rest.is_empty() {
-        let length = taking.plain(rest).unwrap_or_else(|| taking.first(rest));
+        rest = taking.plain(rest);
+        let length = taking.first(rest);
         rest = rest.get(length + 1..).unwrap_or_default();
     }
     taking.features()
@@ -43,53 +44,76 @@ fn of(text: &[u8], key: &Key) -> Features {
 /// Features of the words that have been seen so far.
 struct Taking<'k> {
     key: &'k Key,
+    sums: Sums,
+    numbers: Vec<u64>,
+    names: Vec<u64>,
+}
+
+/// What changes with every word. Whoever reads many copies it out, so that it stays in registers.
+#[derive(Clone, Copy)]
+struct Sums {
     order: u64,
     bag: u64,
+    negations: u16,
     starts_sentence: bool,
-    features: Features,
+}
+
+impl Sums {
+    fn take(&mut self, word: u64, is_negation: bool) {
+        self.order = hash::mix(self.order.rotate_left(23) ^ word);
+        // A sum does not depend on order, and needs no list of words to be sorted.
+        self.bag = self.bag.wrapping_add(word);
+        // Texts have fewer words than fit: see `LONGEST`.
+        self.negations += u16::from(is_negation);
+    }
 }
 
 impl<'k> Taking<'k> {
     fn new(key: &'k Key) -> Taking<'k> {
-        let features = Features::default();
-        Taking { key, order: 0, bag: 0, starts_sentence: true, features }
+        let sums = Sums { order: 0, bag: 0, negations: 0, starts_sentence: true };
+        Taking { key, sums, numbers: Vec::new(), names: Vec::new() }
     }
 
     fn features(self) -> Features {
-        let Taking { key, order, bag, features, .. } = self;
-        Features { order: key.seal(order), bag: key.seal(bag), ..features }
+        let Taking { key, sums: Sums { order, bag, negations, .. }, numbers, names } = self;
+        Features { numbers, names, negations, order: key.seal(order), bag: key.seal(bag) }
     }
 
-    /// Takes the word with which `text` begins, if it is of one to seven ASCII letters and white
-    /// space follows, maybe after one sign that ends a clause, and says how long it is. So are most
-    /// words of most texts; they are read as one integer, and no byte of them is looked at alone.
-    #[inline]
-    fn plain(&mut self, text: &[u8]) -> Option<usize> {
-        let packed = u64::from_le_bytes(*text.first_chunk()?);
-        let letters = ascii::leading_letters(packed);
-        if letters == 0 || 7 < letters {
-            return None;
+    /// Takes the words with which `text` begins, as long as they are of one to seven ASCII letters,
+    /// are no names, and white space follows, maybe after one sign that ends a clause. Returns what
+    /// is left. So are most words of most texts; they are read as one integer, no byte of them is
+    /// looked at alone, and nothing is called.
+    #[inline(never)]
+    fn plain<'t>(&mut self, mut text: &'t [u8]) -> &'t [u8] {
+        let Taking { mut sums, key, .. } = *self;
+        // The longest word, the sign, and the white space.
+        while let Some(window) = text.first_chunk::<9>() {
+            let packed = u64::from_le_bytes(*window.first_chunk().expect("eight of nine"));
+            let others = ascii::others_than_letters(packed);
+            let letters = others.trailing_zeros() as usize / 8;
+            if !(1..8).contains(&letters) {
+                break;
+            }
+            let (end, ends_sentence) = match window[letters] {
+                byte if class(byte) == SPACE => (letters, false),
+                _ if class(window[letters + 1]) != SPACE => break,
+                b',' | b';' => (letters + 1, false),
+                b'.' | b'!' | b'?' | b':' => (letters + 1, true),
+                _ => break,
+            };
+            let mask = (1 << (letters * 8)) - 1;
+            let head = (packed | ascii::SMALL) & mask;
+            // A capital that begins a sentence says nothing.
+            let telling = if sums.starts_sentence { mask & !0xff } else { mask };
+            if ascii::SMALL & telling & !packed != 0 {
+                break;
+            }
+            sums.take(key.mix_short(head, letters), is_listed(head));
+            sums.starts_sentence = ends_sentence;
+            text = &text[end + 1..];
         }
-        let (length, ends_sentence) = match text[letters] {
-            byte if class(byte) == SPACE => (letters, false),
-            b',' | b';' => (letters + 1, false),
-            b'.' | b'!' | b'?' | b':' => (letters + 1, true),
-            _ => return None,
-        };
-        if text.get(length).is_none_or(|byte| class(*byte) != SPACE) {
-            return None;
-        }
-        let mask = (1 << (letters * 8)) - 1;
-        let head = (packed | ascii::SMALL) & mask;
-        self.mix(self.key.mix_short(head, letters));
-        self.count_negation(is_listed(head));
-        // A capital that begins a sentence says nothing.
-        let telling = if self.starts_sentence { !0xff } else { !0 };
-        if ascii::SMALL & mask & !packed & telling != 0 {
-            self.features.names.push(self.key.word(&text[..letters]));
-        }
-        self.starts_sentence = ends_sentence;
-        Some(length)
+        self.sums = sums;
+        text
     }
 
     /// Takes the word with which `text` begins, whatever it is, and says how long it is.
@@ -104,29 +128,19 @@ impl<'k> Taking<'k> {
         let ends_sentence = matches!(word.last(), Some(b'.' | b'!' | b'?' | b':'));
         let word = Word::of(word);
         if word.text.is_empty() {
-            self.starts_sentence |= ends_sentence;
+            self.sums.starts_sentence |= ends_sentence;
             return;
         }
         let head = ascii::lower(ascii::load(word.text));
-        self.mix(self.key.mix_word(word.text, head));
-        self.count_negation(is_listed(head) || word.is_contracted_not());
+        let is_negation = is_listed(head) || word.is_contracted_not();
+        self.sums.take(self.key.mix_word(word.text, head), is_negation);
         if word.has_digit() {
-            self.features.numbers.push(self.key.word(word.text));
+            self.numbers.push(self.key.word(word.text));
         }
-        if word.is_name(self.starts_sentence) {
-            self.features.names.push(self.key.word(word.text));
+        if word.is_name(self.sums.starts_sentence) {
+            self.names.push(self.key.word(word.text));
         }
-        self.starts_sentence = ends_sentence;
-    }
-
-    fn mix(&mut self, word: u64) {
-        self.order = hash::mix(self.order.rotate_left(23) ^ word);
-        // A sum does not depend on order, and needs no list of words to be sorted.
-        self.bag = self.bag.wrapping_add(word);
-    }
-
-    fn count_negation(&mut self, is_one: bool) {
-        self.features.negations = self.features.negations.saturating_add(u16::from(is_one));
+        self.sums.starts_sentence = ends_sentence;
     }
 }
 
@@ -207,13 +221,13 @@ impl<'t> Word<'t> {
             let at = self.text.len().checked_sub(ending.len());
             at.is_some_and(|at| self.text[at..].eq_ignore_ascii_case(ending.as_bytes()))
         };
-        ends_in("n't") || ends_in("n’t")
+        matches!(self.text, [.., b't' | b'T']) && (ends_in("n't") || ends_in("n’t"))
     }
 }
 
-/// Whether a packed word is one of [`NEGATIONS`].
+/// Whether a packed word, which is not empty, is one of [`NEGATIONS`].
 fn is_listed(packed: u64) -> bool {
-    NEGATIONS[slot(packed)] == packed && packed != 0
+    NEGATIONS[slot(packed)] == packed
 }
 
 /// Words that negate, packed as [`ascii::load`] packs them, each in its [`slot`]: comparing
