@@ -184,8 +184,8 @@ fn model(scanner: &mut Scanner<'_>) -> Result<(Arc<str>, Piece), Malformed> {
     if kind != Kind::String {
         return Err(Malformed::WrongType { field: "model", wanted: "a string", at: start });
     }
-    let name = scanner.string()?.lossy();
-    Ok((name.into(), Piece::new(start, scanner.at())))
+    let name = scanner.string()?.shared();
+    Ok((name, Piece::new(start, scanner.at())))
 }
 
 /// Reads `user_id` of Anthropic's metadata; `OpenAI`'s has free keys.
@@ -280,7 +280,7 @@ fn other(body: &[u8]) -> Result<Request, Wrong> {
         match (&*member.key.decoded(), scanner.kind()?) {
             (b"model", Kind::String) => {
                 let start = scanner.at();
-                request.facts.model = scanner.string()?.lossy().into();
+                request.facts.model = scanner.string()?.shared();
                 request.layout.model = Some(Piece::new(start, scanner.at()));
             }
             (b"stream", Kind::Bool) if scanner.clone().scalar()? == b"true" => {

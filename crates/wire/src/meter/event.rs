@@ -105,7 +105,7 @@ impl Found {
     fn model(&mut self, scanner: &mut Scanner<'_>, known: Option<&str>) -> Result<(), Wrong> {
         let model = scanner.string()?;
         if !model.raw().is_empty() && known.map(str::as_bytes) != Some(model.raw()) {
-            self.model = Some(model.lossy().into());
+            self.model = Some(model.shared());
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ impl Pattern {
 }
 
 fn name(scanner: &mut Scanner<'_>) -> Result<Option<Arc<str>>, Wrong> {
-    Ok(Some(scanner.string()?.lossy().into()))
+    Ok(Some(scanner.string()?.shared()))
 }
 
 fn characters(text: &[u8]) -> u64 {

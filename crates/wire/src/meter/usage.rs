@@ -4,6 +4,8 @@
 //! and written ones) and *exclusive* (Anthropic: input is what is left beside the cache). A number
 //! that is negative, no integer, or beyond 2^40 is refused here, before it can reach a sum.
 
+use std::borrow::Cow;
+
 use scrimp_core::price::Region;
 use scrimp_core::usage::MOST_TOKENS;
 use scrimp_core::{Metering, Tier, Usage, UsageState};
@@ -83,7 +85,7 @@ impl Report {
             }
             b"iterations" => self.iterations(scanner)?,
             b"service_tier" => self.tier = word(scanner)?.as_deref().map(tier),
-            b"speed" => self.is_fast = word(scanner)?.map(|speed| speed == b"fast"),
+            b"speed" => self.is_fast = word(scanner)?.map(|speed| *speed == *b"fast"),
             b"inference_geo" => self.region = word(scanner)?.as_deref().map(region),
             _ => drop(scanner.skip()?),
         }
@@ -283,10 +285,9 @@ impl Count {
 
 fn count(scanner: &mut Scanner<'_>) -> Result<Count, Wrong> {
     Ok(match scanner.kind()? {
-        Kind::Number => {
-            let digits = std::str::from_utf8(scanner.scalar()?).ok().and_then(|d| d.parse().ok());
-            digits.filter(|count| *count <= MOST_TOKENS).map_or(Count::Bad, Count::Known)
-        }
+        Kind::Number => whole(scanner.number()?)
+            .filter(|count| *count <= MOST_TOKENS)
+            .map_or(Count::Bad, Count::Known),
         Kind::Null => {
             scanner.skip()?;
             Count::Absent
@@ -298,10 +299,18 @@ fn count(scanner: &mut Scanner<'_>) -> Result<Count, Wrong> {
     })
 }
 
+/// The value of digits; `None` if there is anything else, or too many of them.
+fn whole(digits: &[u8]) -> Option<u64> {
+    digits.iter().try_fold(0_u64, |value, byte| match byte {
+        b'0'..=b'9' => value.checked_mul(10)?.checked_add(u64::from(byte - b'0')),
+        _ => None,
+    })
+}
+
 /// Reads a string; anything else says nothing.
-pub(super) fn word(scanner: &mut Scanner<'_>) -> Result<Option<Vec<u8>>, Wrong> {
+pub(super) fn word<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, [u8]>>, Wrong> {
     match scanner.kind()? {
-        Kind::String => Ok(Some(scanner.string()?.decoded().into_owned())),
+        Kind::String => Ok(Some(scanner.string()?.decoded())),
         _ => scanner.skip().map(|_| None),
     }
 }

@@ -145,7 +145,7 @@ impl<'a> Scanner<'a> {
         let comma = self.at - usize::from(!is_first);
         self.expect_byte(b'"')?;
         let start = if is_first { self.at } else { comma };
-        let key = self.string()?;
+        let key = self.quoted()?;
         self.expect_byte(b':')?;
         self.at += 1;
         Ok(Some(Member { key, start, is_first }))
@@ -177,9 +177,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte that is no white space, not consumed.
+    #[inline]
     fn peek(&mut self) -> Result<u8, Wrong> {
         loop {
             match self.bytes.get(self.at) {
+                Some(byte) if b' ' < *byte => return Ok(*byte),
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
                 Some(byte) => return Ok(*byte),
                 None => return Err(Wrong::Truncated { at: self.at }),

@@ -67,7 +67,81 @@ fn different_texts_stay_different_when_their_escapes_are_resolved() {
     }
 }
 
+#[test]
+fn a_byte_ends_plain_text_wherever_it_stands_or_nowhere() {
+    for (fill, byte) in b"a !#]\x7f\xff".iter().flat_map(|fill| (0..=u8::MAX).map(|b| (*fill, b))) {
+        for at in 0..44 {
+            let mut body = vec![fill; 80];
+            (body[0], body[at + 1], body[79]) = (b'"', byte, b'"');
+            let mut out = Vec::new();
+            let ended = Scanner::new(&body).string_into(&mut out);
+            let (text, expected) = match byte {
+                b'"' => (&body[1..=at], Ok(())),
+                0..0x20 | b'\\' => (&body[1..=at], Err(Wrong::Syntax { at: at + 1 })),
+                _ => (&body[1..79], Ok(())),
+            };
+            assert_eq!((ended, out.as_slice()), (expected, text), "{byte} at {at} of {fill}");
+            let read = Scanner::new(&body).string().map(|string| string.raw().to_vec());
+            assert_eq!(read, ended.map(|()| out), "{byte} at {at} of {fill}");
+        }
+    }
+}
+
+/// JSON of all kinds, where white space may stand between any two.
+const TOKENS: [&str; 30] = [
+    "{",
+    "\"a\"",
+    ":",
+    "[",
+    "1",
+    ",",
+    "-0.5e+7",
+    ",",
+    "null",
+    ",",
+    "true",
+    "]",
+    ",",
+    "\"bc\\n\"",
+    ":",
+    "{",
+    "}",
+    ",",
+    "\"a key of more than a few bytes\"",
+    ":",
+    "\"\"",
+    ",",
+    "\"\"",
+    ":",
+    "[",
+    "]",
+    ",",
+    "\"false\"",
+    ":",
+    "false",
+];
+
 proptest! {
+    #[test]
+    fn white_space_changes_nothing_and_no_cut_goes_unseen(
+        spaces in prop::collection::vec("[ \n\t\r]{0,2}", TOKENS.len()),
+        cut in 0..200_usize,
+    ) {
+        let canonical = |text: &str| {
+            let mut out = Vec::new();
+            Scanner::new(text.as_bytes()).canonical(&mut out).map(|()| out)
+        };
+        let compact = TOKENS.concat() + "}";
+        let spaced: String = spaces.iter().zip(TOKENS).flat_map(|(space, token)| [space, token]).collect();
+        let spaced = spaced + &spaces[0] + "}";
+        prop_assert_eq!(canonical(&spaced), canonical(&compact));
+        prop_assert_eq!(scan(spaced.as_bytes()), Ok(()));
+        for text in [spaced, compact] {
+            let cut = cut.min(text.len() - 1);
+            prop_assert_eq!(scan(&text.as_bytes()[..cut]), Err(Wrong::Truncated { at: cut }));
+        }
+    }
+
     #[test]
     fn the_scanner_agrees_with_serde(text in "[\\[\\]{}\":,0-9eE.+\\-tfn\\\\u \n\"ralse]{0,24}") {
         let parsed = serde_json::from_str::<serde::de::IgnoredAny>(&text);

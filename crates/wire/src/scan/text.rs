@@ -1,6 +1,7 @@
 //! Strings and their escapes.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::{Scanner, Wrong};
 
@@ -14,10 +15,15 @@ pub(crate) struct Text<'a> {
 impl<'a> Text<'a> {
     /// The text with its escapes resolved. Lone surrogates keep three bytes of their own, as in
     /// WTF-8, so that different texts never become equal.
+    #[inline]
     pub(crate) fn decoded(self) -> Cow<'a, [u8]> {
-        if !self.is_escaped {
-            return Cow::Borrowed(self.raw);
+        match self.is_escaped {
+            false => Cow::Borrowed(self.raw),
+            true => Cow::Owned(self.unescaped()),
         }
+    }
+
+    fn unescaped(self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.raw.len());
         let mut rest = self.raw;
         while let Some(at) = memchr::memchr(b'\\', rest) {
@@ -26,12 +32,17 @@ impl<'a> Text<'a> {
             rest = &rest[at + used..];
         }
         out.extend_from_slice(rest);
-        Cow::Owned(out)
+        out
     }
 
     /// The text for people and names; what is no Unicode becomes a replacement character.
     pub(crate) fn lossy(self) -> String {
         String::from_utf8_lossy(&self.decoded()).into_owned()
+    }
+
+    /// [`Text::lossy`], for what many hold.
+    pub(crate) fn shared(self) -> Arc<str> {
+        String::from_utf8_lossy(&self.decoded()).into()
     }
 
     pub(crate) fn raw(self) -> &'a [u8] {
@@ -50,24 +61,35 @@ impl<'a> Scanner<'a> {
     /// Reads a string.
     pub(crate) fn string(&mut self) -> Result<Text<'a>, Wrong> {
         self.expect_byte(b'"')?;
+        self.quoted()
+    }
+
+    /// Reads a string whose quote is the next byte.
+    #[inline]
+    pub(super) fn quoted(&mut self) -> Result<Text<'a>, Wrong> {
         let start = self.at + 1;
-        let mut is_escaped = false;
-        self.at = start;
-        loop {
-            self.at += plain_run(&self.bytes[self.at..]);
-            match self.bytes.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    is_escaped = true;
-                    self.at += self.escape_length()?;
-                }
-                Some(_) => return Err(Wrong::Syntax { at: self.at }),
-                None => return Err(Wrong::Truncated { at: self.at }),
-            }
+        self.at = start + plain_run(&self.bytes[start..]);
+        let is_escaped = !self.next_is(b'"');
+        if is_escaped {
+            self.reach_quote()?;
         }
         let raw = &self.bytes[start..self.at];
         self.at += 1;
         Ok(Text { raw, is_escaped })
+    }
+
+    /// Reads on from what is no plain text to the quote that ends a string.
+    #[inline(never)]
+    fn reach_quote(&mut self) -> Result<(), Wrong> {
+        loop {
+            match self.bytes.get(self.at) {
+                Some(b'"') => return Ok(()),
+                Some(b'\\') => self.at += self.escape_length()?,
+                Some(_) => return Err(Wrong::Syntax { at: self.at }),
+                None => return Err(Wrong::Truncated { at: self.at }),
+            }
+            self.at += plain_run(&self.bytes[self.at..]);
+        }
     }
 
     /// Reads a string and appends it to `out`, escapes resolved: one pass for what is digested.
@@ -122,43 +144,54 @@ impl<'a> Scanner<'a> {
 
 /// How many leading bytes are neither a quote, nor a backslash, nor a control character.
 ///
-/// First eight bytes, within which keys and short values end; then in strides of 32, which the
-/// compiler turns into vector instructions, then by eight to find the place: in a zero-byte test by
-/// subtraction the lowest hit is exact.
+/// First by eight, within a few of which keys and short values end; then in strides of 32, which the
+/// compiler turns into vector instructions, and by eight again to find the place.
 fn plain_run(bytes: &[u8]) -> usize {
-    let hits = bytes.first_chunk().map_or(0, |word| special_in(u64::from_le_bytes(*word)));
-    match hits {
-        0 => long_plain_run(bytes),
-        hits => hits.trailing_zeros() as usize / 8,
+    let start = &bytes[..bytes.len().min(SHORT)];
+    match plain_words(start) {
+        SHORT => SHORT + long_plain_run(&bytes[SHORT..]),
+        run => run,
     }
 }
 
+/// What is longer is read in strides.
+const SHORT: usize = 32;
+
+#[inline(never)]
 fn long_plain_run(bytes: &[u8]) -> usize {
     let (strides, _) = bytes.as_chunks::<32>();
     let is_plain = |stride: &&[u8; 32]| stride.iter().fold(0, |hit, b| hit | special(*b)) == 0;
     let start = strides.iter().take_while(is_plain).count() * 32;
-    let (words, rest) = bytes[start..].as_chunks::<8>();
+    start + plain_words(&bytes[start..])
+}
+
+#[inline]
+fn plain_words(bytes: &[u8]) -> usize {
+    let (words, rest) = bytes.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
         let hits = special_in(u64::from_le_bytes(*word));
         if hits != 0 {
-            return start + at * 8 + hits.trailing_zeros() as usize / 8;
+            return at * 8 + hits.trailing_zeros() as usize / 8;
         }
     }
-    let at = start + words.len() * 8;
-    at + rest.iter().take_while(|byte| special(**byte) == 0).count()
+    words.len() * 8 + rest.iter().take_while(|byte| special(**byte) == 0).count()
 }
+
+/// What makes the quote the neighbour of the control characters, in the place of the space.
+const SWAP: u8 = b'"' ^ b' ';
 
 fn special(byte: u8) -> u8 {
-    u8::from(byte < 0x20) | u8::from(byte == b'"') | u8::from(byte == b'\\')
+    u8::from(byte ^ SWAP <= b' ') | u8::from(byte == b'\\')
 }
 
-/// The high bit of every special byte, exact for the lowest.
+/// The high bit of every special byte, exact for the lowest: a subtraction borrows only from what is
+/// above a hit.
 fn special_in(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGH: u64 = ONES * 0x80;
-    let zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-    control | zero(word ^ (ONES * u64::from(b'"'))) | zero(word ^ (ONES * u64::from(b'\\')))
+    let quote_or_control = (word ^ (ONES * u64::from(SWAP))).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !word & HIGH
 }
 
 /// Resolves the escape that `bytes` begins with. Returns the character and how many bytes it took.

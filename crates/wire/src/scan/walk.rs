@@ -39,7 +39,7 @@ impl Sink for &mut Vec<u8> {
     }
 }
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
     /// Passes over a value and says where it was.
     pub(crate) fn skip(&mut self) -> Result<Piece, Wrong> {
         self.peek()?;
@@ -55,15 +55,36 @@ impl Scanner<'_> {
     }
 
     /// Reads a number or one of the three words and returns its spelling.
-    pub(crate) fn scalar(&mut self) -> Result<&[u8], Wrong> {
-        let start = match self.kind()? {
-            Kind::Null => return self.word(b"null"),
-            Kind::Bool if self.peek()? == b't' => return self.word(b"true"),
-            Kind::Bool => return self.word(b"false"),
-            Kind::Number => self.at,
-            _ => return Err(Wrong::Syntax { at: self.at }),
-        };
-        self.number()?;
+    pub(crate) fn scalar(&mut self) -> Result<&'a [u8], Wrong> {
+        match self.peek()? {
+            b'n' => self.word(b"null"),
+            b't' => self.word(b"true"),
+            b'f' => self.word(b"false"),
+            _ => self.number(),
+        }
+    }
+
+    /// Reads a number, whose first byte is the next, and returns its spelling.
+    pub(crate) fn number(&mut self) -> Result<&'a [u8], Wrong> {
+        let start = self.at;
+        if self.next_is(b'-') {
+            self.at += 1;
+        }
+        match self.next_is(b'0') {
+            true => self.at += 1,
+            false => self.digits()?,
+        }
+        if self.next_is(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if self.next_is(b'e') || self.next_is(b'E') {
+            self.at += 1;
+            if self.next_is(b'+') || self.next_is(b'-') {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
         Ok(&self.bytes[start..self.at])
     }
 
@@ -100,7 +121,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn word(&mut self, word: &'static [u8]) -> Result<&[u8], Wrong> {
+    fn word(&mut self, word: &'static [u8]) -> Result<&'static [u8], Wrong> {
         let rest = &self.bytes[self.at..];
         if rest.starts_with(word) {
             self.at += word.len();
@@ -112,29 +133,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn number(&mut self) -> Result<(), Wrong> {
-        if self.next_is(b'-') {
-            self.at += 1;
-        }
-        match self.next_is(b'0') {
-            true => self.at += 1,
-            false => self.digits()?,
-        }
-        if self.next_is(b'.') {
-            self.at += 1;
-            self.digits()?;
-        }
-        if self.next_is(b'e') || self.next_is(b'E') {
-            self.at += 1;
-            if self.next_is(b'+') || self.next_is(b'-') {
-                self.at += 1;
-            }
-            self.digits()?;
-        }
-        Ok(())
-    }
-
-    fn next_is(&self, byte: u8) -> bool {
+    pub(super) fn next_is(&self, byte: u8) -> bool {
         self.bytes.get(self.at) == Some(&byte)
     }
 

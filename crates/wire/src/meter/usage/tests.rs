@@ -118,9 +118,19 @@ fn other_names_for_cached_tokens_are_known() {
 
 #[test]
 fn what_cannot_be_believed_is_left_out_and_flagged() {
-    for number in
-        ["-5", "1.5", "12.0", "1e3", "\"7\"", "[7]", "true", "1099511627777", "9223372036854775808"]
-    {
+    for number in [
+        "-5",
+        "1.5",
+        "12.0",
+        "1e3",
+        "\"7\"",
+        "[7]",
+        "true",
+        "1099511627777",
+        "9223372036854775808",
+        "-0",
+        "99999999999999999999",
+    ] {
         check(
             &[&format!(r#"{{"prompt_tokens":{number},"completion_tokens":5}}"#)],
             &expect![
