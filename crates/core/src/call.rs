@@ -228,7 +228,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        write_hex(self.0, f)
     }
 }
 
@@ -240,7 +240,7 @@ impl fmt::Debug for Digest {
 
 impl fmt::Display for CallId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        write_hex(self.0.to_be_bytes(), f)
     }
 }
 
@@ -254,6 +254,16 @@ impl fmt::Debug for CallId {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not 32 hexadecimal digits")]
 pub struct NotAnId(pub String);
+
+/// Writes 32 digits. Each call's id stands in the head of its answer and in the log.
+fn write_hex(bytes: [u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+    let mut text = [0; 32];
+    for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    f.write_str(std::str::from_utf8(&text).expect("ASCII"))
+}
 
 fn hex128(text: &str) -> Result<u128, NotAnId> {
     let refuse = || NotAnId(text.chars().take(64).collect());
@@ -308,5 +318,19 @@ impl<'de> Deserialize<'de> for Digest {
         }
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
         text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn an_id_is_written_as_its_number_and_read_again(id: u128) {
+            let text = CallId(id).to_string();
+            proptest::prop_assert_eq!(&text, &format!("{id:032x}"));
+            proptest::prop_assert_eq!(text.parse(), Ok(CallId(id)));
+        }
     }
 }

@@ -4,6 +4,8 @@
 //! because some published rates are no whole number of pico-dollars; each line of a bill is
 //! multiplied out exactly and rounded once, half to even.
 
+mod decimal;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::iter::Sum;
@@ -11,6 +13,8 @@ use std::ops::{Add, AddAssign, Neg, Sub, SubAssign};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use decimal::{Decimal, parse_decimal};
 
 const PICO_DIGITS: u32 = 12;
 /// No published rate has more decimal places than this many; one that has is a mistake.
@@ -170,8 +174,8 @@ impl Rate {
         let scale = u32::from(self.scale);
         let mantissa = i128::from(self.mantissa);
         match scale.checked_sub(6) {
-            Some(scale) => decimal(mantissa, scale),
-            None => decimal(mantissa * 10_i128.pow(6 - scale), 0),
+            Some(scale) => Decimal { value: mantissa, scale }.to_string(),
+            None => (mantissa * 10_i128.pow(6 - scale)).to_string(),
         }
     }
 }
@@ -185,42 +189,6 @@ fn div_half_even(dividend: i128, divisor: i128) -> i128 {
         Ordering::Greater => quotient + 1,
         Ordering::Equal => quotient + (quotient & 1),
     }
-}
-
-/// `value` × 10^−`scale` written out without an exponent and without trailing zeros.
-fn decimal(value: i128, scale: u32) -> String {
-    let sign = if value < 0 { "-" } else { "" };
-    let scale = scale as usize;
-    // Every call writes its cost down: one formatting, and no division of 128 bits.
-    let mut text = format!("{sign}{:0width$}", value.unsigned_abs(), width = scale + 1);
-    if 0 < scale {
-        let point = text.len() - scale;
-        let fraction = text[point..].trim_end_matches('0').len();
-        text.truncate(point + fraction);
-        if 0 < fraction {
-            text.insert(point, '.');
-        }
-    }
-    text
-}
-
-/// Reads a decimal, with an exponent or without, as (negative, mantissa, scale).
-fn parse_decimal(text: &str) -> Option<(bool, u128, i32)> {
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (number, exponent) = match text.split_once(['e', 'E']) {
-        Some((number, exponent)) => (number, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = format!("{whole}{fraction}");
-    if digits.is_empty() || digits.len() > 36 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let scale = i32::try_from(fraction.len()).ok()? - exponent;
-    (-40..=40).contains(&scale).then_some((negative, digits.parse().ok()?, scale))
 }
 
 impl Ord for Rate {
@@ -284,7 +252,7 @@ impl fmt::Display for Usd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let places = f.precision().map_or(PICO_DIGITS, |p| u32::try_from(p).unwrap_or(PICO_DIGITS));
         if f.precision().is_none() || PICO_DIGITS <= places {
-            return f.write_str(&decimal(self.pico, PICO_DIGITS));
+            return Decimal { value: self.pico, scale: PICO_DIGITS }.fmt(f);
         }
         let rounded = div_half_even(self.pico, 10_i128.pow(PICO_DIGITS - places));
         let sign = if rounded < 0 { "-" } else { "" };
@@ -300,7 +268,7 @@ impl fmt::Display for Usd {
 impl fmt::Display for Rate {
     /// Exact, in dollars per token: `0.00000125`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&decimal(i128::from(self.mantissa), u32::from(self.scale)))
+        Decimal { value: i128::from(self.mantissa), scale: u32::from(self.scale) }.fmt(f)
     }
 }
 

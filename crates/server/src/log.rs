@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use scrimp_core::{Record, UsageState};
+use scrimp_core::{CallId, Record, UsageState, Usd};
 use serde::Serialize;
 
 use crate::flight::status_of;
@@ -48,7 +48,7 @@ struct Held {
 struct Line<'a> {
     event: &'static str,
     at_ms: i64,
-    id: String,
+    id: CallId,
     operation: &'a str,
     provider: &'a str,
     model: &'a str,
@@ -57,7 +57,7 @@ struct Line<'a> {
     duration_ms: Option<f64>,
     ttft_ms: Option<f64>,
     tokens: Option<Tokens>,
-    usd: Option<String>,
+    usd: Option<Usd>,
     prompt_cache_usage: Option<PromptCacheUsage>,
 }
 
@@ -132,7 +132,7 @@ impl Log {
         self.push_json(&Line {
             event: "operation_completed",
             at_ms: call.arrived.millis(),
-            id: call.id.to_string(),
+            id: call.id,
             operation: &call.operation,
             provider: &call.provider,
             model: &call.model,
@@ -145,7 +145,7 @@ impl Log {
                 output: usage.total_output(),
                 measured: record.metering.state == UsageState::Measured,
             }),
-            usd: record.cost.map(|cost| cost.to_string()),
+            usd: record.cost,
             prompt_cache_usage: (known && 0 < usage.cache_read + written)
                 .then_some(PromptCacheUsage { read: usage.cache_read, written }),
         });
