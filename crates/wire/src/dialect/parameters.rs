@@ -21,6 +21,9 @@ const NOT_OF_THE_ANSWER: &[&[u8]] = &[
     b"workspace_id",
 ];
 
+/// Bytes that hold most values, so that none but a long one is moved while it is written down.
+const USUAL: usize = 32;
+
 /// Collects parameters while a body is read.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
@@ -38,7 +41,8 @@ impl Collected {
         if NOT_OF_THE_ANSWER.contains(&key) {
             return scanner.skip().map(|_| ());
         }
-        let mut entry = key.to_vec();
+        let mut entry = Vec::with_capacity(key.len() + USUAL);
+        entry.extend_from_slice(key);
         entry.push(crate::scan::QUOTE);
         scanner.canonical(&mut entry)?;
         // `null` is how some clients say nothing.

@@ -3,6 +3,8 @@
 //! Both dialects have the same shape (objects with a type, texts that may be plain strings); where
 //! they differ is a handful of words, which each dialect's file holds.
 
+use std::borrow::Cow;
+
 use scrimp_core::call::Content;
 use scrimp_core::{Block, Role, Ttl};
 
@@ -355,12 +357,12 @@ pub(super) fn refuse_second(is_second: bool, field: &'static str, member: &Membe
     }
 }
 
-fn role_name(scanner: &mut Scanner<'_>) -> Read<Vec<u8>> {
+fn role_name<'a>(scanner: &mut Scanner<'a>) -> Read<Cow<'a, [u8]>> {
     if scanner.kind()? == Kind::String {
-        return Ok(scanner.string()?.decoded().into_owned());
+        return Ok(scanner.string()?.decoded());
     }
     scanner.skip()?;
-    Ok(Vec::new())
+    Ok(Cow::default())
 }
 
 /// A member in a form that can be compared.

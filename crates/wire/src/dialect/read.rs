@@ -12,6 +12,9 @@ use super::{Facts, Malformed, Request, anthropic, features, openai};
 use crate::Key;
 use crate::scan::{Kind, Member, Piece, Scanner, Wrong};
 
+/// Bytes that hold most blocks: a tool's definition is written down piece by piece.
+const USUAL_BLOCK: usize = 1_024;
+
 /// Reads a request.
 ///
 /// A body of an unknown dialect is never refused: its model and delivery are noted if it is a JSON
@@ -75,7 +78,7 @@ struct Top<'k> {
 impl<'k> Top<'k> {
     fn new(words: &'static Words, key: &'k Key) -> Top<'k> {
         Top {
-            reader: Reader { words, key, scratch: Vec::new() },
+            reader: Reader { words, key, scratch: Vec::with_capacity(USUAL_BLOCK) },
             object: Object::default(),
             model: None,
             streams: None,
