@@ -16,8 +16,9 @@ use crate::rollup::{
     Cell, Label, LedgerRow, OTHER_KEYS, Width, add_to_unit, empty_unit, merge_units,
 };
 
-/// How many of the last ids are remembered so that none counts twice.
-pub(crate) const RECENT_IDS: usize = 32_768;
+/// How many of the last ids are remembered so that none counts twice: those of a moment, since a call
+/// that is settled twice is settled twice at once, and few enough to stay in a processor's cache.
+pub(crate) const RECENT_IDS: usize = 4_096;
 /// How many days' labels are counted against the limit at once.
 const DAYS: usize = 4;
 /// How many labels a store may have in all.
