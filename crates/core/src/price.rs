@@ -346,7 +346,9 @@ impl Catalog {
         let days = rows
             .filter(|other| other.provider == row.provider)
             .flat_map(|other| [other.from, other.until])
-            .flatten();
+            .flatten()
+            // Days further away than a time can tell are no days.
+            .filter(|day| Time::from_nanos(i64::MIN) < *day && *day < Time::NEVER);
         let before = |day: Time| Time::from_nanos(day.nanos() - 1);
         let from = days.clone().filter(|day| *day <= at && !same(before(*day))).max();
         let until = days.filter(|day| at < *day && !same(*day)).min();

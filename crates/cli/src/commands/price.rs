@@ -89,7 +89,10 @@ fn of_another_day(row: &PriceRow, at: Time, taken: Time) -> Option<String> {
     let (asked, listed) = (day(at), day(taken));
     match asked.cmp(&listed) {
         Ordering::Equal => None,
-        Ordering::Less if ended || row.from.is_some() => None,
+        Ordering::Less if row.from.is_some() => None,
+        Ordering::Less if ended => {
+            Some(format!("the oldest price that is known; prices of {asked} may differ"))
+        }
         Ordering::Greater if announced => {
             Some(format!("announced by {listed}; prices of {asked} may differ"))
         }

@@ -83,11 +83,12 @@ fn a_price_that_changed_or_will_tells_its_days_and_what_comes_then() {
     check(
         &format!("{luna} 2026-07-29"),
         expect![[r#"
-        openai/gpt-5.6-luna
-          uncached                    1000          $1/M  $0.001
-          together                                        $0.001
-        note: valid until 2026-07-30, then $0.2/M for input, $1.2/M for output
-    "#]],
+            openai/gpt-5.6-luna
+              uncached                    1000          $1/M  $0.001
+              together                                        $0.001
+            note: valid until 2026-07-30, then $0.2/M for input, $1.2/M for output
+            note: the oldest price that is known; prices of 2026-07-29 may differ
+        "#]],
     );
     check(
         &format!("{luna} 2026-07-30"),

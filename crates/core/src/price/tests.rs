@@ -134,7 +134,7 @@ fn a_price_counts_from_its_first_day_until_before_its_last_and_the_later_row_win
 #[test]
 fn a_price_is_valid_until_another_row_wins_over_it() {
     let mut catalog = Catalog::new();
-    let day = |day: i64| Time::from_secs(day * 86_400);
+    let day = |day: i64| Time::from_secs(day.saturating_mul(86_400));
     let dated = |from: Option<i64>, until: Option<i64>, input| PriceRow {
         from: from.map(day),
         until: until.map(day),
@@ -143,6 +143,10 @@ fn a_price_is_valid_until_another_row_wins_over_it() {
     catalog.add(dated(None, Some(10), "1"));
     catalog.add(dated(Some(10), None, "2"));
     catalog.add(dated(Some(12), Some(14), "3"));
+    let ages = PriceRow { model: "old".into(), ..dated(Some(i64::MIN), Some(i64::MAX), "4") };
+    catalog.add(ages);
+    let found = catalog.find("openai", "old", day(0)).unwrap();
+    assert_eq!(catalog.validity(found, day(0)), (None, None), "as long as there is time");
     for (at, from, until) in [
         (9, None, Some(10)),
         (10, Some(10), Some(12)),

@@ -1,6 +1,6 @@
 //! What an update of the list leaves behind: the prices that it changes, each with its last day.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use scrimp_core::time::Time;
 
 use super::card::{CLASSES, Sparse};
 use super::diff::headline;
-use super::snapshot::{NotASnapshot, day_of, is_same_model, read, write_row};
+use super::snapshot::{NotASnapshot, day_of, read, write_row};
 
 /// The dated prices after an update of the list, and what was done to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,28 +39,42 @@ pub fn keep(dated: &str, old: &Catalog, new: &Catalog) -> Result<Kept, NotASnaps
         return Ok(kept);
     }
     let mut update = Update { taken, edits: HashMap::new(), added: Vec::new() };
-    for row in sorted(old) {
-        let now = new.find(&row.provider, &row.model, taken);
-        let of_model = || rows.iter().filter(|(_, dated)| is_same_model(dated, &row));
+    for (model, row) in models(old, &rows) {
+        let now = new.find(&model.0, &model.1, taken).map(Arc::as_ref);
+        if row.is_none() && now.is_none() {
+            // What no list has is for people to settle.
+            continue;
+        }
+        let of_model = || rows.iter().filter(|(_, dated)| is_of(&model, dated));
         let mut due: Vec<&(usize, PriceRow)> =
             of_model().filter(|(_, row)| row.from.is_some_and(|from| from <= taken)).collect();
         due.sort_by_key(|(_, row)| row.from);
-        let ends = of_model().any(|(_, row)| row.until.is_some_and(|until| before < until));
-        match now {
-            Some(now) if !bills_otherwise(&row, now) => update.cancel(&due, &mut kept),
-            _ if ends => (),
-            _ => update.end(&row, &due, now.map(Arc::as_ref), &mut kept),
+        let is_now = |row: &PriceRow| now.is_some_and(|now| !bills_otherwise(row, now));
+        let came = due.last().is_some_and(|(_, row)| is_now(row));
+        if row.as_deref().is_some_and(is_now) && !came {
+            update.cancel(&due, &mut kept);
+            continue;
         }
+        let ends = of_model().any(|(_, row)| row.until.is_some_and(|until| before < until));
+        update.end(row.as_deref().filter(|_| !ends), &due, now, &mut kept);
     }
     kept.text = update.applied(dated);
     Ok(kept)
 }
 
-/// The rows of a list by provider and model.
-fn sorted(list: &Catalog) -> Vec<Arc<PriceRow>> {
-    let mut rows: Vec<Arc<PriceRow>> = list.rows().cloned().collect();
-    rows.sort_by(|a, b| (&a.provider, &a.model).cmp(&(&b.provider, &b.model)));
-    rows
+/// A provider and its name for a model.
+type Model = (Arc<str>, Arc<str>);
+
+/// Every model with its price in the list, if it has one there.
+fn models(list: &Catalog, dated: &[(usize, PriceRow)]) -> BTreeMap<Model, Option<Arc<PriceRow>>> {
+    let model = |row: &PriceRow| (row.provider.clone(), row.model.clone());
+    let mut models: BTreeMap<_, _> = dated.iter().map(|(_, row)| (model(row), None)).collect();
+    models.extend(list.rows().map(|row| (model(row), Some(row.clone()))));
+    models
+}
+
+fn is_of((provider, model): &Model, row: &PriceRow) -> bool {
+    row.provider == *provider && row.model == *model
 }
 
 /// Whether `now` has another rate, multiplier or length step where `before` has one.
@@ -95,23 +109,31 @@ struct Update {
 }
 
 impl Update {
-    /// Ends the price of the old list, and those that were announced after it.
-    fn end(
+    /// Ends the price of the old list, unless its end is known, and those announced after it.
+    fn end<'r>(
         &mut self,
-        row: &PriceRow,
-        due: &[&(usize, PriceRow)],
+        mut last: Option<&'r PriceRow>,
+        due: &[&'r (usize, PriceRow)],
         now: Option<&PriceRow>,
         kept: &mut Kept,
     ) {
         let ended = |row: &PriceRow, until| PriceRow { from: None, until, ..row.clone() };
-        let mut last = row;
         for (line, announced) in due {
-            let before = ended(last, announced.from);
-            self.edits.insert(*line, written(&before));
-            kept.ended.push(before);
-            last = announced;
+            match last {
+                Some(last) => {
+                    let before = ended(last, announced.from);
+                    self.edits.insert(*line, written(&before));
+                    kept.ended.push(before);
+                }
+                // What was charged before it stands there already, or nobody knows.
+                None => self.set_aside("Came", *line, announced),
+            }
+            last = Some(announced);
         }
-        if now.is_none_or(|now| bills_otherwise(last, now)) {
+        // One announced for this very day, and otherwise than it came, was never charged.
+        let charged = last.filter(|last| last.from < Some(self.taken));
+        if let Some(last) = charged.filter(|last| now.is_none_or(|now| bills_otherwise(last, now)))
+        {
             let before = ended(last, Some(self.taken));
             self.added.push(before.clone());
             kept.ended.push(before);
@@ -121,11 +143,15 @@ impl Update {
     /// Sets aside what was announced for a day that came and went at the old price.
     fn cancel(&mut self, due: &[&(usize, PriceRow)], kept: &mut Kept) {
         for (line, announced) in due {
-            let day = day_of(self.taken);
-            let told = format!("# Did not come, by the list of {day}: {}", written(announced));
-            self.edits.insert(*line, told);
+            self.set_aside("Did not come", *line, announced);
             kept.cancelled.push(announced.clone());
         }
+    }
+
+    fn set_aside(&mut self, why: &str, line: usize, row: &PriceRow) {
+        let day = day_of(self.taken);
+        let told = format!("# {why}, by the list of {day}: {}", written(row));
+        self.edits.insert(line, told);
     }
 
     fn applied(&self, dated: &str) -> String {
@@ -179,6 +205,7 @@ mod tests {
     use expect_test::{Expect, expect};
 
     use super::super::snapshot::parse;
+    use super::super::timeline::timelines;
     use super::*;
 
     fn list(day: &str, rows: &str) -> Catalog {
@@ -192,7 +219,10 @@ mod tests {
     fn check(dated: &str, new: &str, expected: Expect) {
         let kept = keep(dated, &list("2026-11-23", OLD), &list("2027-02-01", new)).unwrap();
         expected.assert_eq(&format!("{}---\n{kept}", kept.text));
-        let again = keep(&kept.text, &list("2027-02-01", new), &list("2027-02-01", new)).unwrap();
+        let dated = read(&kept.text).unwrap().rows;
+        timelines(read(&format!("[p]\n{new}")).unwrap().rows, dated).expect("it can be used");
+        // As after a stop between writing this and the list.
+        let again = keep(&kept.text, &list("2026-11-23", OLD), &list("2027-02-01", new)).unwrap();
         assert_eq!(again.text, kept.text, "once is enough");
     }
 
@@ -324,6 +354,73 @@ mod tests {
             ---
             0 prices ended, 0 announced did not come
         "#]],
+        );
+    }
+
+    #[test]
+    fn what_was_announced_for_the_day_of_the_list_and_came_otherwise_was_never_charged() {
+        check(
+            "[p]\nm i=3 o=4 | from=2027-02-01\n",
+            "m i=5 o=6",
+            expect![[r#"
+            [p]
+            m i=1 r=.1 o=2 | >200k i=2 r=.2 o=3 | batch*.5 | batch>200k*.5 | us*1.1 | cache=assumed/1024 | until=2027-02-01
+            ---
+            ended    p/m 1/2 until 2027-02-01
+            1 prices ended, 0 announced did not come
+        "#]],
+        );
+    }
+
+    #[test]
+    fn an_announcement_is_settled_also_where_the_price_before_it_has_its_end() {
+        check(
+            "[p]\nm i=1 o=2 | until=2026-12-24\nm i=3 o=4 | from=2027-01-01\n",
+            "m i=9 o=9",
+            expect![[r#"
+                [p]
+                m i=1 o=2 | until=2026-12-24
+                # Came, by the list of 2027-02-01: m i=3 o=4 | from=2027-01-01
+
+                # Otherwise, or not at all, in the list of 2027-02-01.
+                [p]
+                m i=3 o=4 | until=2027-02-01
+                ---
+                ended    p/m 3/4 until 2027-02-01
+                1 prices ended, 0 announced did not come
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_promotion_that_came_and_went_between_two_lists_is_kept() {
+        check(
+            &format!("[p]\nm i=.5 o=1 | from=2027-01-01\n{OLD} | from=2027-01-15\n"),
+            OLD,
+            expect![[r#"
+                [p]
+                m i=1 r=.1 o=2 | >200k i=2 r=.2 o=3 | batch*.5 | batch>200k*.5 | us*1.1 | cache=assumed/1024 | until=2027-01-01
+                m i=.5 o=1 | until=2027-01-15
+                ---
+                ended    p/m 1/2 until 2027-01-01
+                ended    p/m 0.5/1 until 2027-01-15
+                2 prices ended, 0 announced did not come
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_model_that_was_announced_and_is_listed_since_is_settled() {
+        check(
+            "[p]\nnew i=3 o=4 | from=2027-01-01\nnowhere i=3 o=4 | from=2027-01-01\n",
+            &format!("{OLD}\nnew i=3 o=4"),
+            expect![[r#"
+                [p]
+                # Came, by the list of 2027-02-01: new i=3 o=4 | from=2027-01-01
+                nowhere i=3 o=4 | from=2027-01-01
+                ---
+                0 prices ended, 0 announced did not come
+            "#]],
         );
     }
 

@@ -2,9 +2,9 @@
 //!
 //! A chore turns `LiteLLM`'s price map into a compact snapshot that ships with the product
 //! ([`from_litellm`], [`write()`]), and keeps what a new map changes with its date ([`keep()`]);
-//! [`snapshot`] loads both, [`overlay`] puts a user's own prices on top, [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`;
-//! what a list leaves out is filled in here, once (`card`), and what cannot be true is held back
-//! (`doubt`).
+//! [`snapshot`] loads both, [`overlay`] puts a user's own prices on top, and
+//! [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`; what a
+//! list leaves out is filled in here, once (`card`), and what cannot be true is held back (`doubt`).
 
 mod cache_rules;
 mod card;

@@ -1,7 +1,7 @@
 //! From single dates to intervals.
 //!
 //! A dated line says only when a price ended (`until`) or is announced to begin (`from`); the list
-//! is what counts between the two. So the prices of a model follow each other without a gap, and
+//! is what counts between the two. So the prices of a listed model leave no gap, and
 //! two can never hold at once, whatever is written.
 
 use std::collections::HashMap;
