@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// A request that asks for `/v1/chat/completions` with this body, and with these headers beside the
-/// usual ones.
-pub(super) fn request(address: &str, headers: &[&str], body: &str) -> Vec<u8> {
+/// A request that sends this body to `path`, with these headers beside the usual ones.
+pub(super) fn request(address: &str, path: &str, headers: &[&str], body: &str) -> Vec<u8> {
     let more: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer sk-bench\r\n\
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer sk-bench\r\n\
          content-type: application/json\r\n{more}content-length: {}\r\n\r\n{body}",
         body.len()
     )

@@ -11,6 +11,9 @@ use super::client;
 use crate::process::Server;
 use crate::steps::{self, command, need, target};
 
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+
 const ROUNDS: usize = 5;
 const SECONDS: u64 = 4;
 /// Loads, one after the other, after which memory is looked at.
@@ -159,25 +162,31 @@ pub(super) fn streams(_: &[String]) -> Result<()> {
     let body = body(1000, true);
     println!("first byte of a stream; {ROUNDS} rounds in turns");
     println!("a model that takes 20 ms to begin; 100 streams a round");
-    compare(&rig, &["x-sim-wait-ms: 20"], &body, 100)?;
+    compare(&rig, CHAT, &["x-sim-wait-ms: 20"], &body, 100)?;
     println!("a model that takes no time at all; 400 streams a round");
-    compare(&rig, &[], &body, 400)
+    compare(&rig, CHAT, &[], &body, 400)
 }
 
 /// `cargo xtask bench prompt`
 pub(super) fn long_prompts(_: &[String]) -> Result<()> {
     let rig = Rig::start()?;
     println!("400 kB prompts; {ROUNDS} rounds of 100 in turns; first byte");
-    compare(&rig, &[], &body(400_000, false), 100)
+    println!("to {CHAT}, which needs no mark:");
+    compare(&rig, CHAT, &[], &body(400_000, false), 100)?;
+    let marked =
+        body(400_000, false).replace("\"gpt-4o\"", "\"claude-opus-4-5\",\"max_tokens\":64");
+    let marked = marked.replace("\"system\"", "\"assistant\"");
+    println!("to {MESSAGES}, where the rule sets a mark:");
+    compare(&rig, MESSAGES, &[], &marked, 100)
 }
 
-fn compare(rig: &Rig, headers: &[&str], body: &str, calls: usize) -> Result<()> {
+fn compare(rig: &Rig, path: &str, headers: &[&str], body: &str, calls: usize) -> Result<()> {
     let (mut ratios, mut added) = (Vec::new(), Vec::new());
     let (mut nginx_ms, mut scrimp_ms) = (Vec::new(), Vec::new());
     for _ in 0..=ROUNDS {
-        let direct = first_byte_ms(&rig.upstream, headers, body, calls)?;
-        let nginx = first_byte_ms(&rig.nginx, headers, body, calls)?;
-        let scrimp = first_byte_ms(&rig.scrimp, headers, body, calls)?;
+        let direct = first_byte_ms(&rig.upstream, path, headers, body, calls)?;
+        let nginx = first_byte_ms(&rig.nginx, path, headers, body, calls)?;
+        let scrimp = first_byte_ms(&rig.scrimp, path, headers, body, calls)?;
         ratios.push(scrimp / nginx);
         added.push(scrimp - direct);
         nginx_ms.push(nginx);
@@ -191,8 +200,14 @@ fn compare(rig: &Rig, headers: &[&str], body: &str, calls: usize) -> Result<()> 
 }
 
 /// The median time to the first byte over one connection.
-fn first_byte_ms(server: &Server, headers: &[&str], body: &str, calls: usize) -> Result<f64> {
-    let request = client::request(&server.address, headers, body);
+fn first_byte_ms(
+    server: &Server,
+    path: &str,
+    headers: &[&str],
+    body: &str,
+    calls: usize,
+) -> Result<f64> {
+    let request = client::request(&server.address, path, headers, body);
     let mut stream = client::connect(&server.address)?;
     let mut times = Vec::with_capacity(calls);
     for _ in 0..calls {
@@ -219,7 +234,8 @@ fn open_streams() -> Result<()> {
     let (binary, folder) = (binary()?, target().join("bench"));
     let upstream = Server::start(command(&binary, &["sim", "--fast", "--listen", "127.0.0.1:0"]))?;
     let scrimp = start_scrimp(&binary, &folder, &upstream.address)?;
-    let request = client::request(&scrimp.address, &["x-sim-fault: stall"], &body(100_000, true));
+    let request =
+        client::request(&scrimp.address, CHAT, &["x-sim-fault: stall"], &body(100_000, true));
     let before = scrimp.resident_kb();
     let mut open = Vec::with_capacity(STREAMS);
     for _ in 0..STREAMS {
