@@ -94,7 +94,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn decimals_are_written_as_they_are_spelled(value: i128, shift in 0..127, scale in 0_u32..39) {
+        fn decimals_are_written_as_they_are_spelled(
+            value: i128, shift in 0..127, scale in 0_u32..39
+        ) {
             for value in [value >> shift, i128::MIN, i128::MAX, 0, 1, -1] {
                 let written = Decimal { value, scale }.to_string();
                 prop_assert_eq!(written, spelled(value, scale as usize), "{} {}", value, scale);

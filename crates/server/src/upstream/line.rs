@@ -185,7 +185,7 @@ impl Outgoing {
             }
             false => body,
         };
-        Outgoing { piece, ..Outgoing::new(method, head) }
+        Outgoing { piece, ..Outgoing::new(method, head.into()) }
     }
 
     /// A request whose body goes as the client sends it.
@@ -198,13 +198,13 @@ impl Outgoing {
         let is_chunked = !headers.contains_key(CONTENT_LENGTH);
         let size = if is_chunked { Sized::Chunked } else { Sized::Said };
         let head = head::encode(method, target, headers, size);
-        Outgoing { passing: Some(body), is_chunked, ..Outgoing::new(method, head) }
+        Outgoing { passing: Some(body), is_chunked, ..Outgoing::new(method, head.into()) }
     }
 
-    fn new(method: &Method, head: Vec<u8>) -> Outgoing {
+    fn new(method: &Method, head: Bytes) -> Outgoing {
         Outgoing {
             method: method.clone(),
-            head: head.into(),
+            head,
             piece: Bytes::new(),
             tail: Bytes::new(),
             passing: None,
@@ -216,16 +216,8 @@ impl Outgoing {
     /// The same once more, before any of it was written; `None` if it can be sent only once.
     pub(super) fn again(&self) -> Option<Outgoing> {
         let Outgoing { method, head, piece, .. } = self;
-        let whole = || Outgoing {
-            method: method.clone(),
-            head: head.clone(),
-            piece: piece.clone(),
-            tail: Bytes::new(),
-            passing: None,
-            is_chunked: false,
-            needs_flush: true,
-        };
-        self.passing.is_none().then(whole)
+        let again = || Outgoing { piece: piece.clone(), ..Outgoing::new(method, head.clone()) };
+        self.passing.is_none().then(again)
     }
 
     /// Writes on. Ready when all was written.

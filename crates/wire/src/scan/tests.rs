@@ -132,7 +132,8 @@ proptest! {
             Scanner::new(text.as_bytes()).canonical(&mut out).map(|()| out)
         };
         let compact = TOKENS.concat() + "}";
-        let spaced: String = spaces.iter().zip(TOKENS).flat_map(|(space, token)| [space, token]).collect();
+        let pairs = spaces.iter().zip(TOKENS);
+        let spaced: String = pairs.flat_map(|(space, token)| [space, token]).collect();
         let spaced = spaced + &spaces[0] + "}";
         prop_assert_eq!(canonical(&spaced), canonical(&compact));
         prop_assert_eq!(scan(spaced.as_bytes()), Ok(()));
