@@ -147,6 +147,12 @@ fn finding(
     if usd.low.is_none() {
         facts.push("no range: too few sessions, at too few times, to tell one".to_owned());
     }
+    facts.extend(study.profile.longer_days().map(|days| {
+        let calls = plural(choice.members.len() as u64, "call");
+        format!(
+            "a month: the share saved on these {calls}, of what such calls cost in {days:.1} days"
+        )
+    }));
     let evidence = Evidence {
         calls: choice.members.len() as u64,
         facts,
@@ -159,7 +165,7 @@ fn finding(
         rule: RULE.name,
         title: format!("{}, {whose}", title(&rule)),
         basis: Basis::Replayed,
-        usd_per_month: study.profile.per_month_of(usd),
+        usd_per_month: scales.per_month(usd, bill, &choice.members),
         usd: Some(usd),
         predicted_ppm: Some(scales.change_ppm(bill, &choice.members)),
         latency_ms: None,

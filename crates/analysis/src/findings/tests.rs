@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use proptest::prelude::*;
-use scrimp_core::{Ending, Metering, Usd};
+use scrimp_core::{Ending, Metering, Span, Time, Usd};
 
 use super::{FINDINGS, Finding, Study, find};
-use crate::profile::{Calendar, Profile};
+use crate::profile::{Calendar, Profile, Spending, Spent};
 use crate::replay::{Reading, Trace, Variant, whatif};
 use crate::testing::{Sketch, entry, prices};
 
@@ -193,6 +193,64 @@ fn a_month_is_claimed_only_where_the_calls_cover_a_day() {
     assert!(long[0].usd_per_month.is_some());
     let short = found(&conversations("chat", 5));
     assert_eq!((short[0].usd.is_some(), short[0].usd_per_month), (true, None));
+}
+
+/// What is found in the latest calls of a longer time.
+fn found_within(sketches: &[Sketch], spent: &[Spent], now: Time) -> Vec<Finding> {
+    let entries: Vec<_> = sketches.iter().map(entry).collect();
+    let prices = prices();
+    let records = entries.iter().map(|entry| &entry.record);
+    let profile = Profile::of(records, prices.clone(), Calendar::Real);
+    let profile = profile.within(&Spending::of(spent, now));
+    let trace = Trace::from_entries(entries.clone());
+    find(&Study { profile: &profile, trace: &trace, prices: &prices, reading: Reading::Covers })
+}
+
+/// So many dollars an hour for an operation, from the hour in which the calls begin.
+fn hourly(operation: &str, hours: i64, dollars: i64) -> Vec<Spent> {
+    let first = entry(&Sketch::default()).record.call;
+    let spent = |hour: i64| Spent {
+        hour: first.arrived.floor(Span::from_hours(1)) + Span::from_hours(hour),
+        operation: operation.into(),
+        provider: first.provider.clone(),
+        model: first.model.clone(),
+        usd: Usd::from_pico(i128::from(dollars) * 1_000_000_000_000),
+    };
+    (0..hours).map(spent).collect()
+}
+
+#[test]
+fn a_month_beyond_the_calls_studied_weighs_each_operation_by_what_it_cost() {
+    let shares_nothing = |sketch| Sketch { operation: "extract", ..sketch };
+    let extract = one_shots(20).into_iter().map(shares_nothing);
+    let sketches: Vec<Sketch> = conversations("chat", 5).into_iter().chain(extract).collect();
+    let likely = |found: &[Finding]| {
+        let month = found.iter().map(|finding| finding.usd_per_month.unwrap().likely.as_f64());
+        month.collect::<Vec<_>>()
+    };
+    let share = |finding: &Finding| {
+        let ppm = f64::from(i32::try_from(finding.predicted_ppm.unwrap()).unwrap());
+        -ppm / 1e6
+    };
+    let of = |chat: i64, extract: i64, hours: i64| {
+        let spent = [hourly("chat", hours, chat), hourly("extract", hours, extract)].concat();
+        found_within(&sketches, &spent, spent[0].hour + Span::from_hours(hours))
+    };
+    let found = of(1, 9, 49);
+    let part = found.iter().find(|finding| finding.title.ends_with("chat")).unwrap();
+    // $1 an hour of what is saved on, whatever else there is.
+    let month = 24.0 * 30.437 * share(part);
+    let near = |dollars: &f64| (dollars / month - 1.0).abs() < 0.01;
+    assert!(likely(&found).iter().all(near), "{month} {found:#?}");
+    assert_eq!(likely(&found), likely(&of(1, 90, 49)));
+    assert!(likely(&of(2, 9, 49))[0] > 1.9 * month);
+    // A day of whole hours, and one less.
+    assert!(of(1, 9, 25)[0].usd_per_month.is_some());
+    assert_eq!(of(1, 9, 24)[0].usd_per_month, None);
+    // What was studied of another operation says nothing of this one.
+    let other = hourly("other", 49, 9);
+    let found = found_within(&sketches, &other, other[0].hour + Span::from_hours(49));
+    assert_eq!(found[0].usd_per_month.unwrap().likely, Usd::ZERO);
 }
 
 proptest! {

@@ -155,6 +155,20 @@ impl<'a> Scales<'a> {
         Range { low: Some(low.min(likely)), likely, high: Some(high) }
     }
 
+    /// The saving `usd` of `members` as a range a month. Where the calls stand for more than
+    /// themselves, each saves the same share of what its like cost.
+    pub(super) fn per_month(&self, usd: Range, bill: &Bill, members: &Members) -> Option<Range> {
+        let profile = self.study.profile;
+        let weighed = |at: &usize| {
+            let weight = profile.weight(&self.calls[*at].traced.call)?;
+            Some((self.now.cost[*at] - bill.cost[*at]).as_f64() * weight)
+        };
+        match members.iter().map(weighed).sum::<Option<f64>>() {
+            None => profile.per_month_of(usd),
+            Some(saved) => profile.per_month_of(usd.moved_to(saved)),
+        }
+    }
+
     /// The change of what `members` cost, in millionths; negative is a saving.
     #[expect(clippy::cast_possible_truncation, reason = "a share near one; casts saturate")]
     pub(super) fn change_ppm(&self, bill: &Bill, members: &Members) -> i64 {
@@ -237,6 +251,16 @@ impl<'a> Scales<'a> {
             let is_marked = traced.call.prompt.iter().any(|block| block.mark.is_some());
             is_marked || (!traced.are_blocks_known && 0 < cache_write_short + cache_write_long)
         })
+    }
+}
+
+impl Range {
+    /// As wide for its size, around another amount; a range around no saving is not known.
+    fn moved_to(self, dollars: f64) -> Range {
+        let factor = dollars / self.likely.as_f64();
+        let moved = |usd: Usd| Usd::from_f64_estimate(usd.as_f64() * factor);
+        let end = |usd: Option<Usd>| usd.filter(|_| 0.0 < factor).map(moved);
+        Range { low: end(self.low), likely: Usd::from_f64_estimate(dollars), high: end(self.high) }
     }
 }
 

@@ -47,9 +47,20 @@ pub(super) struct Ledger {
     last: Option<Time>,
 }
 
-const HOUR: Span = Span::from_hours(1);
+pub(super) const HOUR: Span = Span::from_hours(1);
 
 impl Ledger {
+    /// Of a time that is known, whatever is counted in it.
+    pub(super) fn between(from: Time, to: Time) -> Ledger {
+        Ledger { hours: BTreeMap::new(), first: Some(from), last: Some(to) }
+    }
+
+    /// Counts money alone.
+    pub(super) fn spend(&mut self, hour: Time, spent: Usd) {
+        let (_, _, usd) = self.hours.entry(hour).or_default();
+        *usd += spent;
+    }
+
     pub(super) fn see(&mut self, record: &Record) {
         let at = record.call.arrived;
         let (calls, errors, usd) = self.hours.entry(at.floor(HOUR)).or_default();

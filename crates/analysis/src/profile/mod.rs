@@ -5,19 +5,22 @@
 //! model without a price is not free.
 
 mod forecast;
+mod spending;
 mod stats;
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use scrimp_core::{Catalog, Dialect, Record, Span, Time, Usd};
+use scrimp_core::{Call, Catalog, Dialect, Record, Span, Time, Usd};
 use serde::Serialize;
 
 pub use forecast::{Forecast, LEAST_DAYS};
+pub use spending::{Spending, Spent};
 pub use stats::{ClassTotal, Durations, Stats, Summary};
 
 use crate::findings::Range;
 use forecast::Ledger;
+use spending::Weights;
 
 /// What the times of the records are counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub struct Profile {
     pub calendar: Calendar,
     /// Calls, errors and money by hour, for charts; empty where times are relative.
     pub hours: Vec<Hour>,
+    /// Where these are the latest calls of a longer time, which says what is claimed of a month.
+    weights: Option<Weights>,
 }
 
 /// One operation.
@@ -167,6 +172,7 @@ impl Profiler {
             calendar: self.calendar,
             totals,
             operations,
+            weights: None,
         }
     }
 }
@@ -186,6 +192,19 @@ impl Profile {
     /// How much time the calls cover: from the first arrival to the last.
     pub fn covers(&self) -> Span {
         self.period.map_or(Span::ZERO, |(first, last)| last.since(first))
+    }
+
+    /// How much was spent in the time that a month is extrapolated from, for each dollar of calls
+    /// like this one that are counted here. `None` where it was on these calls alone.
+    pub fn weight(&self, call: &Call) -> Option<f64> {
+        let (operation, provider) = (call.operation.clone(), call.provider.clone());
+        let key = Key { operation, provider, model: call.model.clone() };
+        self.weights.as_ref().map(|weights| weights.weight(&key))
+    }
+
+    /// The days that a month is extrapolated from, where these are only the latest of their calls.
+    pub fn longer_days(&self) -> Option<f64> {
+        self.weights.as_ref().and(self.forecast).map(|forecast| forecast.days)
     }
 
     /// `usd` of the whole period as an amount a month; `None` where nothing is extrapolated.

@@ -26,6 +26,8 @@ use crate::page::Page;
 use crate::running::Running;
 use control::Refused;
 pub(crate) use study::Findings;
+#[cfg(test)]
+pub(crate) use study::MOST_CALLS;
 use summary::Window;
 
 /// The header without which nothing is changed: no page of another origin can send it unasked.

@@ -1,13 +1,14 @@
-//! Findings for the dashboard: the latest calls, studied on a thread where nobody waits.
+//! Findings for the dashboard: the latest calls, studied on a thread where nobody waits. What is said
+//! of a month is said by the sums of all calls.
 
 use std::sync::Arc;
 
 use scrimp_analysis::findings::{Finding, Range, Study, find};
-use scrimp_analysis::profile::{Calendar, Forecast, Profiler};
+use scrimp_analysis::profile::{Calendar, Forecast, Profiler, Spending, Spent};
 use scrimp_analysis::replay::{Reading, Trace, predict};
 use scrimp_analysis::report::Analysis;
 use scrimp_core::{Catalog, Entry, Record, Span, Time};
-use scrimp_store::{Reader, Width};
+use scrimp_store::{Cell, Reader, Width};
 
 use crate::config::Config;
 use crate::gateway::Shared;
@@ -15,7 +16,7 @@ use crate::gateway::Shared;
 /// How far back is looked.
 const LOOK_BACK: Span = Span::from_hours(7 * 24);
 /// No more than so many of the latest calls, so that a study's time and memory are bounded.
-const MOST_CALLS: usize = 20_000;
+pub(crate) const MOST_CALLS: usize = 20_000;
 /// A study is not repeated more often.
 const EVERY: Span = Span::from_minutes(1);
 
@@ -67,7 +68,7 @@ fn study(shared: &Shared, now: Time) -> Findings {
         Entry { record, trail: None }
     });
     let trace = Trace::from_entries(entries);
-    let profile = profiler.profile();
+    let profile = profiler.profile().within(&spending(&reader, now));
     let forecast = profile.forecast;
     let study =
         Study { profile: &profile, trace: &trace, prices: &prices, reading: Reading::Covers };
@@ -80,6 +81,24 @@ fn study(shared: &Shared, now: Time) -> Findings {
     let analysis = Analysis { inputs: Vec::new(), profile, findings, notes: Vec::new() };
     let together = analysis.together().and_then(|together| together.usd_per_month);
     Findings { found, calls, is_running: false, forecast, together, studied: Some(now) }
+}
+
+/// What all calls cost, by the sums: on a busy gateway the calls studied are minutes of them, and say
+/// nothing of a month.
+fn spending(reader: &Reader, now: Time) -> Spending {
+    let spent = |Cell { at: hour, operation, provider, model, cost: usd, .. }| Spent {
+        hour,
+        operation,
+        provider,
+        model,
+        usd,
+    };
+    // An hour more, since the first is left out: a week is as many of each of its days.
+    let from = now - LOOK_BACK - Width::Hour.span();
+    // Where sums cannot be read, nothing is said of a month.
+    let cells = reader.cells(from, now, Width::Hour).unwrap_or_default();
+    let spent: Vec<Spent> = cells.into_iter().map(spent).collect();
+    Spending::of(&spent, now)
 }
 
 /// The latest `most` records. They are counted before they are given, since holding them until it is

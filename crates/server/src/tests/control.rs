@@ -21,7 +21,7 @@ fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-async fn get(rig: &Rig, path: &str) -> Value {
+pub(super) async fn get(rig: &Rig, path: &str) -> Value {
     let got = rig.call(&request("GET", path, "", "")).await;
     serde_json::from_slice(&body_of(&got)).expect("JSON")
 }

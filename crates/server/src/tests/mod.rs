@@ -1,5 +1,6 @@
 //! The gateway over pipes in memory, in virtual time.
 
+mod busy;
 mod control;
 mod coverage;
 mod days;
