@@ -1,5 +1,7 @@
 //! Takes a request's body in, within its limits.
 
+use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -25,6 +27,20 @@ pub(crate) enum NotRead {
     Refused(Refusal),
     /// The client went away.
     Broken,
+}
+
+impl NotRead {
+    /// What was read and is no HTTP came from a client that is still there to hear so.
+    fn of(error: &hyper::Error) -> NotRead {
+        let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+        match cause.map(io::Error::kind) {
+            Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => {
+                let why = "the body's chunks are not as HTTP wants them".into();
+                NotRead::Refused(Refusal::Malformed { why })
+            }
+            _ => NotRead::Broken,
+        }
+    }
 }
 
 /// Refuses a body that says of itself that it is too long.
@@ -68,7 +84,7 @@ async fn next(body: &mut Incoming) -> Result<Option<Bytes>, NotRead> {
     loop {
         match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
             None => return Ok(None),
-            Some(Err(_)) => return Err(NotRead::Broken),
+            Some(Err(error)) => return Err(NotRead::of(&error)),
             Some(Ok(frame)) => {
                 if let Ok(piece) = frame.into_data() {
                     return Ok(Some(piece));

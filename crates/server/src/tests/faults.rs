@@ -272,6 +272,41 @@ async fn a_body_of_one_large_chunk_is_refused_like_any_other() {
     assert_eq!(rig.record().await.ending, Ending::Refused(Refusal::TooLarge { limit: 1000 }));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_badly_chunked_body_is_refused_in_the_caller_s_dialect_and_one_cut_off_is_abandoned() {
+    // The last says more than it has, and then nothing more comes.
+    for (chunks, is_refused) in [
+        ("zz\r\nhello\r\n0\r\n\r\n", true),
+        ("5\r\nhelloo\r\n0\r\n\r\n", true),
+        ("fffffffffffffffff\r\nhello", true),
+        ("9\r\nhello", false),
+    ] {
+        for path in ["/v1/chat/completions", "/v1/messages"] {
+            let mut rig = Rig::new(LIMITS, vec![]);
+            let whole = String::from_utf8(upload(path, "application/json", 1)).unwrap();
+            let head = whole.split_inclusive("\r\n\r\n").next().unwrap();
+            let mut client = rig.connect();
+            client.write_all(format!("{head}{chunks}").as_bytes()).await.unwrap();
+            if !is_refused {
+                super::rig::settle_down().await;
+                drop(client);
+                assert_eq!(rig.record().await.ending, Ending::Abandoned, "{chunks:?}");
+                continue;
+            }
+            let got = super::rig::read_all(&mut client).await;
+            let record = rig.record().await;
+            assert!(matches!(record.ending, Ending::Refused(Refusal::Malformed { .. })));
+            assert_eq!(status(&got), 400);
+            let id = format!("x-scrimp-id: {}\r\n", record.call.id);
+            assert!(String::from_utf8_lossy(&got).contains(&id), "{chunks:?}");
+            let error: serde_json::Value = serde_json::from_slice(&body_of(&got)).unwrap();
+            assert!(error["error"]["message"].as_str().unwrap().contains("chunk"), "{error}");
+            assert_eq!(error.get("type").is_some(), path == "/v1/messages");
+            assert!(rig.seen().is_empty());
+        }
+    }
+}
+
 /// A chunked request of so many bytes.
 fn upload(path: &str, content_type: &str, bytes: usize) -> Vec<u8> {
     format!(
