@@ -11,3 +11,4 @@ mod logs;
 mod price;
 mod records;
 mod support;
+mod tls;

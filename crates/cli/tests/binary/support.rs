@@ -72,7 +72,12 @@ impl Place {
 
     /// Starts a server and waits until it says where it listens.
     pub(crate) fn start(&self, arguments: &[&str]) -> Server {
-        let mut child = self.command(arguments).stderr(Stdio::null()).spawn().unwrap();
+        Place::started(&mut self.command(arguments))
+    }
+
+    /// The same, of a command that was changed.
+    pub(crate) fn started(command: &mut Command) -> Server {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         out.read_line(&mut line).unwrap();

@@ -30,7 +30,7 @@ pub struct Provider {
     pub metering: Metering,
     /// The provider whose prices it has.
     pub prices_as: Arc<str>,
-    /// A file of certificates that it is trusted by, beside the public ones.
+    /// A file of certificates that it is trusted by, beside the system's.
     pub ca_file: Option<PathBuf>,
 }
 

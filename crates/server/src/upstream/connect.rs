@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use scrimp_core::Fault;
@@ -40,14 +40,26 @@ pub(super) enum Stream {
 pub(super) type Trust = Arc<ClientConfig>;
 
 impl Connector {
-    pub(super) async fn connect(&self, origin: &Origin, trust: &Trust) -> Result<Stream, Fault> {
+    /// Whom to trust about `provider`; `None` where TLS is not spoken.
+    pub(super) fn trust(&self, provider: &Provider) -> Option<Trust> {
+        match self {
+            Connector::Network if provider.origin.is_tls => Some(trust_for(provider)),
+            Connector::Network | Connector::Memory(_) => None,
+        }
+    }
+
+    pub(super) async fn connect(
+        &self,
+        origin: &Origin,
+        trust: Option<Trust>,
+    ) -> Result<Stream, Fault> {
         match self {
             Connector::Memory(dial) => dial(origin).map(Stream::Memory).map_err(|_| Fault::Connect),
             Connector::Network => {
                 let tcp = dial_tcp(origin).await.map_err(|_| Fault::Connect)?;
-                match origin.is_tls {
-                    false => Ok(Stream::Tcp(tcp)),
-                    true => encrypt(tcp, origin, trust).await.map_err(|_| Fault::Tls),
+                match trust {
+                    None => Ok(Stream::Tcp(tcp)),
+                    Some(trust) => encrypt(tcp, origin, trust).await.map_err(|_| Fault::Tls),
                 }
             }
         }
@@ -69,40 +81,54 @@ async fn dial_tcp(origin: &Origin) -> io::Result<TcpStream> {
     Err(last)
 }
 
-async fn encrypt(tcp: TcpStream, origin: &Origin, trust: &Trust) -> io::Result<Stream> {
+async fn encrypt(tcp: TcpStream, origin: &Origin, trust: Trust) -> io::Result<Stream> {
     let name = ServerName::try_from(origin.host.to_string()).map_err(io::Error::other)?;
-    let stream = TlsConnector::from(trust.clone()).connect(name, tcp).await?;
+    let stream = TlsConnector::from(trust).connect(name, tcp).await?;
     Ok(Stream::Tls(Box::new(stream)))
 }
 
-/// The public authorities, and those in `ca_file`.
-fn trust(ca_file: Option<&Path>) -> io::Result<Trust> {
-    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = ca_file {
-        let found = CertificateDer::pem_file_iter(path).map_err(io::Error::other)?;
-        for certificate in found {
-            roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
-        }
+/// The authorities that this machine trusts. They are looked up once, and only when a provider is
+/// first called over TLS.
+static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    let mut roots = RootCertStore::empty();
+    // What the system has and cannot be read is passed over, as its own programs do.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        // A bare container has none. The public authorities are compiled in.
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
-}
+    Arc::new(roots)
+});
 
 /// Whether a file has certificates in it, all of which can be read.
 pub(crate) fn check_certificates(path: &Path) -> io::Result<()> {
-    let found = CertificateDer::pem_file_iter(path).map_err(io::Error::other)?.collect::<Vec<_>>();
-    if found.is_empty() {
-        return Err(io::Error::other("there is no certificate in it"));
+    let mut found = RootCertStore::empty();
+    add_file(&mut found, path)?;
+    match found.is_empty() {
+        false => Ok(()),
+        true => Err(io::Error::other("there is no certificate in it")),
     }
-    trust(Some(path)).map(drop)
 }
 
-/// What `provider` is trusted by. A file that cannot be read leaves the public authorities, and the
-/// connection then fails rather than being made to somebody else.
-pub(super) fn trust_for(provider: &Provider) -> Trust {
-    let extended = provider.ca_file.as_deref().and_then(|path| trust(Some(path)).ok());
-    extended.unwrap_or_else(|| trust(None).expect("the public authorities need no file"))
+/// What `provider` is trusted by: the system's authorities, and those in its `ca_file`. A file that
+/// cannot be read leaves the former, and the connection then fails rather than being made to
+/// somebody else.
+fn trust_for(provider: &Provider) -> Trust {
+    let roots = provider.ca_file.as_deref().and_then(|path| {
+        let mut roots = RootCertStore::clone(&SYSTEM);
+        add_file(&mut roots, path).ok().map(|()| Arc::new(roots))
+    });
+    let roots = roots.unwrap_or_else(|| SYSTEM.clone());
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> io::Result<()> {
+    for certificate in CertificateDer::pem_file_iter(path).map_err(io::Error::other)? {
+        roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+    }
+    Ok(())
 }
 
 impl AsyncRead for Stream {

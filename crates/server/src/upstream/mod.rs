@@ -26,7 +26,7 @@ pub(crate) use line::{Answer, Outgoing};
 pub(crate) use upload::Upload;
 
 use crate::config::{Config, Limits, Provider};
-use connect::{Trust, trust_for};
+use connect::Trust;
 use line::{Line, Unanswered};
 
 /// Kept connections that were idle for longer are closed: providers close theirs unannounced.
@@ -54,7 +54,8 @@ pub(crate) struct Pool {
 /// Connections to one provider. They belong to its configuration and are dropped with it.
 struct Kept {
     provider: Arc<Provider>,
-    trust: Trust,
+    /// `None` where TLS is not spoken.
+    trust: Option<Trust>,
     idle: Vec<Line>,
 }
 
@@ -135,13 +136,15 @@ impl Pool {
 
     async fn connect(&self, provider: &Arc<Provider>) -> Result<Line, Fault> {
         let trust = self.trust(provider);
-        self.connector.connect(&provider.origin, &trust).await.map(Line::new)
+        self.connector.connect(&provider.origin, trust).await.map(Line::new)
     }
 
-    fn trust(&self, provider: &Arc<Provider>) -> Trust {
+    fn trust(&self, provider: &Arc<Provider>) -> Option<Trust> {
         let mut all = self.kept.lock().expect("nothing here panics");
-        let fresh =
-            || Kept { provider: provider.clone(), trust: trust_for(provider), idle: Vec::new() };
+        let fresh = || {
+            let trust = self.connector.trust(provider);
+            Kept { provider: provider.clone(), trust, idle: Vec::new() }
+        };
         let kept = all.entry(provider.name.clone()).or_insert_with(fresh);
         if !Arc::ptr_eq(&kept.provider, provider) {
             *kept = fresh();
