@@ -46,7 +46,11 @@ const CHORES: &[Chore] = &[
         does: "live equals replay over whole days of N seeds (default 5), with every fault",
         run: |arguments| steps::example("scrimp-server", "live_equals_replay", arguments),
     },
-    Chore { name: "bench", does: "benchmarks: gateway, replay, store, memory", run: bench::run },
+    Chore {
+        name: "bench",
+        does: "benchmarks, each by its name; without one they are listed",
+        run: bench::run,
+    },
 ];
 
 fn main() -> ExitCode {

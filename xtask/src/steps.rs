@@ -95,9 +95,27 @@ fn install(what: &str, package: &str) -> Result<()> {
     Ok(())
 }
 
+const OLDEST_NODE: u32 = 20;
+const NODE_IS_NEEDED: &str = "Node.js 20 or newer is needed";
+
+/// Whether what `node --version` said is new enough. Debian's own package may not be.
+fn new_enough(version: &str) -> Result<()> {
+    let version = version.trim();
+    let major =
+        version.strip_prefix('v').and_then(|numbers| numbers.split('.').next()?.parse().ok());
+    match major {
+        Some(OLDEST_NODE..) => Ok(()),
+        Some(_) => {
+            bail!("{NODE_IS_NEEDED}, and `node` here is {version}: install it from nodejs.org")
+        }
+        None => bail!("{NODE_IS_NEEDED}, and `node --version` says `{version}`"),
+    }
+}
+
 /// Installs what the `package-lock.json` in `folder` names.
 pub(crate) fn npm_ci(folder: &str) -> Result<()> {
-    need("npm", "npm").context("Node.js 20 or newer is needed")?;
+    need("npm", "npm").context(NODE_IS_NEEDED)?;
+    new_enough(&output(&mut command("node", &["--version"])).context(NODE_IS_NEEDED)?)?;
     let mut npm = command("npm", &["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     run(npm.current_dir(root().join(folder)))
 }
@@ -119,4 +137,21 @@ fn is_root() -> bool {
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::new_enough;
+
+    #[test]
+    fn an_old_node_is_named_and_a_new_one_passes() {
+        let told = |version| new_enough(version).unwrap_err().to_string();
+        assert_eq!(
+            told("v18.20.4\n"),
+            "Node.js 20 or newer is needed, and `node` here is v18.20.4: install it from nodejs.org"
+        );
+        assert!(told("segmentation fault").contains("`node --version` says `segmentation fault`"));
+        new_enough("v20.0.0\n").unwrap();
+        new_enough("v100.1.0\n").unwrap();
+    }
 }

@@ -1,6 +1,6 @@
-//! Recorded exchanges: what a request says, and what an answer used, wherever its bytes were cut.
+//! Exchanges: what a request says, and what an answer used, wherever its bytes were cut.
 //!
-//! Made by hand in the vendors' formats of November 2026. A snapshot lies beside each; after a wanted
+//! Made by hand after the vendors' documented formats of November 2026, not recorded. A snapshot lies beside each; after a wanted
 //! change, `UPDATE_EXPECT=1 cargo test -p scrimp-wire` writes them anew.
 
 use std::fmt::Write as _;
@@ -121,7 +121,7 @@ fn line(block: &Block) -> String {
 
 fn described(exchange: &Exchange) -> String {
     let facts = dialect::read(exchange.dialect(), exchange.request, &key());
-    let facts = facts.expect("recorded requests are well formed").facts;
+    let facts = facts.expect("these requests are well formed").facts;
     let mut out = format!(
         "{} {:?} session={:?} user={:?}\n{:?}\n",
         facts.model, facts.delivery, facts.session, facts.user, facts.parameters
@@ -149,7 +149,7 @@ fn described(exchange: &Exchange) -> String {
 }
 
 #[test]
-fn facts_and_outcomes_are_as_recorded() {
+fn facts_and_outcomes_are_as_expected() {
     for exchange in EXCHANGES {
         expect_file![format!("exchanges/{}.expected.txt", exchange.name)]
             .assert_eq(&described(exchange));
