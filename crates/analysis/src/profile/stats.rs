@@ -1,6 +1,6 @@
 //! Sums and distributions over a group of calls.
 
-use scrimp_core::price::Class;
+use scrimp_core::price::{Class, Line};
 use scrimp_core::{
     Attempt, Catalog, Delivery, Ending, Histogram, Record, Span, Time, Usage, UsageState, Usd,
 };
@@ -35,7 +35,8 @@ pub struct Stats {
     pub usd_uncached: Usd,
     /// Cost by class of token, in the order of a bill.
     by_class: [Usd; 9],
-    /// Cost that a log gave as one number, or that other prices than the present ones made.
+    /// Cost that a log gave as one number, or that other prices made, more than rounding away from
+    /// what the present ones make.
     unattributed: Usd,
     /// From arrival to end, of calls that were answered.
     pub latency: Durations,
@@ -118,21 +119,18 @@ impl Stats {
         self.unattributed += cost - attributed;
     }
 
-    /// Splits an attempt's cost by class, if the present prices make the cost that was charged.
+    /// Splits an attempt's cost by class, if the present prices make about the cost that was
+    /// charged; returns how much it split.
     fn attribute(&mut self, attempt: &Attempt, at: Time, prices: &Catalog) -> Usd {
         let row = prices.find(&attempt.provider, &attempt.model, at);
         let usage = &attempt.metering.usage;
         let lines = row.map(|row| row.rates(usage.input(), attempt.terms).lines(usage));
-        let sum = |lines: &[scrimp_core::price::Line; 9]| lines.iter().map(|line| line.usd).sum();
-        match lines.filter(|lines| attempt.cost == Some(sum(lines))) {
-            None => Usd::ZERO,
-            Some(lines) => {
-                for (total, line) in self.by_class.iter_mut().zip(lines) {
-                    *total += line.usd;
-                }
-                sum(&lines)
-            }
+        let split = attempt.cost.zip(lines).and_then(|(cost, lines)| split(cost, &lines));
+        let Some(split) = split else { return Usd::ZERO };
+        for (total, usd) in self.by_class.iter_mut().zip(split) {
+            *total += usd;
         }
+        split.into_iter().sum()
     }
 
     fn see_timing(&mut self, record: &Record) {
@@ -249,6 +247,38 @@ impl Stats {
         (0 < input && is_told).then(|| cache_read as f64 / input as f64)
     }
 }
+
+/// `cost` in the proportion of the lines of a bill, without a rest; `None` where the bill is too far
+/// from it to have made it.
+fn split(cost: Usd, lines: &[Line; 9]) -> Option<[Usd; 9]> {
+    let listed: Usd = lines.iter().map(|line| line.usd).sum();
+    if cost == listed {
+        return Some(lines.map(|line| line.usd));
+    }
+    if !is_about(cost, listed) {
+        return None;
+    }
+    let (mut billed, mut given) = (Usd::ZERO, Usd::ZERO);
+    let mut parts = [Usd::ZERO; 9];
+    for (part, line) in parts.iter_mut().zip(lines) {
+        // What all lines up to this one get, less what was given: so the last one takes the rest.
+        billed += line.usd;
+        let up_to_here = cost.pico().checked_mul(billed.pico())? / listed.pico();
+        *part = Usd::from_pico(up_to_here) - given;
+        given += *part;
+    }
+    Some(parts)
+}
+
+/// Whether a log that says `cost` may mean `listed`: it rounds, or adds up in floats.
+fn is_about(cost: Usd, listed: Usd) -> bool {
+    let apart = cost.pico().abs_diff(listed.pico());
+    let is_rounded = cost.pico() % LOG_STEP == 0 && apart <= LOG_STEP.unsigned_abs() / 2;
+    Usd::ZERO < listed && (is_rounded || apart <= listed.pico().unsigned_abs() / 50)
+}
+
+/// The steps that logs round to: hundredths of a cent, in pico-dollars.
+const LOG_STEP: i128 = 100_000_000;
 
 impl Durations {
     fn add(&mut self, length: Span) {

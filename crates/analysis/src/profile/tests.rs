@@ -16,7 +16,7 @@ use scrimp_core::{
     Record, Span, Tier, Time, Usage, Usd,
 };
 
-use super::{Calendar, Profile};
+use super::{Calendar, ClassTotal, Profile};
 
 /// A call in few words; the rest is the same for all.
 #[derive(Clone, Debug)]
@@ -206,16 +206,74 @@ fn every_ending_has_its_own_count_and_only_answers_have_latencies() {
     );
 }
 
-#[test]
-fn a_cost_that_a_log_gives_is_kept_and_not_attributed_to_classes() {
+/// A call that costs $0.00206 by the list, of which a log says that it cost `recorded`.
+fn logged(recorded: Usd) -> Profile {
     let mut record = record(&answered(0, "chat", 400));
-    record.attempts[0].cost = Some(Usd::from_pico(7_000_000_000));
+    record.attempts[0].cost = Some(recorded);
     record.charge(&prices());
-    let profile = Profile::of([&record], prices(), Calendar::Real);
-    assert_eq!(profile.totals.usd, Some(Usd::from_pico(7_000_000_000)));
-    let classes = profile.totals.classes();
-    let unattributed = classes.iter().find(|class| class.class.is_none()).unwrap();
-    assert_eq!(unattributed.usd, Usd::from_pico(7_000_000_000));
+    Profile::of([&record], prices(), Calendar::Real)
+}
+
+fn check_logged(recorded: &str, expected: &Expect) {
+    let profile = logged(recorded.parse().unwrap());
+    let line = |class: ClassTotal| format!("{:?} ${}", class.class, class.usd);
+    let classes = profile.totals.classes().into_iter().map(line);
+    expected.assert_eq(&classes.collect::<Vec<_>>().join("\n"));
+    assert_eq!(profile.totals.usd, Some(recorded.parse().unwrap()));
+}
+
+#[test]
+fn a_cost_that_a_log_rounded_is_split_in_the_proportion_of_the_list() {
+    check_logged(
+        "0.0021",
+        &expect![[r#"
+        Some(Uncached) $0.001019417475
+        Some(CacheRead) $0.000050970874
+        Some(Output) $0.001029611651"#]],
+    );
+    check_logged(
+        "0.00202",
+        &expect![[r#"
+        Some(Uncached) $0.000980582524
+        Some(CacheRead) $0.000049029126
+        Some(Output) $0.00099038835"#]],
+    );
+}
+
+#[test]
+fn a_cost_that_other_prices_made_is_kept_and_not_attributed_to_classes() {
+    check_logged(
+        "0.007",
+        &expect![[r#"
+        Some(Uncached) $0
+        Some(CacheRead) $0
+        Some(Output) $0
+        None $0.007"#]],
+    );
+    check_logged(
+        "0.00201",
+        &expect![[r#"
+        Some(Uncached) $0
+        Some(CacheRead) $0
+        Some(Output) $0
+        None $0.00201"#]],
+    );
+}
+
+#[test]
+fn a_cost_of_next_to_nothing_may_be_off_by_what_rounding_takes() {
+    // $0.00006 by the list.
+    let few = Usage { uncached: 40, output: 2, ..Usage::ZERO };
+    let mut record = record(&Sketch { metering: Metering::measured(few), ..answered(0, "c", 4) });
+    let has_rest = |record: &Record| {
+        let profile = Profile::of([record], prices(), Calendar::Real);
+        profile.totals.classes().iter().any(|total| total.class.is_none())
+    };
+    for (recorded, is_split) in [("0.0001", true), ("0.0002", false), ("0.00005", false)] {
+        record.attempts[0].cost = Some(recorded.parse().unwrap());
+        record.charge(&prices());
+        assert_eq!(has_rest(&record), !is_split, "{recorded}");
+    }
 }
 
 #[test]
@@ -248,6 +306,13 @@ fn uneven_days_give_a_wide_range_that_repeats() {
 }
 
 proptest! {
+    #[test]
+    fn a_cost_that_a_log_gives_is_split_without_a_rest(recorded in 0_i128..5_000_000_000) {
+        let totals = logged(Usd::from_pico(recorded)).totals;
+        let classes: Usd = totals.classes().iter().map(|class| class.usd).sum();
+        prop_assert_eq!(classes, Usd::from_pico(recorded));
+    }
+
     #[test]
     fn operations_add_up_to_the_totals_and_classes_to_the_cost(
         calls in prop::collection::vec((0..3_usize, 0..3_usize, 0_i64..9_000, 0..5_u8), 0..60)
