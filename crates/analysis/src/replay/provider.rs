@@ -43,6 +43,7 @@ pub(crate) struct PromptCacheWorld<'a> {
     nodes: &'a Nodes,
     calls: &'a [Priced<'a>],
     reading: Reading,
+    mixes_lives: bool,
     /// By node.
     slots: Vec<Slot>,
     /// The path of the call at hand, kept for its capacity.
@@ -87,7 +88,21 @@ impl<'a> PromptCacheWorld<'a> {
         let empty =
             Slot { expires: Time::from_nanos(i64::MIN), readable: Time::NEVER, life: Ttl::Short };
         let slots = vec![empty; nodes.len()];
-        PromptCacheWorld { nodes, calls, reading, slots, path: Vec::new(), marks: Vec::new() }
+        PromptCacheWorld {
+            nodes,
+            calls,
+            reading,
+            mixes_lives: false,
+            slots,
+            path: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Whether a long mark met what was alive with the short life. Until one does, both readings
+    /// say the same.
+    pub(crate) fn mixes_lives(&self) -> bool {
+        self.mixes_lives
     }
 
     fn serve(&mut self, call: &Priced<'_>, edits: &[Edit], now: Time) -> Usage {
@@ -230,6 +245,7 @@ impl<'a> PromptCacheWorld<'a> {
             let tokens = self.nodes.tokens(*node, traced.input);
             let slot = &mut self.slots[node.0 as usize];
             let was_alive = now <= slot.expires && tokens <= alive;
+            self.mixes_lives |= was_alive && slot.life < life_at(tokens, reach.long_mark);
             match self.reading {
                 Reading::Covers if was_alive => {
                     slot.life = slot.life.max(life_at(tokens, reach.long_mark));

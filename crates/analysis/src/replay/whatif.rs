@@ -42,6 +42,9 @@ pub struct Row {
     pub input_ratio: Option<f64>,
     /// Cache reads' share of the input tokens.
     pub hit_share: Option<f64>,
+    /// Whether lives were mixed: only then do the figures rest on the reading.
+    #[serde(skip)]
+    pub mixes_lives: bool,
 }
 
 /// What a figure rests on.
@@ -63,6 +66,7 @@ pub(crate) struct Sums {
     pub(crate) total_usd: Usd,
     pub(crate) input: u64,
     pub(crate) cache_read: u64,
+    pub(crate) mixes_lives: bool,
 }
 
 /// Flies every call of the trace that has a price under `policies`, from an empty memory and cold
@@ -128,6 +132,7 @@ impl Row {
             input_ratio: sums
                 .and_then(|sums| ratio(sums.input_usd.as_f64(), none.input_usd.as_f64())),
             hit_share: sums.and_then(|sums| ratio(sums.cache_read as f64, sums.input as f64)),
+            mixes_lives: sums.is_some_and(|sums| sums.mixes_lives),
         }
     }
 }
@@ -154,19 +159,21 @@ pub(crate) fn priced<'a>(
     (calls, unpriced)
 }
 
-/// Flies every call under one policy; `settled` gets each call's number and record.
+/// Flies every call under one policy; `settled` gets each call's number and record. Returns whether
+/// lives were mixed, so that the reading matters.
 pub(crate) fn fly(
     trace: &Trace,
     calls: &[Priced<'_>],
     policies: &Policies,
     reading: Reading,
     settled: &mut dyn FnMut(usize, Record),
-) {
+) -> bool {
     let mut world = PromptCacheWorld::new(&trace.nodes, calls, reading);
     // Nobody hangs up: an abandoned call used what its record says, under any cache policy.
     let arrivals =
         calls.iter().map(|call| Arrival { call: call.traced.call.clone(), hangs_up: None });
     drive(arrivals, policies, &Memory::default(), &mut world, settled);
+    world.mixes_lives()
 }
 
 fn replayed(
@@ -179,8 +186,8 @@ fn replayed(
     let policies = Policies { prompt_cache, hedge: None, prices: prices.clone() };
     let mut sums = Sums::default();
     let mut settled = |call: usize, record: Record| sums.add(&calls[call], &record.metering.usage);
-    fly(trace, calls, &policies, reading, &mut settled);
-    sums
+    let mixes_lives = fly(trace, calls, &policies, reading, &mut settled);
+    Sums { mixes_lives, ..sums }
 }
 
 /// What the client's own marks did: as measured where that is known, else replayed where there are

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use scrimp_analysis::replay::{self, Basis, Row, VARIANTS, Variant, WhatIf};
-use scrimp_analysis::report::{Table, plural};
+use scrimp_analysis::report::{Table, plural, wrap};
 use scrimp_core::Usd;
 use scrimp_core::policy::prompt_cache::PromptCache;
 use scrimp_server::Config;
@@ -71,8 +71,23 @@ fn table(found: &WhatIf) -> String {
     table.column("basis", 4, cells(&|row| basis_word(row.basis).to_owned()));
     let (titles, lines) = table.lines(ui::width());
     let flown = plural(found.calls as u64, "call");
-    let notes = ui::notes(&found.notes);
-    format!("{flown}\n\n{titles}\n{}\n\n{notes}", lines.join("\n"))
+    let (reading, notes) = (reading(found), ui::notes(&found.notes));
+    format!("{flown}\n\n{titles}\n{}\n\n{reading}{notes}", lines.join("\n"))
+}
+
+/// How the vendors' silence about mixed lives was read, where that makes a difference.
+fn reading(found: &WhatIf) -> String {
+    let (is, other) = match found.reading {
+        replay::Reading::Covers => ("a long mark covers the whole prefix", "writes-only"),
+        replay::Reading::WritesOnly => ("a long mark covers only what it writes", "covers"),
+    };
+    let mixed: Vec<&str> =
+        found.rows.iter().filter(|row| row.mixes_lives).map(|row| row.policy.as_str()).collect();
+    if mixed.is_empty() {
+        return String::new();
+    }
+    let text = format!("{is} (--reading {other} for the other); lives mix in {}", mixed.join(", "));
+    wrap("reading: ", "         ", &text, ui::width()).join("\n") + "\n"
 }
 
 fn basis_word(basis: Basis) -> &'static str {

@@ -143,6 +143,56 @@ fn policy_files_are_rows_beside_the_baseline() {
     assert!(wrong.starts_with("error: wrong.toml:2:12: unknown variant `tial`"), "{wrong}");
 }
 
+/// Two calls with the same beginning: the first writes it with the short life, the second covers it
+/// with a long mark.
+fn mixed_lives() -> String {
+    let records = sample("../../../../wire/tests/samples/scrimp.jsonl");
+    let records = std::fs::read_to_string(records).unwrap();
+    let call = |at_s: i64, block: usize, life: &str| {
+        let mut record: serde_json::Value =
+            serde_json::from_str(records.lines().next().unwrap()).unwrap();
+        let arrived = &mut record["call"]["arrived"]["nanos"];
+        *arrived = (arrived.as_i64().unwrap() + at_s * 1_000_000_000).into();
+        record["call"]["id"] = format!("{at_s:032x}").into();
+        record["call"]["prompt"][block]["mark"] = life.into();
+        record.to_string() + "\n"
+    };
+    [call(0, 0, "short"), call(60, 1, "long"), call(1_000, 1, "long")].concat()
+}
+
+#[test]
+fn where_lives_are_mixed_the_table_says_how_that_was_read() {
+    let place = Place::new();
+    place.write("calls.jsonl", mixed_lives());
+    place.write("keep.toml", "[prompt_cache]\nstate = \"on\"\n");
+    let whatif = ["whatif", "calls.jsonl", "--prompt-cache", "none,tail:long"];
+    let whatif = [&whatif[..], &["--policies", "keep.toml"]].concat();
+    expect![[r#"
+        3 calls
+
+        policy      input  ÷ no caching  read from cache  with output     basis
+        none        $0.14        1.0000             0.0%        $0.14  replayed
+        tail:long  $0.099        0.7333            66.7%        $0.10  replayed
+        keep.toml  $0.065        0.4837            66.6%       $0.070  replayed
+
+        reading: a long mark covers the whole prefix (--reading writes-only for the other); lives mix in
+                 keep.toml
+    "#]].assert_eq(&place.run(&whatif).done());
+    let other = [&whatif[..], &["--reading", "writes-only"]].concat();
+    expect![[r#"
+        3 calls
+
+        policy      input  ÷ no caching  read from cache  with output     basis
+        none        $0.14        1.0000             0.0%        $0.14  replayed
+        tail:long  $0.099        0.7333            66.7%        $0.10  replayed
+        keep.toml   $0.15        1.1171            33.3%        $0.16  replayed
+
+        reading: a long mark covers only what it writes (--reading covers for the other); lives mix in
+                 keep.toml
+    "#]].assert_eq(&place.run(&other).done());
+    assert_eq!(place.run(&[&other[..], &["--json"]].concat()).json()["reading"], "writes_only");
+}
+
 #[test]
 fn compressed_files_and_standard_input_say_the_same() {
     let place = Place::new();
