@@ -3,6 +3,9 @@
 //! `cargo run --release -p scrimp-store --example ten_million -- [CALLS] [DIRECTORY]` fills a store
 //! with calls spread evenly over the last 30 days, through the same door as a gateway, and times
 //! each question afterwards. The directory is kept if it is named, and used again if it is full.
+//!
+//! Beside what is common, one call in 5,000 is of an operation and another of a model that nothing
+//! else is of, and the calls of one model, a fifth of all, fail once in 5,000.
 
 #![expect(clippy::print_stdout, reason = "it is a program for people")]
 #![expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "for display")]
@@ -15,10 +18,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use scrimp_core::{Call, CallId, Record, Span, Time, hash};
+use scrimp_core::{Call, CallId, Ending, Record, Span, Time, hash};
 use scrimp_store::{CallFilter, Only, Options, Reader, Store, Width};
 
 const DAYS: i64 = 30;
+/// One call in so many is rare.
+const RARE: u64 = 5_000;
+// Between the common names in the alphabet, so that a range of names does not tell that they are
+// absent.
+const RARE_OPERATION: &str = "draft-contract";
+const RARE_MODEL: &str = "gemini-5-flash";
+/// The model that a fifth of all calls go to and that hardly ever fails.
+const STEADY_MODEL: &str = "deepseek-6-chat";
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -74,8 +85,21 @@ fn fill(store: &Store, calls: u64, now: Time) {
 
 fn renamed(template: &Record, n: u64, at: Time) -> Record {
     let id = CallId(u128::from(at.nanos().cast_unsigned()) << 64 | u128::from(hash::mix(n)));
-    let call = Call { id, arrived: at, ..(*template.call).clone() };
-    Record { call: Arc::new(call), ..template.clone() }
+    let mut call = Call { id, arrived: at, ..(*template.call).clone() };
+    let mut ending = template.ending.clone();
+    // There are 50 conversations in turn: this is ten whole ones.
+    if n % 5 == 2 {
+        call.model = STEADY_MODEL.into();
+        // Once in 5,000 of its own calls.
+        let status = if n % (5 * RARE) == 4_002 { 529 } else { 200 };
+        ending = Ending::Answered { status, finish: Some("stop".into()) };
+    }
+    match n % RARE {
+        1_230 => call.operation = RARE_OPERATION.into(),
+        3_456 => call.model = RARE_MODEL.into(),
+        _ => {}
+    }
+    Record { call: Arc::new(call), ending, ..template.clone() }
 }
 
 fn ask(reader: &Reader, now: Time) {
@@ -97,8 +121,6 @@ fn ask(reader: &Reader, now: Time) {
     timed("recent 100", || reader.recent(&CallFilter::latest(100)).expect("a list").len());
     let errors = CallFilter { only: Only::Errors, ..CallFilter::latest(100) };
     timed("recent 100 errors", || reader.recent(&errors).expect("a list").len());
-    let none = CallFilter { model: Some("no-such-model".into()), ..CallFilter::latest(100) };
-    timed("recent of an unknown model", || reader.recent(&none).expect("a list").len());
     let old = now - Span::from_hours(24 * 15);
     let before = Some(CallId(u128::from(old.nanos().cast_unsigned()) << 64));
     let page = CallFilter { before, ..CallFilter::latest(100) };
@@ -110,6 +132,25 @@ fn ask(reader: &Reader, now: Time) {
     });
     timed("call by id, unknown", || usize::from(reader.call(CallId(1)).expect("read").is_some()));
     timed("scan of one hour", || reader.scan(old, old + Span::from_hours(1)).count());
+    ask_for_the_rare(reader, before);
+}
+
+fn ask_for_the_rare(reader: &Reader, before: Option<CallId>) {
+    let latest = || CallFilter::latest(100);
+    let of_model = |model: &str| CallFilter { model: Some(model.into()), ..latest() };
+    let filters = [
+        ("a rare operation", CallFilter { operation: Some(RARE_OPERATION.into()), ..latest() }),
+        ("a rare model", of_model(RARE_MODEL)),
+        ("rare errors of a model", CallFilter { only: Only::Errors, ..of_model(STEADY_MODEL) }),
+        ("an unknown model", of_model("ernie-7")),
+    ];
+    for (name, filter) in filters {
+        timed(&format!("recent 100 of {name}"), || reader.recent(&filter).expect("a list").len());
+        let page = CallFilter { before, ..filter };
+        timed(&format!("a page of {name} from 15 days ago"), || {
+            reader.recent(&page).expect("a list").len()
+        });
+    }
 }
 
 /// The median of five.
