@@ -12,6 +12,7 @@ mod fixture;
 mod broken;
 mod kept;
 mod killed;
+mod listed;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,0 +1,108 @@
+//! Lists show what a filter over all calls would, wherever these are.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use proptest::sample::Index;
+use scrimp_core::{Call, Ending, Record};
+use scrimp_store::{CallFilter, Only, Reader};
+
+use super::{open, settle, turns};
+
+const CALLS: usize = 1_500;
+const RARE: &str = "draft-contract";
+const STEADY: &str = "gpt-6-luna";
+
+/// Calls of 50 conversations, each of which goes on for 30 turns through all segments. Some are of a
+/// rare operation or a rare model, and of one model only those that are named fail.
+fn calls(operations: &[Index], models: &[Index], failures: &[Index]) -> Vec<Record> {
+    let places =
+        |picks: &[Index]| picks.iter().map(|pick| pick.index(CALLS)).collect::<BTreeSet<_>>();
+    let (operations, models, failures) = (places(operations), places(models), places(failures));
+    let mut records = turns(0..CALLS as u64);
+    for (at, record) in records.iter_mut().enumerate() {
+        let mut call = Call::clone(&record.call);
+        if &*call.model == STEADY {
+            let status = if failures.contains(&at) { 529 } else { 200 };
+            record.ending = Ending::Answered { status, finish: None };
+        }
+        if operations.contains(&at) {
+            call.operation = RARE.into();
+        }
+        if models.contains(&at) {
+            call.model = "gemini-5-flash".into();
+        }
+        record.call = Arc::new(call);
+    }
+    records
+}
+
+fn passes(record: &Record, filter: &CallFilter) -> bool {
+    let call = &record.call;
+    filter.before.is_none_or(|before| call.id < before)
+        && filter.model.as_ref().is_none_or(|model| call.model == *model)
+        && filter.operation.as_ref().is_none_or(|operation| call.operation == *operation)
+        && (filter.only == Only::All || !record.is_success())
+}
+
+/// What is common, what is rare, what is both, and what is not there.
+fn filters(page: &CallFilter) -> Vec<CallFilter> {
+    let models = [None, Some(STEADY), Some("gemini-5-flash"), Some("ernie-7")];
+    let operations = [None, Some("code-review"), Some(RARE)];
+    let mut filters = Vec::new();
+    for (model, operation) in models.iter().flat_map(|m| operations.iter().map(move |o| (m, o))) {
+        let (model, operation) = (model.map(Into::into), operation.map(Into::into));
+        let all = CallFilter { model, operation, ..page.clone() };
+        filters.push(CallFilter { only: Only::Errors, ..all.clone() });
+        filters.push(all);
+    }
+    filters
+}
+
+fn check(reader: &Reader, records: &[Record], page: &CallFilter) -> Result<(), TestCaseError> {
+    for filter in filters(page) {
+        let expected = records.iter().rev().filter(|record| passes(record, &filter));
+        let found = reader.recent(&filter).unwrap();
+        prop_assert!(found.iter().eq(expected.take(filter.limit)), "{filter:?}");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(8))]
+    #[test]
+    fn a_filtered_list_is_the_full_list_filtered(
+        operations in prop::collection::vec(any::<Index>(), 0..8),
+        models in prop::collection::vec(any::<Index>(), 0..8),
+        failures in prop::collection::vec(any::<Index>(), 0..8),
+        late in prop::collection::vec(any::<Index>(), 0..8),
+        mut cuts in prop::collection::vec(0..CALLS, 0..3),
+        before in prop::option::of(any::<Index>()),
+        limit in prop::sample::select(vec![1, 5, 100, CALLS]),
+    ) {
+        let records = calls(&operations, &models, &failures);
+        // Some end long after they arrived, so that segments overlap.
+        let late: BTreeSet<usize> = late.iter().map(|late| late.index(CALLS)).collect();
+        let (last, first): (Vec<_>, Vec<_>) =
+            (0..CALLS).partition(|at| late.contains(at));
+        let settled: Vec<Record> =
+            first.into_iter().chain(last).map(|at| records[at].clone()).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        cuts.sort_unstable();
+        let mut from = 0;
+        for cut in cuts {
+            settle(&store, &settled[from..cut]);
+            store.seal().unwrap();
+            from = cut;
+        }
+        settle(&store, &settled[from..]);
+        let before = before.map(|before| records[before.index(CALLS)].call.id);
+        let page = CallFilter { before, ..CallFilter::latest(limit) };
+        check(&store.reader(), &records, &page)?;
+        // The same when all of it is sealed.
+        store.seal().unwrap();
+        check(&store.reader(), &records, &page)?;
+    }
+}
