@@ -5,6 +5,7 @@
 //! stand in an earlier row of the same row group and never elsewhere, so that a row group can be
 //! read, or be broken, by itself.
 
+mod chunk;
 mod columns;
 mod read;
 mod write;

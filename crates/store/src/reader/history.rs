@@ -145,7 +145,7 @@ fn call_in(
         }
         let row = file.ids(group)?.iter().position(|found| *found == id);
         if let Some(row) = row {
-            return Ok(Some(file.records(group)?.record(row)?));
+            return Ok(Some(file.some_records(group)?.record(row)?));
         }
     }
     Ok(None)
@@ -188,7 +188,8 @@ fn segments_with(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds the calls of one row group that pass the filter. Reads only the columns that it asks about.
+/// Adds the calls of one row group that pass the filter. Reads only the columns that it asks about,
+/// of each only the rows that passed the one before, and no id if none is left.
 fn recent_in(
     file: &SegmentFile,
     name: &str,
@@ -196,32 +197,33 @@ fn recent_in(
     filter: &CallFilter,
     latest: &mut Latest,
 ) -> parquet::errors::Result<()> {
-    let ids = file.ids(group)?;
-    let mut passes = vec![true; ids.len()];
-    for (column, wanted) in [("model", &filter.model), ("operation", &filter.operation)] {
-        if let Some(wanted) = wanted {
-            for (passes, text) in passes.iter_mut().zip(file.texts(group, column)?) {
-                *passes &= text.data() == wanted.as_bytes();
-            }
-        }
-    }
+    let mut rows: Vec<usize> = (0..file.rows(group)?).collect();
     if filter.only == Only::Errors {
-        for (passes, success) in passes.iter_mut().zip(file.successes(group)?) {
-            *passes &= !success;
+        rows = file.failures(group, rows)?;
+    }
+    for (column, wanted) in [("operation", &filter.operation), ("model", &filter.model)] {
+        match wanted {
+            Some(wanted) if !rows.is_empty() => {
+                rows = file.with_text(group, column, wanted, rows)?;
+            }
+            Some(_) | None => {}
         }
     }
-    for (row, (id, passes)) in ids.into_iter().zip(passes).enumerate() {
-        if passes && filter.before.is_none_or(|before| id < before) {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    for (id, row) in file.ids_of(group, &rows)?.into_iter().zip(rows) {
+        if filter.before.is_none_or(|before| id < before) {
             latest.add(id, Place::Sealed { segment: name.to_owned(), group, row });
         }
     }
     Ok(())
 }
 
-/// Reads what was found, each row group once. What cannot be read is left out.
+/// Reads what was found, each segment opened once. What cannot be read is left out.
 fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Vec<Record> {
     let mut records = BTreeMap::new();
-    let mut places: BTreeMap<(String, usize), Vec<(CallId, usize)>> = BTreeMap::new();
+    let mut places: BTreeMap<String, BTreeMap<usize, Vec<(CallId, usize)>>> = BTreeMap::new();
     let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
     for Reverse((id, place)) in latest.found {
         match place {
@@ -231,20 +233,22 @@ fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Vec<Record> {
                 records.extend(record.ok().map(|record| (id, record)));
             }
             Place::Sealed { segment, group, row } => {
-                places.entry((segment, group)).or_default().push((id, row));
+                places.entry(segment).or_default().entry(group).or_default().push((id, row));
             }
         }
     }
-    for ((segment, group), rows) in places {
+    for (segment, groups) in places {
         // It may have been mended or dropped since it was looked through.
-        let read = sealed.open(&segment).ok().and_then(|file| file.records(group).ok());
-        let Some(mut group) = read else {
-            sealed.suspects.note(&segment);
-            continue;
-        };
-        for (id, row) in rows {
-            let record = group.record(row).inspect_err(|_| sealed.suspects.note(&segment));
-            records.extend(record.ok().map(|record| (id, record)));
+        let Ok(file) = sealed.open(&segment) else { continue };
+        for (group, rows) in groups {
+            let Ok(mut group) = file.some_records(group) else {
+                sealed.suspects.note(&segment);
+                continue;
+            };
+            for (id, row) in rows {
+                let record = group.record(row).inspect_err(|_| sealed.suspects.note(&segment));
+                records.extend(record.ok().map(|record| (id, record)));
+            }
         }
     }
     records.into_values().rev().collect()
