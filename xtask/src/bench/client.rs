@@ -46,8 +46,15 @@ pub(super) fn ask(stream: &mut TcpStream, request: &[u8]) -> Result<Duration> {
     }
 }
 
-/// Asks for `path` on a connection of its own. Returns how many milliseconds the whole answer took.
-pub(super) fn get(address: &str, path: &str) -> Result<f64> {
+/// What [`get`] returns.
+pub(super) struct Answer {
+    /// How many milliseconds the whole answer took.
+    pub(super) ms: f64,
+    pub(super) body: String,
+}
+
+/// Asks for `path` on a connection of its own.
+pub(super) fn get(address: &str, path: &str) -> Result<Answer> {
     let started = Instant::now();
     let mut stream = connect(address)?;
     write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
@@ -56,7 +63,9 @@ pub(super) fn get(address: &str, path: &str) -> Result<f64> {
     if !answer.starts_with(b"HTTP/1.1 200") {
         bail!("{path}: {}", String::from_utf8_lossy(&answer));
     }
-    Ok(started.elapsed().as_secs_f64() * 1e3)
+    let ms = started.elapsed().as_secs_f64() * 1e3;
+    let body = find(&answer, b"\r\n\r\n").map_or(&answer[..], |at| &answer[at + 4..]);
+    Ok(Answer { ms, body: String::from_utf8_lossy(body).into_owned() })
 }
 
 fn is_whole(seen: &[u8], head_end: usize) -> Result<bool> {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
@@ -268,7 +268,20 @@ pub(super) fn screens(store: &Path) -> Result<()> {
     let mut serve = command(&binary()?, &["serve", "--listen", "127.0.0.1:0", "--data"]);
     serve.arg(store);
     let scrimp = Server::start(serve)?;
-    for path in [
+    let older = format!("{:x}{:016x}", fifteen_days_ago().as_nanos(), 0);
+    let older = format!("/api/v1/calls?limit=100&before={older:0>32}");
+    let id = newest_id(&client::get(&scrimp.address, &older)?.body)?;
+    // These names are the example's, which filled the store.
+    let rare = [
+        "operation=draft-contract",
+        "model=gemini-5-flash",
+        "only=errors&model=deepseek-6-chat",
+        "model=ernie-7",
+    ];
+    let latest = rare.map(|filter| format!("/api/v1/calls?limit=100&{filter}"));
+    let pages = rare.map(|filter| format!("{older}&{filter}"));
+    let single = format!("/api/v1/calls/{id}");
+    let plain = [
         "/api/v1/summary?window=1h",
         "/api/v1/summary?window=24h",
         "/api/v1/summary?window=7d",
@@ -279,12 +292,27 @@ pub(super) fn screens(store: &Path) -> Result<()> {
         "/api/v1/policies",
         "/api/v1/proofs",
         "/metrics",
-    ] {
-        let times = (0..9).map(|_| client::get(&scrimp.address, path));
+    ];
+    let paths = plain.map(str::to_owned).into_iter().chain(latest).chain([older]).chain(pages);
+    for path in paths.chain([single]) {
+        let times = (0..9).map(|_| Ok(client::get(&scrimp.address, &path)?.ms));
         let mut ms = times.collect::<Result<Vec<_>>>()?;
         println!("screen {path}: {} ms", spread(&mut ms));
     }
     Ok(())
+}
+
+/// Since 1970. Ids begin with the nanosecond of arrival.
+fn fifteen_days_ago() -> Duration {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970");
+    now.saturating_sub(Duration::from_hours(15 * 24))
+}
+
+/// The id of the first call of a list.
+fn newest_id(list: &str) -> Result<String> {
+    let list: serde_json::Value = serde_json::from_str(list)?;
+    let id = list["calls"][0]["id"].as_str().context("there is no call of 15 days ago")?;
+    Ok(id.to_owned())
 }
 
 fn megabytes(server: &Server) -> f64 {
