@@ -3,8 +3,13 @@
 usage: conformance.py --upstream sim|llama|aimock --direct URL --through URL --model M [--claude M]
 
 Every scenario runs twice, against the upstream itself and through the gateway in front of it, with
-keys of its own for each run so that provider-side caches start cold both times. What the SDK hands
-to its user must be equal; only ids, times and counters of the run are left out.
+keys of its own for each run so that provider-side caches start cold both times. llama.cpp has one
+cache for all keys: another prompt, sent to it before each run, makes that cold. What the SDK hands to
+its user must be equal; only ids, times and counters of the run are left out.
+
+Not tested, because the upstream cannot: a model of random weights calls no tool (llama.cpp here does
+not hold it to a tool's grammar), so there only tools and their results on the way in are compared.
+aimock answers with no cached tokens.
 """
 
 import argparse
@@ -45,8 +50,19 @@ def plain(value):
 class Run:
     def __init__(self, base, name, arguments):
         self.model, self.claude, self.upstream = arguments.model, arguments.claude, arguments.direct
-        self.openai = openai.OpenAI(base_url=base + "/v1", api_key=f"sk-{name}", max_retries=2, timeout=60)
-        self.anthropic = anthropic.Anthropic(base_url=base, api_key=f"sk-ant-{name}", max_retries=2, timeout=60)
+        self.name, self.statuses = name, []
+        # aimock counts the steps of a sequence for each test by this header.
+        shared = {"max_retries": 2, "timeout": 60, "default_headers": {"x-test-id": name}}
+        # The status of every try, also of those that the SDK keeps to itself.
+        hooks = {"response": [lambda response: self.statuses.append(response.status_code)]}
+        self.openai = openai.OpenAI(
+            base_url=base + "/v1", api_key=f"sk-{name}",
+            http_client=openai.DefaultHttpxClient(event_hooks=hooks), **shared)
+        self.anthropic = anthropic.Anthropic(
+            base_url=base, api_key=f"sk-ant-{name}",
+            http_client=anthropic.DefaultHttpxClient(event_hooks=hooks), **shared)
+        if arguments.upstream == "llama":
+            forget(self.upstream)
 
     def chat(self, **more):
         more.setdefault("messages", [{"role": "user", "content": "Say hello to the reader."}])
@@ -57,6 +73,17 @@ class Run:
         more.setdefault("max_tokens", 40)
         more.setdefault("extra_body", {"temperature": 0})
         return self.anthropic.messages.create(model=self.claude, **more)
+
+
+def forget(llama):
+    """Leaves another prompt in llama.cpp's only slot."""
+    other = {"messages": [{"role": "user", "content": "Quite another thing."}], "max_tokens": 1, "cache_prompt": False}
+    ask(llama + "/v1/chat/completions", json.dumps(other).encode())
+
+
+def ask(url, body=None):
+    with urllib.request.urlopen(urllib.request.Request(url, body, {"content-type": "application/json"})) as answer:
+        return json.load(answer)
 
 
 @scenario("sim", "llama", "aimock")
@@ -72,7 +99,7 @@ def chat_stream_without_usage(run):
     return joined(chunks)
 
 
-@scenario("sim", "llama")
+@scenario("sim", "llama", "aimock")
 def chat_stream_with_usage(run):
     chunks = [plain(chunk) for chunk in run.chat(stream=True, stream_options={"include_usage": True})]
     assert chunks[-1]["usage"], "the usage that was asked for arrives"
@@ -85,21 +112,23 @@ def joined(chunks):
     return {"text": text, "finish": finish, "usage": [k["usage"] for k in chunks if k.get("usage")]}
 
 
-@scenario("sim", "llama")
+@scenario("sim", "llama", "aimock")
 def chat_tools(run):
     tool = {"type": "function", "function": {
         "name": TOOL["name"], "description": TOOL["description"], "parameters": TOOL["schema"]}}
     return plain(run.chat(tools=[tool], messages=[{"role": "user", "content": "Weather in Oslo?"}]))
 
 
-@scenario("sim")
+@scenario("sim", "llama", "aimock")
 def chat_tools_stream(run):
     tool = {"type": "function", "function": {
         "name": TOOL["name"], "description": TOOL["description"], "parameters": TOOL["schema"]}}
-    return [plain(chunk) for chunk in run.chat(stream=True, tools=[tool])]
+    # How a call is cut into pieces is compared too.
+    return [plain(chunk) for chunk in run.chat(
+        stream=True, tools=[tool], messages=[{"role": "user", "content": "Weather in Oslo?"}])]
 
 
-@scenario("sim")
+@scenario("sim", "llama", "aimock")
 def chat_tool_result(run):
     """The second turn: the call of a tool and what the tool said go back to the provider."""
     tool = {"type": "function", "function": {
@@ -174,8 +203,84 @@ def sdk_retries_reach_the_provider_one_by_one(run):
 
 
 def upstream_log(run):
-    with urllib.request.urlopen(run.upstream + "/__log") as answer:
-        return json.load(answer)["log"]
+    return ask(run.upstream + "/__log")["log"]
+
+
+@scenario("aimock")
+def retried_until_it_works(run):
+    """429 and 500, then the answer, which is all that the SDK's user sees; each try is the SDK's own."""
+    chat, stream, message, message_stream = (
+        [{"role": "user", "content": f"Twice no, then the {what}."}]
+        for what in ("chat", "chat stream", "message", "message stream"))
+    results = [
+        plain(run.chat(messages=chat)),
+        [plain(chunk) for chunk in run.chat(messages=stream, stream=True)],
+        plain(run.message(messages=message)),
+        [plain(event) for event in run.message(messages=message_stream, stream=True)],
+    ]
+    tries = [entry["response"]["status"] for entry in ask(run.upstream + "/__aimock/journal?testId=" + run.name)]
+    assert run.statuses == tries == [429, 500, 200] * 4, [run.statuses, tries]
+    return [results, run.statuses]
+
+
+@scenario("aimock")
+def errors_of_each_kind(run):
+    """What is never worth a try, and what the SDK gives up on after three."""
+    results = []
+    for status in (400, 429, 500, 529):
+        messages = [{"role": "user", "content": f"Always {status}."}]
+        results += [raised(lambda: run.chat(messages=messages)), raised(lambda: run.message(messages=messages))]
+    tries = [entry["response"]["status"] for entry in ask(run.upstream + "/__aimock/journal?testId=" + run.name)]
+    assert run.statuses == tries == [400] * 2 + [429] * 6 + [500] * 6 + [529] * 6, [run.statuses, tries]
+    return [results, run.statuses]
+
+
+@scenario("aimock")
+def stream_that_breaks_off(run):
+    messages = [{"role": "user", "content": "Break off."}]
+    return [seen(lambda: [plain(chunk) for chunk in run.chat(messages=messages, stream=True)]),
+            seen(lambda: [plain(event) for event in run.message(messages=messages, stream=True)])]
+
+
+@scenario("llama")
+def retries_of_what_llama_cannot(run):
+    """It makes no embeddings (501) and calls a list that is missing its own fault (500): three tries each."""
+    results = [raised(lambda: run.openai.embeddings.create(model=run.model, input="hi")),
+               raised(lambda: run.anthropic.post("/v1/messages", body={"model": run.claude}, cast_to=object))]
+    assert run.statuses == [501] * 3 + [500] * 3, run.statuses
+    return [results, run.statuses]
+
+
+@scenario("llama")
+def cold_and_warm(run):
+    """Asked twice: the first reuses nothing of the prompt, the second nearly all, in both dialects."""
+    results = []
+    for part, ask_once in enumerate((
+            lambda text: run.chat(messages=[{"role": "system", "content": text}, {"role": "user", "content": "One."}]),
+            lambda text: chat_with_usage_stream(run, text),
+            lambda text: run.message(system=text),
+            lambda text: run.message(system=text, stream=True))):
+        forget(run.upstream)
+        text = f"Part {part}. " + LONG[:2000]
+        answers = [plain(answer) if hasattr(answer, "model_dump") else [plain(event) for event in answer]
+                   for answer in (ask_once(text), ask_once(text))]
+        cold, warm = (cached(answer) for answer in answers)
+        assert cold < 10 and 400 < warm, [cold, warm]
+        results.append(answers)
+    return results
+
+
+def chat_with_usage_stream(run, text):
+    return run.chat(stream=True, stream_options={"include_usage": True}, messages=[
+        {"role": "system", "content": text}, {"role": "user", "content": "One."}])
+
+
+def cached(answer):
+    """The tokens that a provider says it read from its cache, of an answer or of a stream's events."""
+    if isinstance(answer, list):
+        return max(map(cached, answer))
+    usage = answer.get("usage") or (answer.get("message") or {}).get("usage") or {}
+    return (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or usage.get("cache_read_input_tokens") or 0
 
 
 @scenario("sim")
@@ -208,13 +313,13 @@ def message_stream(run):
         return {"events": events, "final": plain(stream.get_final_message())}
 
 
-@scenario("sim")
+@scenario("sim", "llama", "aimock")
 def message_tools(run):
     tool = {"name": TOOL["name"], "description": TOOL["description"], "input_schema": TOOL["schema"]}
     return plain(run.message(tools=[tool], messages=[{"role": "user", "content": "Weather in Oslo?"}]))
 
 
-@scenario("sim")
+@scenario("sim", "aimock")
 def message_tools_stream(run):
     """A call of a tool arrives in pieces; joined they are its arguments."""
     tool = {"name": TOOL["name"], "description": TOOL["description"], "input_schema": TOOL["schema"]}
@@ -228,7 +333,7 @@ def message_tools_stream(run):
     return {"events": events, "final": final}
 
 
-@scenario("sim")
+@scenario("sim", "llama", "aimock")
 def message_tool_result(run):
     """The second turn: the call of a tool and what the tool said go back to the provider."""
     tool = {"name": TOOL["name"], "description": TOOL["description"], "input_schema": TOOL["schema"]}
@@ -265,7 +370,7 @@ def message_prompt_cache_stream(run):
     return usages
 
 
-@scenario("sim")
+@scenario("sim", "llama")
 def message_count_tokens(run):
     return plain(run.anthropic.messages.count_tokens(
         model=run.claude, messages=[{"role": "user", "content": "How many?"}]))

@@ -15,7 +15,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 WIDTH, LAYERS, HEADS, VOCABULARY = 32, 1, 2, 512
 START, END = "<|im_start|>", "<|im_end|>"
 TEMPLATE = (
-    "{% for m in messages %}" + START + "{{ m.role }}\n{{ m.content }}" + END + "\n{% endfor %}"
+    "{% if tools %}" + START + "system\nTools: {{ tools | tojson }}" + END + "\n{% endif %}"
+    "{% for m in messages %}" + START + "{{ m.role }}\n{{ m.content or '' }}"
+    "{% for call in m.tool_calls or [] %}{{ call.function | tojson }}{% endfor %}" + END + "\n{% endfor %}"
     "{% if add_generation_prompt %}" + START + "assistant\n{% endif %}"
 )
 
@@ -105,8 +107,10 @@ def main():
     parameters.use_jinja = True
     parameters.fit_params = False
     parameters.n_predict = 64
-    # Equal requests must get equal answers, so nothing of an earlier one may be reused.
-    parameters.cache_prompt = False
+    # As people run it: what the slot still has of an earlier prompt is reused, and its tokens are
+    # counted as cached. Nothing else is kept, so that one other prompt makes the slot cold again.
+    parameters.cache_prompt = True
+    parameters.cache_ram_mib = 0
     server = xllamacpp.Server(parameters)
     print(f"{server.listening_address}", flush=True)
     signal.pause()
