@@ -1,6 +1,7 @@
 //! Real clients against the real binary: the official SDKs for Python and Node, Claude Code, and a
 //! browser; in front of the simulated providers and of two upstreams that nobody here wrote, a
 //! llama.cpp server and aimock. Each runs direct and through the gateway; the results must be equal.
+//! And what the gateway wrote down of its calls is read by tools that are not ours.
 
 use std::path::{Path, PathBuf};
 
@@ -34,7 +35,9 @@ pub(crate) fn run() -> Result<()> {
         let rig = start(&clients)?;
         failures.extend(clients.conformance(&rig));
     }
-    failures.extend(clients.claude_code().err().map(|error| format!("{error:#}")));
+    for check in [Clients::claude_code, Clients::segments] {
+        failures.extend(check(&clients).err().map(|error| format!("{error:#}")));
+    }
     match failures.is_empty() {
         true => Ok(()),
         false => bail!("{}", failures.join("; ")),
@@ -55,7 +58,7 @@ pub(crate) fn browser() -> Result<()> {
     let clients = Clients { python: PathBuf::new(), ..Clients::build()? };
     let rig = clients.sim()?;
     // A little traffic first, so that the screens have something to show.
-    clients.traffic(&rig)?;
+    clients.play("support-chat", &rig)?;
     web(&["tests/browser.mjs", "--url", &format!("http://{}", rig.gateway.address)])
 }
 
@@ -158,8 +161,26 @@ impl Clients {
         Ok(())
     }
 
-    fn traffic(&self, rig: &Rig) -> Result<()> {
-        let mut play = command(&self.scrimp, &["sim", "--play", "support-chat", "--calls", "40"]);
+    /// A segment of what the binary wrote, read by pyarrow and DuckDB: they must count what
+    /// `scrimp analyze` counted before the calls were sealed into it.
+    fn segments(&self) -> Result<()> {
+        let rig = self.rig("segments", "", self.simulated()?)?;
+        for workload in ["support-chat", "rag", "coding-agent", "batch-extraction"] {
+            self.play(workload, &rig)?;
+        }
+        drop(rig);
+        let data = self.folder.join("store-segments");
+        let analyzed = self.folder.join("segments.json");
+        let analyze = ["analyze", "--json", "--data"];
+        std::fs::write(&analyzed, steps::output(command(&self.scrimp, &analyze).arg(&data))?)?;
+        let seal = ["run", "--quiet", "-p", "scrimp-store", "--example", "seal", "--"];
+        steps::run(command("cargo", &seal).arg(&data))?;
+        let mut read = command(&self.python, &["crates/store/checks/read_with_pyarrow.py"]);
+        steps::run(read.arg(&data).arg(&analyzed))
+    }
+
+    fn play(&self, workload: &str, rig: &Rig) -> Result<()> {
+        let mut play = command(&self.scrimp, &["sim", "--play", workload, "--calls", "40"]);
         steps::run(play.arg("--against").arg(format!("http://{}", rig.gateway.address)))
     }
 }
