@@ -5,8 +5,19 @@
 
 Thousands of seeded random usages over every model of LiteLLM's map, all tiers, context lengths on
 both sides of every threshold, and all classes of tokens. Every difference must be explained by a
-rule below, and a rule does not explain by name: it says which rate each side must have used, class
-by class, and both numbers are checked against the published list. What is left over fails.
+rule below, and a rule does not explain by name. It is asked for each class of tokens whose rates
+differ; the calculator's rate is measured by moving tokens between the classes.
+
+- genai-prices: before any rule, ours must be what LiteLLM's list and the rules of docs/prices.md
+  predict (`predicted`), and theirs what the installed package's own data publishes for the class,
+  tier, length and hour (`published`). The rule then only names why the two differ.
+- LiteLLM calculates from the list itself. The rules for omitted classes and lengths, batches without
+  a card and assumed or old cached rates check our number against the list; `off-peak` checks both;
+  `odd write`, `tiered read` and `batch audio` check theirs, and `held back` that the list has a zero
+  or a wrong unit there.
+
+What is left over fails. `--show RULE` lists each rate of a rule: ours, theirs, and the pages that each
+list names as its source (genai-prices names them by provider, and no dates).
 """
 
 import argparse
@@ -65,11 +76,13 @@ RULES = {
         "processing'): the answer then is standard, at the standard long rates. genai-prices keeps "
         "the short priority rates.",
     "lists differ": "The two lists publish different rates for this class of this model. Scrimp has "
-        "LiteLLM's, checked against the map's own number.",
+        "LiteLLM's.",
     "region": "A price of one region or zone of Bedrock or Azure, which LiteLLM lists with the region in "
         "front; genai-prices has one price for all regions.",
     "long life": "genai-prices has no unit for OpenAI's 12-hour writes and bills them as short ones.",
     "reasoning": "genai-prices has no rate for reasoning of its own; it bills it as output.",
+    "fee": "genai-prices has Perplexity's fee for each call in its price; Scrimp prices tokens only. A "
+        "known gap.",
     "no variant": "genai-prices has no price for this tier of this model and answers with standard.",
     "batch audio": "LiteLLM's batch calculator bills audio output as text.",
 }
@@ -316,6 +329,33 @@ class GenaiPrices:
         wanted = self.context(case).items()
         return not wanted or any(v.when.items() <= wanted for v in price.model.price_variants or ())
 
+    KEYS = {
+        "uncached": ["input_mtok"],
+        "cache_read": ["cache_read_mtok", "input_mtok"],
+        "cache_write_short": ["cache_write_5m_mtok", "cache_write_mtok", "input_mtok"],
+        "cache_write_long": ["cache_write_1h_mtok", "cache_write_mtok", "input_mtok"],
+        "audio_input": ["input_audio_mtok", "input_mtok"],
+        "image_input": ["input_mtok"],
+        "output": ["output_mtok"],
+        "reasoning": ["output_mtok"],
+        "audio_output": ["output_audio_mtok", "output_mtok"],
+    }
+
+    def published(self, case, what):
+        """Its data's own rate for this class, tier and length, in dollars a token, its fee for a
+        call, and the pages that its provider's prices are from."""
+        found = self.calc(case, {"input_tokens": 1}, self.context(case))
+        prices = found.model_price
+        keys = self.KEYS[what]
+        if what == "cache_write_long" and FIELDS[what][1] not in case["model"].entry:
+            keys = self.KEYS["cache_write_short"]  # it has no unit for 12 hours
+        rate = next((value for key in keys if (value := getattr(prices, key)) is not None), 0)
+        if hasattr(rate, "tiers"):
+            total = sum(case["usage"][c] for c in INPUTS)
+            rate = ([rate.base] + [t.price for t in rate.tiers if t.start < total])[-1]
+        fee = Fraction(getattr(prices, "requests_kcount") or 0) / 1000
+        return Fraction(rate) / 10**6, fee, " ".join(found.provider.pricing_urls or ["no page"])
+
     def cost(self, case, usage):
         writes = usage["cache_write_short"] + usage["cache_write_long"]
         anthropic = FIELDS["cache_write_long"][1] in case["model"].entry
@@ -364,6 +404,40 @@ def multiplier(case):
     return factor
 
 
+def predicted(case, what):
+    """Our rate for a class: the list's own number where it has one, else by the rules of docs/prices.md."""
+    model, tier = case["model"], case["tier"]
+    above = model.above(sum(case["usage"][c] for c in INPUTS))
+    def pub(*asked):
+        return model.published(*asked) or None  # a rate of 0 is held back
+
+    whole = "uncached" if what in INPUTS else "output"
+    if all(pub(what, t, a) is None for t in TIERS for a in (0, above)):
+        longer = what == "cache_write_long" and pub("cache_write_short", "standard", 0)
+        what = "cache_write_short" if longer else whole
+    own, std, std0 = pub(what, tier, above), pub(what, "standard", above), pub(what, "standard", 0)
+    if own is not None:
+        return own
+    long, short = pub(whole, "standard", above), pub(whole, "standard", 0)
+    if std is None and std0 is not None and long and short:
+        std = std0 * long / short
+    if tier == "standard" or std is None:
+        return std
+    claude = "claude" in model.model
+    card, card0 = pub(whole, tier, above), pub(whole, tier, 0)
+    if card is not None and long:
+        if claude or model.provider in ("openai", "azure"):
+            return std * card / long
+        # Elsewhere the cache's rates stay, and a kind of input or output is billed as that.
+        return std if what.startswith("cache") else card
+    if tier == "priority" or card0 is None and tier != "batch":
+        return std
+    if card0 is None:
+        return std / 2 if model.provider in ("openai", "anthropic") or (
+            claude and model.provider in ("bedrock", "vertex_ai")) else std
+    return std * card0 / short if short else std
+
+
 def explain(calculator, case, what, ours, theirs):
     """The rule by which the two rates differ, or None. `ours` and `theirs` are free of multipliers."""
     model, tier, asked = case["model"], case["tier"], what
@@ -385,6 +459,17 @@ def explain(calculator, case, what, ours, theirs):
                         pub("uncached", tier, above) if what in INPUTS else None) if n]
     listed = base[0] if base else None
     if calculator.name == "genai-prices":
+        # Both numbers, whatever the rule: theirs by their data, ours by the list and our rules.
+        rate, fee, _ = calculator.published(case, asked)
+        total = sum(case["usage"][c] for c in INPUTS)
+        if not close(ours, predicted(case, asked)):
+            return None
+        if fee and what in INPUTS and close(theirs, rate + fee / total):
+            return "fee"
+        if not close(theirs, rate):
+            return None
+        if case["time"] != NOON and "off_peak_pricing" in model.entry:
+            return "off-peak"
         if (tier != "standard" or case["fast"]) and not calculator.variant(case):
             plain = rates(calculator, {**case, "tier": "standard", "fast": False})
             return "no variant" if close(theirs, plain[asked]) else None
@@ -399,7 +484,11 @@ def explain(calculator, case, what, ours, theirs):
         if close(ours, listed):
             return "lists differ"
     if case["time"] != NOON and "off_peak_pricing" in model.entry:
-        return "off-peak"
+        cheap = model.entry["off_peak_pricing"].get(FIELDS[asked][0])
+        whole_cheap = exact(model.entry["off_peak_pricing"][FIELDS[whole][0]])
+        if close(ours, predicted(case, asked)) and (
+                close(theirs, exact(cheap or 0)) or close(theirs, whole_cheap)):
+            return "off-peak"
     numbers = [pub(what, t, a) for t in TIERS for a in (0, above)]
     if theirs == 0 and 0 in numbers:
         return "held back"
@@ -478,8 +567,11 @@ def compare(calculator, cases, answers, repeated):
                 if not close(mine, other):
                     rule = explain(calculator, case, line["what"], mine, other)
                     found.add(rule)
+                    sources = [model.entry.get("source", "no page")]
+                    if calculator.name == "genai-prices":
+                        sources.append(calculator.published(case, line["what"])[2])
                     seen.add((rule, model.provider, model.model, case["tier"], line["what"],
-                              float(mine * 10**6), round(float(other * 10**6), 9)))
+                              float(mine * 10**6), round(float(other * 10**6), 9), *sources))
             if None in found or not found:
                 others = [m for m in repeated[model.provider, model.model] if m is not model]
                 same = (abs(Fraction(calculator.cost({**case, "model": m}, case["usage"])) - ours)
