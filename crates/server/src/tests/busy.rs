@@ -5,7 +5,7 @@ use std::sync::Arc;
 use scrimp_core::{Call, CallId, Digest, Record, Span, Time};
 use serde_json::Value;
 
-use super::control::get;
+use super::control::{get, study_is_over};
 use super::rig::{Rig, answer, post};
 use crate::api::MOST_CALLS;
 
@@ -52,9 +52,7 @@ fn keep(rig: &Rig, records: impl Iterator<Item = Record>) {
 async fn studied(rig: &Rig) -> (Value, Value) {
     // The first question begins the study, and is answered without.
     get(rig, "/api/v1/summary").await;
-    while get(rig, "/api/v1/findings").await["running"] == true {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
+    study_is_over(rig).await;
     (get(rig, "/api/v1/summary?window=7d").await, get(rig, "/api/v1/findings").await)
 }
 

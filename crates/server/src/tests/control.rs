@@ -26,6 +26,13 @@ pub(super) async fn get(rig: &Rig, path: &str) -> Value {
     serde_json::from_slice(&body_of(&got)).expect("JSON")
 }
 
+/// Waits for a study that is under way.
+pub(super) async fn study_is_over(rig: &Rig) {
+    while get(rig, "/api/v1/findings").await["running"] == true {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
 fn status(answer: &[u8]) -> u16 {
     let head = String::from_utf8_lossy(answer);
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
@@ -190,6 +197,8 @@ async fn trouble_is_seen_in_health_and_in_the_metrics() {
     rig.gateway.reload().unwrap_err();
     assert!(metrics().await.contains("\nscrimp_configuration_refused 1\n"));
 
+    // Its thread would find the damage half done.
+    study_is_over(&rig).await;
     rig.damage_database();
     assert_eq!(status(&rig.call(&request("GET", "/api/v1/summary", "", "")).await), 503);
     rig.gateway.shared().store.flush();
