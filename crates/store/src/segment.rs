@@ -20,8 +20,6 @@ pub(crate) use write::SegmentWriter;
 const GROUP_ROWS: usize = 4_096;
 const GROUP_BYTES: usize = 4 << 20;
 const PAGE_BYTES: usize = 256 << 10;
-/// Records are read one by one too, and each costs its page, and the pages of what it continues.
-const RECORD_PAGE_BYTES: usize = 32 << 10;
 /// Beyond this many distinct labels a segment does not list them.
 const MOST_LABELS: usize = 2_000;
 /// The name of [`Info`] in a file's metadata.

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::{CallId, Record};
 
 use super::columns::{Columns, PACKED, RANDOM, SCHEMA, SQUEEZED};
-use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, MOST_LABELS, PAGE_BYTES, RECORD_PAGE_BYTES};
+use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, MOST_LABELS, PAGE_BYTES};
 use crate::blob::{self, Base, Torn};
 use crate::view::View;
 
@@ -185,8 +185,7 @@ fn properties() -> Result<WriterProperties> {
         // A page is in memory twice while it is compressed.
         .set_data_page_size_limit(PAGE_BYTES)
         // Nobody compares them.
-        .set_column_statistics_enabled(record.clone(), EnabledStatistics::None)
-        .set_column_data_page_size_limit(record, RECORD_PAGE_BYTES)
+        .set_column_statistics_enabled(record, EnabledStatistics::None)
         .set_created_by(concat!("scrimp ", env!("CARGO_PKG_VERSION")).to_owned());
     for name in PACKED {
         let column = path(name);
