@@ -92,8 +92,9 @@ impl Reader {
         self.directory.set_aside()
     }
 
-    /// The latest calls that pass the filter, the latest first. Records that cannot be read are left
-    /// out.
+    /// The latest calls that pass the filter, the latest first, without their prompts: these stand
+    /// in other rows, which a list of rare calls would have to read for each. [`Reader::call`] gives
+    /// a call with its prompt. Records that cannot be read are left out.
     ///
     /// # Errors
     /// If the disk refuses.

@@ -7,6 +7,7 @@
 
 mod chunk;
 mod columns;
+mod labels;
 mod read;
 mod write;
 
@@ -20,8 +21,6 @@ pub(crate) use write::SegmentWriter;
 const GROUP_ROWS: usize = 4_096;
 const GROUP_BYTES: usize = 4 << 20;
 const PAGE_BYTES: usize = 256 << 10;
-/// Beyond this many distinct labels a segment does not list them.
-const MOST_LABELS: usize = 2_000;
 /// The name of [`Info`] in a file's metadata.
 const INFO_KEY: &str = "scrimp";
 
@@ -42,4 +41,7 @@ pub(crate) struct Info {
     pub(crate) max_arrived: i64,
     /// Model, operation, calls, calls without success. Empty: not counted.
     pub(crate) labels: Vec<(String, String, u64, u64)>,
+    /// In which row groups the calls of each label are. Files of older programs do not tell.
+    #[serde(default)]
+    pub(crate) places: Vec<labels::Places>,
 }

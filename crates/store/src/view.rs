@@ -163,7 +163,7 @@ impl<'a> View<'a> {
 
 /// A list that is read over.
 #[derive(Debug)]
-struct Skipped<T>(PhantomData<T>);
+pub(crate) struct Skipped<T>(PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Skipped<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Skipped<T>, D::Error> {

@@ -1,7 +1,7 @@
 //! Single calls and lists of calls, from the hot tail and from segments.
 //!
 //! Segments are opened only if the range of their ids and the labels that they hold say that they
-//! can matter; of a segment only the row groups whose ids can.
+//! can matter; of a segment only the row groups whose ids and calls can.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -10,42 +10,31 @@ use rusqlite::{Connection, params};
 use scrimp_core::{CallId, Record};
 
 use super::{CallFilter, Only};
+use crate::blob::{self, Torn};
 use crate::directory::Directory;
 use crate::error::{StoreError, parquet_error};
 use crate::mend::Suspects;
-use crate::resolve::Prompts;
+use crate::resolve::{Prompts, Rows};
 use crate::segment::SegmentFile;
 use crate::store::sealed_seq;
 use crate::tail::{self, AtHand, HotRows};
 
-/// Where a record is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Hot(u64),
-    Sealed { segment: String, group: usize, row: usize },
-}
-
-/// The latest calls found so far, at most as many as are wanted.
+/// The ids of the latest calls found so far, at most as many as are wanted.
 struct Latest {
     limit: usize,
-    found: BinaryHeap<Reverse<(CallId, Place)>>,
+    found: BinaryHeap<Reverse<CallId>>,
 }
 
 impl Latest {
-    /// The id below which nothing more is wanted.
-    fn least(&self) -> Option<CallId> {
-        let is_full = self.limit <= self.found.len();
-        self.found.peek().filter(|_| is_full).map(|Reverse((id, _))| *id)
-    }
-
+    /// Whether a call is among the latest, or would be.
     fn wants(&self, id: CallId) -> bool {
-        0 < self.limit && self.least().is_none_or(|least| least < id)
+        let is_full = self.limit <= self.found.len();
+        let least = self.found.peek().filter(|_| is_full);
+        0 < self.limit && least.is_none_or(|Reverse(least)| *least <= id)
     }
 
-    fn add(&mut self, id: CallId, place: Place) {
-        if self.wants(id) {
-            self.found.push(Reverse((id, place)));
-        }
+    fn add(&mut self, id: CallId) {
+        self.found.push(Reverse(id));
         if self.limit < self.found.len() {
             self.found.pop();
         }
@@ -75,22 +64,35 @@ pub(super) fn recent(
     filter: &CallFilter,
 ) -> Result<Vec<Record>, StoreError> {
     let mut latest = Latest { limit: filter.limit, found: BinaryHeap::new() };
-    recent_hot(db, filter, &mut latest)?;
+    let mut records = recent_hot(sealed, db, filter, &mut latest)?;
     for (name, max_id) in segments_with(db, filter)? {
         if !latest.wants(max_id) {
             break;
         }
         // A segment that cannot be read is set aside; the others still count.
         let Ok(file) = sealed.open(&name) else { continue };
-        for group in (0..file.groups()).rev() {
+        let mut found = Vec::new();
+        for group in groups_with(&file, filter).into_iter().rev() {
             let (least, most) = file.ids_between(group);
             if latest.wants(most) && filter.before.is_none_or(|before| least < before) {
-                let read = recent_in(&file, &name, group, filter, &mut latest);
-                read.unwrap_or_else(|_| sealed.suspects.note(&name));
+                let read = recent_in(&file, group, filter, &mut latest);
+                let read = read.inspect_err(|_| sealed.suspects.note(&name));
+                found.push((group, read.unwrap_or_default()));
+            }
+        }
+        for (group, mut rows) in found {
+            rows.retain(|(id, _)| latest.wants(*id));
+            let rows: Vec<usize> = rows.into_iter().map(|(_, row)| row).collect();
+            for record in file.without_prompts(group, &rows) {
+                match record {
+                    Ok(record) => _ = records.insert(record.call.id, record),
+                    Err(_) => sealed.suspects.note(&name),
+                }
             }
         }
     }
-    Ok(records(sealed, db, latest))
+    // A segment may have had calls later than those of one before it.
+    Ok(records.into_values().rev().take(filter.limit).collect())
 }
 
 /// See [`super::Reader::call`].
@@ -151,19 +153,36 @@ fn call_in(
     Ok(None)
 }
 
-fn recent_hot(db: &Connection, filter: &CallFilter, latest: &mut Latest) -> Result<(), StoreError> {
+/// The calls of the hot tail, by their ids.
+fn recent_hot(
+    sealed: Sealed<'_>,
+    db: &Connection,
+    filter: &CallFilter,
+    latest: &mut Latest,
+) -> Result<BTreeMap<CallId, Record>, StoreError> {
     let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
     let unsealed = sealed_seq(db)? + 1..u64::MAX;
+    let mut found = Vec::new();
     tail::each_fact(db, unsealed, |fact| {
         let passes = filter.before.is_none_or(|before| fact.id < before)
             && model.is_none_or(|model| fact.model == model)
             && operation.is_none_or(|operation| fact.operation == operation)
             && (filter.only == Only::All || !fact.is_success);
-        if passes {
-            latest.add(fact.id, Place::Hot(fact.seq));
+        if passes && latest.wants(fact.id) {
+            latest.add(fact.id);
+            found.push((fact.id, fact.seq));
         }
     })?;
-    Ok(())
+    let mut at_hand = AtHand::default();
+    let mut records = BTreeMap::new();
+    for (id, seq) in found.into_iter().filter(|(id, _)| latest.wants(*id)) {
+        let blob = HotRows::new(db, &mut at_hand).blob(seq).and_then(|b| b.ok_or(Torn::Missing));
+        match blob.and_then(|blob| blob::read_without_prompt(&blob)) {
+            Ok(record) => _ = records.insert(id, record),
+            Err(torn) => sealed.suspects.note_torn(&torn),
+        }
+    }
+    Ok(records)
 }
 
 /// Segments that may hold calls that pass the filter, with their largest id, the latest first.
@@ -188,15 +207,27 @@ fn segments_with(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Adds the calls of one row group that pass the filter. Reads only the columns that it asks about,
-/// of each only the rows that passed the one before, and no id if none is left.
+/// Row groups that may hold calls that pass the filter, in order.
+fn groups_with(file: &SegmentFile, filter: &CallFilter) -> Vec<usize> {
+    let (model, operation) = (filter.model.as_deref(), filter.operation.as_deref());
+    let only_errors = filter.only == Only::Errors;
+    let listed = file.info().and_then(|info| info.groups_with(model, operation, only_errors));
+    let mut groups: Vec<usize> = (0..file.groups()).collect();
+    if let Some(listed) = listed {
+        groups.retain(|group| listed.contains(group));
+    }
+    groups
+}
+
+/// The calls of one row group that pass the filter and were among the latest when they were found,
+/// with their rows in order. Reads only the columns that it asks about, of each only the rows that
+/// passed the one before, and no id if none is left.
 fn recent_in(
     file: &SegmentFile,
-    name: &str,
     group: usize,
     filter: &CallFilter,
     latest: &mut Latest,
-) -> parquet::errors::Result<()> {
+) -> parquet::errors::Result<Vec<(CallId, usize)>> {
     let mut rows: Vec<usize> = (0..file.rows(group)?).collect();
     if filter.only == Only::Errors {
         rows = file.failures(group, rows)?;
@@ -209,76 +240,15 @@ fn recent_in(
             Some(_) | None => {}
         }
     }
+    let mut found = Vec::new();
     if rows.is_empty() {
-        return Ok(());
+        return Ok(found);
     }
     for (id, row) in file.ids_of(group, &rows)?.into_iter().zip(rows) {
-        if filter.before.is_none_or(|before| id < before) {
-            latest.add(id, Place::Sealed { segment: name.to_owned(), group, row });
+        if filter.before.is_none_or(|before| id < before) && latest.wants(id) {
+            latest.add(id);
+            found.push((id, row));
         }
     }
-    Ok(())
-}
-
-/// Reads what was found, each segment opened once. What cannot be read is left out.
-fn records(sealed: Sealed<'_>, db: &Connection, latest: Latest) -> Vec<Record> {
-    let mut records = BTreeMap::new();
-    let mut places: BTreeMap<String, BTreeMap<usize, Vec<(CallId, usize)>>> = BTreeMap::new();
-    let (mut prompts, mut at_hand) = (Prompts::default(), AtHand::default());
-    for Reverse((id, place)) in latest.found {
-        match place {
-            Place::Hot(seq) => {
-                let record = prompts.record(seq, &mut HotRows::new(db, &mut at_hand));
-                let record = record.inspect_err(|error| sealed.suspects.note_torn(error));
-                records.extend(record.ok().map(|record| (id, record)));
-            }
-            Place::Sealed { segment, group, row } => {
-                places.entry(segment).or_default().entry(group).or_default().push((id, row));
-            }
-        }
-    }
-    for (segment, groups) in places {
-        // It may have been mended or dropped since it was looked through.
-        let Ok(file) = sealed.open(&segment) else { continue };
-        for (group, rows) in groups {
-            let Ok(mut group) = file.some_records(group) else {
-                sealed.suspects.note(&segment);
-                continue;
-            };
-            for (id, row) in rows {
-                let record = group.record(row).inspect_err(|_| sealed.suspects.note(&segment));
-                records.extend(record.ok().map(|record| (id, record)));
-            }
-        }
-    }
-    records.into_values().rev().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::fixture::turn;
-    use crate::{Options, Store};
-
-    #[test]
-    fn a_segment_that_went_while_a_list_was_made_costs_its_own_records_only() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), Options::STANDARD).unwrap();
-        let records = [turn(0), turn(1)];
-        for record in &records {
-            store.settle(Arc::new(record.clone()));
-        }
-        store.flush();
-        let gone = Place::Sealed { segment: "calls-00000007.parquet".into(), group: 0, row: 0 };
-        let mut latest = Latest { limit: 3, found: BinaryHeap::new() };
-        latest.add(records[0].call.id, Place::Hot(1));
-        latest.add(turn(2).call.id, gone);
-        latest.add(records[1].call.id, Place::Hot(2));
-        let shared = store.shared();
-        let sealed = Sealed { directory: &shared.directory, suspects: &shared.suspects };
-        let found = super::records(sealed, &shared.db(), latest);
-        assert!(found.iter().eq(records.iter().rev()));
-    }
+    Ok(found)
 }

@@ -17,7 +17,7 @@ use scrimp_core::{CallId, Record};
 
 use super::chunk::Chunk;
 use super::{INFO_KEY, Info};
-use crate::blob::Torn;
+use crate::blob::{self, Torn};
 use crate::resolve::{Prompts, Rows};
 
 /// An open segment.
@@ -154,6 +154,22 @@ impl SegmentFile {
         let texts = chunk.values_of::<ByteArrayType>(&rows)?;
         let found = rows.into_iter().zip(texts);
         Ok(found.filter_map(|(row, text)| (text.data() == wanted).then_some(row)).collect())
+    }
+
+    /// The records in some rows of a row group, in order, without their prompts.
+    pub(crate) fn without_prompts(
+        &self,
+        group: usize,
+        rows: &[usize],
+    ) -> Vec<std::result::Result<Record, Torn>> {
+        if rows.is_empty() {
+            return Vec::new();
+        }
+        let chunk = self.chunk(group, "record");
+        match chunk.and_then(|chunk| chunk.values_of::<ByteArrayType>(rows)) {
+            Ok(blobs) => blobs.iter().map(|blob| blob::read_without_prompt(blob.data())).collect(),
+            Err(error) => vec![Err(Torn::Unread(error.to_string()))],
+        }
     }
 
     /// The records of a row group, all read and not decoded yet.

@@ -15,25 +15,24 @@ use rustc_hash::FxHashMap;
 use scrimp_core::{CallId, Record};
 
 use super::columns::{Columns, PACKED, RANDOM, SCHEMA, SQUEEZED};
-use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, MOST_LABELS, PAGE_BYTES};
+use super::labels::Labels;
+use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, PAGE_BYTES};
 use crate::blob::{self, Base, Torn};
 use crate::view::View;
-
-/// Calls and calls without success by model and operation.
-type Labels = FxHashMap<Box<str>, FxHashMap<Box<str>, (u64, u64)>>;
 
 /// Writes records in order of their arrival.
 pub(crate) struct SegmentWriter {
     file: SerializedFileWriter<File>,
     columns: Columns,
-    /// The ids of the row group's rows.
+    /// The place of the row group that is being filled.
+    group: usize,
+    /// The ids of its rows.
     ids: Vec<CallId>,
     bytes: usize,
     /// The same by sequence number.
     rows: FxHashMap<u64, u64>,
     info: Info,
     labels: Labels,
-    distinct: usize,
     /// The least and the greatest id.
     between: (CallId, CallId),
 }
@@ -47,12 +46,12 @@ impl SegmentWriter {
         Ok(SegmentWriter {
             file: SerializedFileWriter::new(file, schema, Arc::new(properties))?,
             columns: Columns::default(),
+            group: 0,
             ids: Vec::new(),
             bytes: 0,
             rows: FxHashMap::default(),
             info,
             labels: Labels::default(),
-            distinct: 0,
             between: (CallId(0), CallId(0)),
         })
     }
@@ -104,22 +103,7 @@ impl SegmentWriter {
     /// Ends the file and brings it to the disk.
     pub(crate) fn finish(mut self) -> Result<Info> {
         self.end_group()?;
-        if self.distinct <= MOST_LABELS {
-            let labels = std::mem::take(&mut self.labels).into_iter();
-            let mut labels: Vec<_> = labels
-                .flat_map(|(model, operations)| {
-                    let counts = operations.into_iter();
-                    counts.map(move |(operation, counts)| ((model.clone(), operation), counts))
-                })
-                .collect();
-            labels.sort();
-            self.info.labels = labels
-                .into_iter()
-                .map(|((model, operation), (calls, failures))| {
-                    (model.into(), operation.into(), calls, failures)
-                })
-                .collect();
-        }
+        self.labels.list(&mut self.info);
         (self.info.min_id, self.info.max_id) =
             (self.between.0.to_string(), self.between.1.to_string());
         let text = serde_json::to_string(&self.info).expect("plain data");
@@ -139,21 +123,8 @@ impl SegmentWriter {
         info.min_arrived = info.min_arrived.min(arrived);
         info.max_arrived = info.max_arrived.max(arrived);
         self.between = (self.between.0.min(id), self.between.1.max(id));
-        self.count(view);
-    }
-
-    fn count(&mut self, view: &View<'_>) {
         let (model, operation) = (view.call.model, view.call.operation);
-        let failures = u64::from(!view.is_success());
-        let known = self.labels.get_mut(model).and_then(|found| found.get_mut(operation));
-        if let Some((calls, failed)) = known {
-            *calls += 1;
-            *failed += failures;
-        } else if self.distinct <= MOST_LABELS {
-            // One more than is listed says that there are too many.
-            self.distinct += 1;
-            self.labels.entry(model.into()).or_default().insert(operation.into(), (1, failures));
-        }
+        self.labels.count(model, operation, view.is_success(), self.group);
     }
 
     fn end_group(&mut self) -> Result<()> {
@@ -168,6 +139,7 @@ impl SegmentWriter {
             at += 1;
         }
         group.close()?;
+        self.group += 1;
         self.ids.clear();
         self.bytes = 0;
         self.rows.clear();

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use scrimp_core::{Call, Ending, Record};
 use scrimp_store::{CallFilter, Only, Reader};
 
-use super::{open, settle, turns};
+use super::{open, settle, turns, without_prompt};
 
 const CALLS: usize = 1_500;
 const RARE: &str = "draft-contract";
@@ -16,11 +16,11 @@ const STEADY: &str = "gpt-6-luna";
 
 /// Calls of 50 conversations, each of which goes on for 30 turns through all segments. Some are of a
 /// rare operation or a rare model, and of one model only those that are named fail.
-fn calls(operations: &[Index], models: &[Index], failures: &[Index]) -> Vec<Record> {
+fn calls(count: usize, operations: &[Index], models: &[Index], failures: &[Index]) -> Vec<Record> {
     let places =
-        |picks: &[Index]| picks.iter().map(|pick| pick.index(CALLS)).collect::<BTreeSet<_>>();
+        |picks: &[Index]| picks.iter().map(|pick| pick.index(count)).collect::<BTreeSet<_>>();
     let (operations, models, failures) = (places(operations), places(models), places(failures));
-    let mut records = turns(0..CALLS as u64);
+    let mut records = turns(0..count as u64);
     for (at, record) in records.iter_mut().enumerate() {
         let mut call = Call::clone(&record.call);
         if &*call.model == STEADY {
@@ -64,7 +64,8 @@ fn check(reader: &Reader, records: &[Record], page: &CallFilter) -> Result<(), T
     for filter in filters(page) {
         let expected = records.iter().rev().filter(|record| passes(record, &filter));
         let found = reader.recent(&filter).unwrap();
-        prop_assert!(found.iter().eq(expected.take(filter.limit)), "{filter:?}");
+        let expected = expected.take(filter.limit).map(without_prompt);
+        prop_assert!(found.into_iter().eq(expected), "{filter:?}");
     }
     Ok(())
 }
@@ -81,7 +82,7 @@ proptest! {
         before in prop::option::of(any::<Index>()),
         limit in prop::sample::select(vec![1, 5, 100, CALLS]),
     ) {
-        let records = calls(&operations, &models, &failures);
+        let records = calls(CALLS, &operations, &models, &failures);
         // Some end long after they arrived, so that segments overlap.
         let late: BTreeSet<usize> = late.iter().map(|late| late.index(CALLS)).collect();
         let (last, first): (Vec<_>, Vec<_>) =
@@ -104,5 +105,26 @@ proptest! {
         // The same when all of it is sealed.
         store.seal().unwrap();
         check(&store.reader(), &records, &page)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2))]
+    #[test]
+    fn rare_calls_are_found_in_every_row_group_of_a_file(
+        operations in prop::collection::vec(any::<Index>(), 4..8),
+        models in prop::collection::vec(any::<Index>(), 4..8),
+        failures in prop::collection::vec(any::<Index>(), 4..8),
+        limit in prop::sample::select(vec![2, 100]),
+    ) {
+        // A row group has 4,096 calls at most.
+        let records = calls(10_000, &operations, &models, &failures);
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        for some in records.chunks(1_000) {
+            settle(&store, some);
+        }
+        store.seal().unwrap();
+        check(&store.reader(), &records, &CallFilter::latest(limit))?;
     }
 }

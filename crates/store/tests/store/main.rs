@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use scrimp_core::{Record, Span, Time};
+use scrimp_core::{Call, Record, Span, Time};
 use scrimp_store::{Cell, Options, Reader, Store, Width};
 
 /// Nothing happens by the clock: only when the test asks for it.
@@ -84,6 +84,12 @@ fn ledger_calls(reader: &Reader) -> u64 {
 
 fn turns(range: std::ops::Range<u64>) -> Vec<Record> {
     range.map(fixture::turn).collect()
+}
+
+/// A record as lists show it.
+fn without_prompt(record: &Record) -> Record {
+    let call = Call { prompt: Vec::new(), ..Call::clone(&record.call) };
+    Record { call: Arc::new(call), ..record.clone() }
 }
 
 const DAY: Span = Span::from_hours(24);
