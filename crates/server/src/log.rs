@@ -7,7 +7,7 @@ use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use scrimp_core::{CallId, Record, UsageState, Usd};
+use scrimp_core::{Record, Span, UsageState};
 use serde::Serialize;
 
 use crate::flight::status_of;
@@ -43,36 +43,9 @@ struct Held {
     is_closed: bool,
 }
 
-/// Stable names: scripts rest on them.
-#[derive(Serialize)]
-struct Line<'a> {
-    event: &'static str,
-    at_ms: i64,
-    id: CallId,
-    operation: &'a str,
-    provider: &'a str,
-    model: &'a str,
-    status: u16,
-    success: bool,
-    duration_ms: Option<f64>,
-    ttft_ms: Option<f64>,
-    tokens: Option<Tokens>,
-    usd: Option<Usd>,
-    prompt_cache_usage: Option<PromptCacheUsage>,
-}
-
-#[derive(Serialize)]
-struct Tokens {
-    input: u64,
-    output: u64,
-    measured: bool,
-}
-
-#[derive(Serialize)]
-struct PromptCacheUsage {
-    read: u64,
-    written: u64,
-}
+/// Writes an object member by member. Its keys are plain words, which a serializer would look through
+/// for signs to escape: half of what a line cost.
+struct Members<'l>(&'l mut Vec<u8>);
 
 impl Log {
     /// A log that writes to `out`, from a thread of its own, until it is closed.
@@ -111,7 +84,12 @@ impl Log {
     pub fn note(&self, event: &str, message: &str) {
         match self.reader {
             Reader::Program => {
-                self.push_json(&serde_json::json!({ "event": event, "message": message }));
+                self.push(|line| {
+                    let mut members = Members(line);
+                    members.first("event", &event);
+                    members.next("message", &message);
+                    members.end();
+                });
             }
             Reader::Person => self.push(|lines| {
                 let event = event.replace('_', " ");
@@ -129,31 +107,32 @@ impl Log {
         let usage = &record.metering.usage;
         let known = record.is_metered();
         let written = usage.cache_write_short + usage.cache_write_long;
-        self.push_json(&Line {
-            event: "operation_completed",
-            at_ms: call.arrived.millis(),
-            id: call.id,
-            operation: &call.operation,
-            provider: &call.provider,
-            model: &call.model,
-            status: status_of(record),
-            success: record.is_success(),
-            duration_ms: record.timing.ended.map(scrimp_core::Span::as_millis_f64),
-            ttft_ms: record.timing.first_content.map(scrimp_core::Span::as_millis_f64),
-            tokens: known.then(|| Tokens {
-                input: usage.input(),
-                output: usage.total_output(),
-                measured: record.metering.state == UsageState::Measured,
-            }),
-            usd: record.cost,
-            prompt_cache_usage: (known && 0 < usage.cache_read + written)
-                .then_some(PromptCacheUsage { read: usage.cache_read, written }),
+        let ms = |span: Option<Span>| span.map(Span::as_millis_f64);
+        // Stable names: scripts rest on them.
+        self.push(|line| {
+            let mut members = Members(line);
+            members.first("event", &"operation_completed");
+            members.next("at_ms", &call.arrived.millis());
+            members.next("id", &call.id);
+            members.next("operation", &call.operation);
+            members.next("provider", &call.provider);
+            members.next("model", &call.model);
+            members.next("status", &status_of(record));
+            members.next("success", &record.is_success());
+            members.next("duration_ms", &ms(record.timing.ended));
+            members.next("ttft_ms", &ms(record.timing.first_content));
+            members.inner("tokens", known, |tokens| {
+                tokens.first("input", &usage.input());
+                tokens.next("output", &usage.total_output());
+                tokens.next("measured", &(record.metering.state == UsageState::Measured));
+            });
+            members.next("usd", &record.cost);
+            members.inner("prompt_cache_usage", known && 0 < usage.cache_read + written, |used| {
+                used.first("read", &usage.cache_read);
+                used.next("written", &written);
+            });
+            members.end();
         });
-    }
-
-    fn push_json(&self, line: &impl Serialize) {
-        // Writing to memory does not fail, and every line is made of plain values.
-        self.push(|lines| drop(serde_json::to_writer(lines, line)));
     }
 
     fn push(&self, write: impl FnOnce(&mut Vec<u8>)) {
@@ -189,6 +168,44 @@ impl Log {
         }
         let lines = std::mem::take(&mut held.lines);
         (!lines.is_empty()).then_some(lines)
+    }
+}
+
+impl Members<'_> {
+    fn first(&mut self, key: &'static str, value: &impl Serialize) {
+        self.key(b'{', key);
+        self.value(value);
+    }
+
+    fn next(&mut self, key: &'static str, value: &impl Serialize) {
+        self.key(b',', key);
+        self.value(value);
+    }
+
+    /// A member that is an object of its own, or null.
+    fn inner(&mut self, key: &'static str, is_known: bool, write: impl FnOnce(&mut Members<'_>)) {
+        self.key(b',', key);
+        if is_known {
+            write(self);
+            self.end();
+        } else {
+            self.value(&());
+        }
+    }
+
+    fn end(&mut self) {
+        self.0.push(b'}');
+    }
+
+    fn key(&mut self, before: u8, key: &'static str) {
+        self.0.extend_from_slice(&[before, b'"']);
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn value(&mut self, value: &impl Serialize) {
+        // Writing to memory does not fail, and every member is a plain value.
+        drop(serde_json::to_writer(&mut *self.0, value));
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) struct Chains {
 struct Seen {
     row: u64,
     hashes: Vec<u64>,
+    base: Option<Base>,
     steps: u8,
     touched: u64,
 }
@@ -38,7 +39,8 @@ impl Chains {
         let family = call.family();
         let conversation = conversation(call, family);
         let (base, steps) = self.longest(conversation, family, &hashes).unzip();
-        self.remember(conversation, Seen { row, hashes, steps: steps.unwrap_or(0), touched: 0 });
+        let steps = steps.unwrap_or(0);
+        self.remember(conversation, Seen { row, hashes, base, steps, touched: 0 });
         self.families.insert(family, conversation);
         base
     }
@@ -52,8 +54,14 @@ impl Chains {
         let seen = self.prompts.get(&conversation);
         let seen = seen.or_else(|| self.prompts.get(self.families.get(&family)?))?;
         let shared = seen.hashes.iter().zip(hashes).take_while(|(a, b)| a == b).count();
-        let base = Base { row: seen.row, shared };
-        (shared > 0 && seen.steps < MOST_STEPS).then_some((base, seen.steps + 1))
+        // What the row before shares with its own base is there as well: calls that begin alike all
+        // name one row, instead of each the one that happened to end before it.
+        match seen.base.filter(|base| shared <= base.shared) {
+            _ if shared == 0 => None,
+            Some(base) => Some((Base { shared, ..base }, seen.steps)),
+            None if MOST_STEPS <= seen.steps => None,
+            None => Some((Base { row: seen.row, shared }, seen.steps + 1)),
+        }
     }
 
     fn remember(&mut self, conversation: u64, seen: Seen) {

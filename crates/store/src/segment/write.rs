@@ -31,6 +31,8 @@ pub(crate) struct SegmentWriter {
     bytes: usize,
     /// The same by sequence number.
     rows: FxHashMap<u64, u64>,
+    /// Rows that begin as others do which are not in this row group, by these.
+    stand_ins: FxHashMap<u64, Base>,
     info: Info,
     labels: Labels,
     /// The least and the greatest id.
@@ -50,6 +52,7 @@ impl SegmentWriter {
             ids: Vec::new(),
             bytes: 0,
             rows: FxHashMap::default(),
+            stand_ins: FxHashMap::default(),
             info,
             labels: Labels::default(),
             between: (CallId(0), CallId(0)),
@@ -81,12 +84,12 @@ impl SegmentWriter {
         whole: impl FnOnce() -> std::result::Result<Record, Torn>,
     ) -> std::result::Result<(), Torn> {
         let (base, rest) = blob::split(blob)?;
-        let moved = base.map(|base| Some(Base { row: *self.rows.get(&base.row)?, ..base }));
+        let moved = base.map(|base| self.moved(base));
         let full;
         let (base, rest) = match moved {
             None => (None, rest),
-            Some(Some(base)) => (Some(base), rest),
-            Some(None) => {
+            Some((_, Some(base))) => (Some(base), rest),
+            Some((_, None)) => {
                 full = blob::write(&whole()?, None, Vec::new());
                 blob::split(&full)?
             }
@@ -94,10 +97,22 @@ impl SegmentWriter {
         let view = View::read(rest)?;
         let named = base.and_then(|base| self.ids.get(usize::try_from(base.row).ok()?).copied());
         self.bytes += self.columns.push(&view, base, named, rest);
-        self.rows.insert(seq, self.ids.len() as u64);
+        let row = self.ids.len() as u64;
+        self.rows.insert(seq, row);
+        if let Some((missing, None)) = moved {
+            self.stand_ins.insert(missing.row, Base { row, ..missing });
+        }
         self.ids.push(view.call.id);
         self.note(&view);
         Ok(())
+    }
+
+    /// A base and where it is in this row group, if it is.
+    fn moved(&self, base: Base) -> (Base, Option<Base>) {
+        let row = self.rows.get(&base.row).copied();
+        let stand_in = || self.stand_ins.get(&base.row).filter(|other| base.shared <= other.shared);
+        let row = row.or_else(|| Some(stand_in()?.row));
+        (base, row.map(|row| Base { row, ..base }))
     }
 
     /// Ends the file and brings it to the disk.
@@ -143,6 +158,7 @@ impl SegmentWriter {
         self.ids.clear();
         self.bytes = 0;
         self.rows.clear();
+        self.stand_ins.clear();
         Ok(())
     }
 }

@@ -135,9 +135,10 @@ impl<'k> Top<'k> {
 
     fn request(self, dialect: Dialect, body: &[u8]) -> Request {
         let Top { reader, object, model, streams, stream_options, cache_options, .. } = self;
-        let drafts = [self.tools, self.system, self.messages].into_iter().flatten().flatten();
+        let drafts = [self.tools, self.system, self.messages];
+        let count = drafts.iter().flatten().map(Vec::len).sum();
+        let drafts = drafts.into_iter().flatten().flatten();
         let inherited = cache_options.and_then(|options| options.life).unwrap_or(Ttl::Short);
-        let count = drafts.size_hint().0;
         let (mut prompt, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut texts = Vec::with_capacity(count);
         for mut draft in drafts {
