@@ -53,8 +53,9 @@ RULES = {
         "field; no vendor sells one (Anthropic 1.25 and 2, OpenAI 1.25 and 2.5, Kimi 1 and 2).",
     "tier omits class": "A tier's card that leaves a class out. OpenAI and Claude discount every "
         "class alike (OpenAI 'Pricing'; Anthropic 'Batch processing', 50 % of all usage, confirmed "
-        "by genai-prices' cache_write_1h in batches); Google keeps its cached rate. LiteLLM takes "
-        "the standard rate, or in batches the batch's input rate.",
+        "by genai-prices' cache_write_1h in batches); Google every class but cached input ('Flex "
+        "inference', 50 % of standard). LiteLLM takes the standard rate, or in batches the batch's "
+        "input rate.",
     "tier omits length": "A discount tier without a long-context card of its own still has the "
         "vendor's long-context rates under the discount (Anthropic: discounts stack; OpenAI lists "
         "them). LiteLLM takes the tier's short rates or the standard long ones.",
@@ -425,17 +426,19 @@ def predicted(case, what):
         return std
     claude = "claude" in model.model
     card, card0 = pub(whole, tier, above), pub(whole, tier, 0)
+    # A tier's rate is on every class, but for the cache's at Google and others.
+    stays = what.startswith("cache") and not claude and model.provider not in ("openai", "azure")
     if card is not None and long:
-        if claude or model.provider in ("openai", "azure"):
-            return std * card / long
-        # Elsewhere the cache's rates stay, and a kind of input or output is billed as that.
-        return std if what.startswith("cache") else card
+        return min(std, card) if stays else std * card / long
     if tier == "priority" or card0 is None and tier != "batch":
         return std
     if card0 is None:
         return std / 2 if model.provider in ("openai", "anthropic") or (
             claude and model.provider in ("bedrock", "vertex_ai")) else std
-    return std * card0 / short if short else std
+    own0 = pub(what, tier, 0)
+    if own0 is not None and std0 is not None:
+        return std * own0 / std0
+    return std * card0 / short if short and not stays else std
 
 
 def explain(calculator, case, what, ours, theirs):
@@ -519,14 +522,8 @@ def explain(calculator, case, what, ours, theirs):
     if tier != "standard":
         if tier == "batch" and what == "audio_output" and close(theirs, pub("output", "batch", 0)):
             return "batch audio"
-        ratio = [(pub(whole, tier, a), pub(whole, "standard", a)) for a in (above, 0)]
-        scaled = [std_long * t / s for t, s in ratio if t and s and std_long]
-        kept = [n for n in (std_long, std0, pub(whole, tier, above)) if n]
-        if own is None and own0 is None and any(close(ours, n) for n in scaled + kept):
-            return "tier omits class"
-        if above and own is None and own0 and std0 and std_long:
-            if close(ours, std_long * own0 / std0) or any(close(ours, n) for n in scaled + kept):
-                return "tier omits length"
+        if own is None and close(ours, predicted(case, asked)):
+            return "tier omits length" if own0 else "tier omits class"
         return None
     if above and std is None and close(ours, std_long):
         return "length omits class"

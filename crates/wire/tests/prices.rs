@@ -259,6 +259,21 @@ fn a_quote_is_exactly_what_scripts_rest_on() {
 }
 
 #[test]
+fn audio_costs_half_in_flex_also_where_the_list_omits_it() {
+    for (model, usd) in [
+        ("vertex_ai/gemini-2.5-flash", "0.0005"),
+        ("vertex_ai/gemini-2.5-flash-lite", "0.00015"),
+        ("gemini/gemini-2.5-flash", "0.0005"),
+        ("gemini/gemini-3.1-flash-lite-preview", "0.00025"),
+    ] {
+        let usage = Usage { audio_input: 1_000, ..Usage::ZERO };
+        let terms = Terms { tier: scrimp_core::Tier::Flex, ..Terms::default() };
+        let quote = quote::quote(catalog(), None, model, &usage, terms, now()).unwrap();
+        assert_eq!(quote.usd.to_string(), usd, "{model}");
+    }
+}
+
+#[test]
 fn a_quote_says_how_long_it_is_valid_and_what_comes_then() {
     let luna = |at: &str| {
         format!(r#"{{"model":"openai/gpt-5.6-luna","usage":{{"uncached":1000}},"at":"{at}"}}"#)

@@ -54,6 +54,28 @@ fn a_tier_is_filled_in_by_its_vendors_rule() {
 }
 
 #[test]
+fn audio_and_images_have_their_tiers_discount_while_cached_input_keeps_its_rate() {
+    let fields = format!(
+        r#"{PLAIN}, "cache_read_input_token_cost": 3e-07, "input_cost_per_audio_token": 1e-05,
+        "input_cost_per_image_token": 4e-06, "output_cost_per_audio_token": 2e-05,
+        "input_cost_per_token_flex": 1.5e-06, "output_cost_per_token_flex": 7.5e-06,
+        "input_cost_per_token_priority": 5.4e-06, "output_cost_per_token_priority": 2.7e-05,
+        "input_cost_per_token_batches": 1.5e-06, "output_cost_per_token_batches": 7.5e-06,
+        "input_cost_per_audio_token_batches": 6e-06"#
+    );
+    check(
+        &[("gemini/gemini-x", "gemini", &fields), ("openai/gpt-x", "openai", &fields)],
+        &expect![[r#"
+            [gemini]
+            gemini-x i=3 r=.3 a=10 p=4 o=15 v=20 | batch i=1.5 r=.3 a=6 p=2 o=7.5 v=10 | flex i=1.5 r=.3 a=5 p=2 o=7.5 v=10 | priority i=5.4 r=.3 a=18 p=7.2 o=27 v=36 | cache=gemini/2048
+            [openai]
+            gpt-x i=3 r=.3 a=10 p=4 o=15 v=20 | batch i=1.5 r=.15 a=6 p=2 o=7.5 v=10 | flex*.5 | priority*1.8 | cache=assumed/1024
+            2 entries: 2 rows, 0 of other kinds, 0 repeated, 0 held back
+        "#]],
+    );
+}
+
+#[test]
 fn a_long_context_card_is_completed_and_a_tier_follows_it() {
     let long = format!(
         r#"{PLAIN}, "cache_read_input_token_cost": 3e-07,

@@ -37,8 +37,9 @@ pub(super) enum Missing {
     /// The tier's discount is on every class: Anthropic's batches ("all usage", stacks with
     /// caching), `OpenAI`'s batch, flex and priority cards.
     Scaled,
-    /// The class costs the same in every tier: Google's cached input.
-    AsStandard,
+    /// Cached input costs the same in every tier, and the discount is on everything else: Google's
+    /// tiers ("50% discount", of audio and images as of text).
+    CacheAsStandard,
 }
 
 impl Sparse {
@@ -203,8 +204,10 @@ fn fill(card: &mut Sparse, standard: &Sparse, missing: Missing) {
         let (of_tier, of_standard) = if is_input(class) { input } else { output };
         let filled = standard.get(class).map(|rate| match missing {
             // Never dearer than the input that it is a part of.
-            Missing::AsStandard if is_input(class) => of_tier.map_or(rate, |input| rate.min(input)),
-            Missing::Scaled | Missing::AsStandard => scaled(rate, of_tier, of_standard),
+            Missing::CacheAsStandard if is_cache(class) => {
+                of_tier.map_or(rate, |input| rate.min(input))
+            }
+            Missing::Scaled | Missing::CacheAsStandard => scaled(rate, of_tier, of_standard),
         });
         card.set(class, card.get(class).or(filled));
     }
@@ -241,6 +244,10 @@ fn without_repeats(card: &Sparse) -> Sparse {
 
 fn is_input(class: Class) -> bool {
     !matches!(class, Class::Output | Class::Reasoning | Class::AudioOutput)
+}
+
+fn is_cache(class: Class) -> bool {
+    matches!(class, Class::CacheRead | Class::CacheWriteShort | Class::CacheWriteLong)
 }
 
 /// `rate` × `to` / `from`, or `rate` itself where that has no exact value.

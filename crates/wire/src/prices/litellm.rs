@@ -284,10 +284,11 @@ fn multipliers(fields: &Fields<'_>) -> [Option<u32>; 3] {
 
 /// Whose tiers are discounts on every class. Sources: Anthropic "Batch processing" ("all usage is
 /// charged at 50 % of the standard API prices", stacks with caching); `OpenAI` "Pricing", where every
-/// tier lists cached input and writes at the tier's ratio.
+/// tier lists cached input and writes at the tier's ratio. Google's are so on all but cached input:
+/// "Flex inference" ("50% discount"), and every kind of input that its "Pricing" lists for a tier.
 fn missing(provider: &str, model: &str) -> Missing {
     let openai = matches!(provider, "openai" | "azure") || model.starts_with("openai.");
-    if openai || model.contains("claude") { Missing::Scaled } else { Missing::AsStandard }
+    if openai || model.contains("claude") { Missing::Scaled } else { Missing::CacheAsStandard }
 }
 
 /// Whose batches cost half whatever the model. Sources: Anthropic "Batch processing", `OpenAI` "Batch
