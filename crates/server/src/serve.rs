@@ -24,7 +24,7 @@ use crate::gateway::{Gateway, Phase, Setup};
 use crate::journal::Files;
 use crate::log::Log;
 use crate::trouble::Watch;
-use crate::upstream::Connector;
+use crate::upstream::{Connector, read_authorities};
 
 /// Connections that wait to be accepted, for each thread.
 const BACKLOG: i32 = 1_024;
@@ -87,6 +87,9 @@ pub fn serve(program: Program) -> Result<(), ServeError> {
         workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
     let listeners = listen_on(address, workers.max(1))
         .map_err(|error| ServeError::Listen { address, error })?;
+    if config.providers.values().any(|provider| provider.origin.is_tls) {
+        read_authorities()?;
+    }
     let bound = listeners.first().map_or(Ok(address), std::net::TcpListener::local_addr)?;
     let result = runtime.block_on(async {
         let gateway = Gateway::new(Setup {

@@ -1,25 +1,29 @@
 //! Whom the gateway trusts over TLS: a company's own authority, where the system names it.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use crate::support::Place;
+use crate::support::{Place, Server};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, Stream};
 
 const CALL: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
 const ANSWER: &str = r#"{"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11}}"#;
+/// For what does not come at all if it does not come soon.
+const A_WHILE: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_provider_of_an_authority_that_the_system_trusts_is_called() {
     let place = Place::new();
     let authority = provider(&place);
     place.write("authorities.pem", authority.pem());
-    let answer = call(&place, "authorities.pem");
-    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with(ANSWER), "{answer}");
+    is_answered(&call(&place, "authorities.pem"));
 }
 
 #[test]
@@ -40,19 +44,52 @@ fn a_system_without_authorities_trusts_the_public_ones_only() {
     is_refused(&call(&place, "missing.pem"));
 }
 
+/// They are in a pipe, so that reading them waits for their being written.
+#[test]
+fn the_system_s_authorities_are_read_before_anybody_calls_and_a_call_waits_for_them() {
+    let place = Place::new();
+    let authority = provider(&place);
+    let pipe = place.path("authorities.pem");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // It listens though the authorities are not read yet, and nobody calls it so far.
+    let gateway = start(&place, "authorities.pem");
+    let (opened, is_opened) = channel();
+    std::thread::spawn(move || opened.send(File::create(pipe).unwrap()));
+    let mut writing = is_opened.recv_timeout(A_WHILE).expect("they are being read");
+    let mut call = send(&gateway);
+    writing.write_all(authority.pem().as_bytes()).unwrap();
+    drop(writing);
+    is_answered(&answer_to(&mut call));
+}
+
+fn is_answered(answer: &str) {
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with(ANSWER), "{answer}");
+}
+
 fn is_refused(answer: &str) {
     assert!(answer.starts_with("HTTP/1.1 502 ") && answer.contains("provider_tls"), "{answer}");
 }
 
 /// Sends one call through a gateway for which the system's authorities are those in `file`.
 fn call(place: &Place, file: &str) -> String {
+    answer_to(&mut send(&start(place, file)))
+}
+
+fn start(place: &Place, file: &str) -> Server {
     let arguments = ["serve", "--config", "scrimp.toml", "--listen", "127.0.0.1:0"];
     let mut command = place.command(&arguments);
-    let gateway = Place::started(command.env("SSL_CERT_FILE", place.path(file)));
-    let mut stream = std::net::TcpStream::connect(gateway.address()).unwrap();
+    Place::started(command.env("SSL_CERT_FILE", place.path(file)))
+}
+
+fn send(gateway: &Server) -> TcpStream {
+    let mut stream = TcpStream::connect(gateway.address()).unwrap();
     let (host, length) = (gateway.address(), CALL.len());
     let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: {host}\r\n");
     write!(stream, "{head}connection: close\r\ncontent-length: {length}\r\n\r\n{CALL}").unwrap();
+    stream
+}
+
+fn answer_to(stream: &mut TcpStream) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

@@ -87,8 +87,15 @@ async fn encrypt(tcp: TcpStream, origin: &Origin, trust: Trust) -> io::Result<St
     Ok(Stream::Tls(Box::new(stream)))
 }
 
-/// The authorities that this machine trusts. They are looked up once, and only when a provider is
-/// first called over TLS.
+/// Begins to read the authorities that this machine trusts, on a thread of its own. A call over TLS
+/// that comes before they are there waits for them.
+pub(crate) fn read_authorities() -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("authorities".to_owned());
+    thread.spawn(|| drop(SYSTEM.clone())).map(drop)
+}
+
+/// The authorities that this machine trusts. They are read once: at the start, or where none of the
+/// providers spoke TLS then, at the first call over it.
 static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     let mut roots = RootCertStore::empty();
     // What the system has and cannot be read is passed over, as its own programs do.

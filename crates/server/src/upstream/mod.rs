@@ -20,8 +20,8 @@ use rustc_hash::FxHashMap;
 use scrimp_core::Fault;
 use tokio::time::{Instant, timeout};
 
-pub(crate) use connect::check_certificates;
 pub use connect::{Connector, Dial};
+pub(crate) use connect::{check_certificates, read_authorities};
 pub(crate) use line::{Answer, Outgoing};
 pub(crate) use upload::Upload;
 
