@@ -81,7 +81,7 @@ pub(crate) struct Demo {
     /// Do not open the dashboard in a browser
     #[arg(long)]
     pub(crate) no_open: bool,
-    /// The seed of the traffic; the same seed gives the same sessions, not the same figures
+    /// The seed of the traffic; the same seed gives the same figures
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
     /// How much traffic: 1 is about 2,000 calls a day of each of the four applications

@@ -101,6 +101,22 @@ pub(crate) fn notes(notes: &[String]) -> String {
     text
 }
 
+/// Lines beside a label, with as many blanks before all but the first. One that is wider than the
+/// terminal is wrapped between words; one that is not keeps its own spaces.
+pub(crate) fn beside(label: &str, text: &str, width: usize) -> String {
+    let blanks = " ".repeat(label.chars().count());
+    let mut before = label;
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        match before.chars().count() + line.chars().count() <= width {
+            true => lines.push(format!("{before}{line}")),
+            false => lines.extend(wrap(before, &blanks, line, width)),
+        }
+        before = &blanks;
+    }
+    lines.join("\n")
+}
+
 /// How wide a table may be.
 pub(crate) fn width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());

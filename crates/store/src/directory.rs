@@ -108,18 +108,24 @@ impl Directory {
         Ok(file)
     }
 
-    /// The digest key: drawn once, readable by its owner only, never inside a file that is shared.
-    pub(crate) fn key(&self) -> Result<[u8; 32], OpenError> {
-        self.secret("key")
+    /// The digest key: drawn once unless it is `known`, readable by its owner only, never inside a
+    /// file that is shared.
+    pub(crate) fn key(&self, known: Option<[u8; 32]>) -> Result<[u8; 32], OpenError> {
+        self.secret("key", known)
     }
 
     /// Names the store in its segments, so that a segment of another one is not taken for its own.
     pub(crate) fn name(&self) -> Result<String, OpenError> {
-        let drawn: [u8; 16] = self.secret("id")?;
+        let drawn: [u8; 16] = self.secret("id", None)?;
         Ok(format!("{:032x}", u128::from_be_bytes(drawn)))
     }
 
-    fn secret<const N: usize>(&self, name: &str) -> Result<[u8; N], OpenError> {
+    /// What the file `name` holds; where there is none, `known` or random bytes from now on.
+    fn secret<const N: usize>(
+        &self,
+        name: &str,
+        known: Option<[u8; N]>,
+    ) -> Result<[u8; N], OpenError> {
         let path = self.root.join(name);
         match fs::read(&path) {
             Ok(bytes) => bytes.try_into().map_err(|bytes: Vec<u8>| {
@@ -130,17 +136,25 @@ impl Directory {
                 );
                 open_io(&path)(io::Error::new(io::ErrorKind::InvalidData, why))
             }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => draw(&path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let bytes = known.map_or_else(|| draw(&path), Ok)?;
+                keep(&path, bytes)
+            }
             Err(error) => Err(open_io(&path)(error)),
         }
     }
 }
 
-/// Writes random bytes to `path`; whole or not at all.
+/// Random bytes for `path`.
 fn draw<const N: usize>(path: &Path) -> Result<[u8; N], OpenError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
         .map_err(|error| open_io(path)(io::Error::other(error.to_string())))?;
+    Ok(bytes)
+}
+
+/// Writes `bytes` to `path`; whole or not at all.
+fn keep<const N: usize>(path: &Path, bytes: [u8; N]) -> Result<[u8; N], OpenError> {
     let unfinished = path.with_extension("new");
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -49,6 +49,9 @@ pub struct Options {
     pub keys_per_day: usize,
     /// Units of one experiment; the rest is left out and counted.
     pub units_per_experiment: u64,
+    /// What a store that has no key yet begins with instead of one that is drawn. For simulated
+    /// calls, which then meet the same sides of an experiment each time; it protects nothing.
+    pub known_key: Option<[u8; 32]>,
 }
 
 impl Options {
@@ -65,6 +68,7 @@ impl Options {
         labels_per_day: 512,
         keys_per_day: 2_048,
         units_per_experiment: 200_000,
+        known_key: None,
     };
 
     pub(crate) const fn limits(&self) -> Limits {
@@ -171,7 +175,7 @@ impl Store {
         let directory = Directory::new(dir);
         directory.make()?;
         let lock = directory.lock()?;
-        let key = directory.key()?;
+        let key = directory.key(options.known_key)?;
         let name = directory.name()?;
         let (mut db, aside) = schema::open(&directory)?;
         let path = directory.database();

@@ -48,7 +48,10 @@ pub(crate) fn run(arguments: &Demo, now: Time, prices: Catalog) -> Result<()> {
 
 fn play(arguments: &Demo, now: Time, prices: Catalog, folder: &Path) -> Result<()> {
     // The demo's own age would otherwise drop or seal its records at odd moments.
-    let options = Options { seal_after: Span::from_hours(24 * 30), ..Options::STANDARD };
+    let seal_after = Span::from_hours(24 * 30);
+    // The key names the sessions, and by their names they are treated or held out.
+    let known_key = Some(key_of(arguments.seed));
+    let options = Options { seal_after, known_key, ..Options::STANDARD };
     let store = Store::open(folder, options)
         .or_hint("the demo keeps its records in the folder for temporary files: is there space?")?;
     let files = Files { config: None, data: folder.to_path_buf() };
@@ -92,6 +95,13 @@ fn play(arguments: &Demo, now: Time, prices: Catalog, folder: &Path) -> Result<(
         Err(TryRecvError::Empty) => Err(Stopped.into()),
         Err(TryRecvError::Disconnected) => bail!("the demo's thread broke down"),
     }
+}
+
+/// The store's key. Nobody's prompts are behind it.
+fn key_of(seed: u64) -> [u8; 32] {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key
 }
 
 /// Opens the dashboard where there is a desktop; the address was printed in any case.

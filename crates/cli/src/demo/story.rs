@@ -13,11 +13,17 @@ use super::traffic::{World, first_day};
 use crate::commands::{apply, study};
 use crate::ui::{self, dollars, percent};
 
+/// What was seen, and what to do next.
+const THE_LOOP: &str = "\
+That is the loop: measure, predict, apply to a share, prove. Nothing was edited on day 1; on day 2 the \
+rule changed cache marks only, in half of its sessions: the models read the same prompts.
+Your own traffic: scrimp serve, then point your SDK's base URL at it.";
+
 /// Plays both days and says what each step of the loop shows.
 pub(super) fn tell(stage: &Stage) -> Result<()> {
     let mut world = World::new(stage)?;
-    eprintln!(
-        "day 1 of 2: simulated OpenAI and Anthropic, four applications, the gateway observing …"
+    happens(
+        "day 1 of 2: simulated OpenAI and Anthropic, four applications, the gateway observing …",
     );
     world.play_day();
     stage.store.flush();
@@ -29,7 +35,7 @@ pub(super) fn tell(stage: &Stage) -> Result<()> {
     let (trace, analysis) = study::analyse(calls, &stage.prices);
     let best = analysis.findings.iter().find(|finding| finding.change.is_some());
     let Some(best) = best else {
-        return ui::print("2 predicted  nothing that the replay confirms on this seed's traffic");
+        return step("2 predicted", "nothing that the replay confirms on this seed's traffic");
     };
     let half = Share::from_millionths(500_000);
     let application = apply::application(best, half, &trace, &stage.prices);
@@ -37,11 +43,13 @@ pub(super) fn tell(stage: &Stage) -> Result<()> {
     predicted(best, application.predicted_ppm)?;
 
     let number = world.apply(&application)?;
-    ui::print(&format!(
-        "3 applied    to 50% of its sessions, sticky; the others are held out. Journal #{number}\n{}",
-        indented(application.change.trim(), "             + ")
-    ))?;
-    eprintln!("day 2 of 2: the same applications, other sessions …");
+    step(
+        "3 applied",
+        &format!("to 50% of its sessions, sticky; the others are held out. Journal #{number}"),
+    )?;
+    // As it is written: a line of configuration is no prose.
+    ui::print(&indented(application.change.trim(), "             + "))?;
+    happens("day 2 of 2: the same applications, other sessions …");
     world.play_day();
     stage.store.flush();
     proved(stage, number)
@@ -54,6 +62,16 @@ pub(super) fn stays() -> bool {
         eprintln!("\nthe dashboard stays up; Ctrl-C ends it");
     }
     is_watched
+}
+
+/// What a step of the loop shows, beside its number and name.
+fn step(name: &str, text: &str) -> Result<()> {
+    ui::print(&ui::beside(&format!("{name:13}"), text, ui::width()))
+}
+
+/// What happens until the next step, on standard error.
+fn happens(text: &str) {
+    eprintln!("{}", ui::beside("", text, ui::width()));
 }
 
 fn records(stage: &Stage, from: Time, to: Time) -> Result<Vec<Record>> {
@@ -72,16 +90,18 @@ fn measured(records: &[Record], world: &World) -> Result<()> {
     took.sort_unstable();
     let (billed, bills) = world.billed(scrimp_core::Span::ZERO);
     let at = |share: usize| took.get(took.len() * share / 100).map_or("?".to_owned(), |t| span(*t));
-    ui::print(&format!(
-        "\n1 measured   {} calls, {} at list prices; p50 {}, p95 {}; {failed} not answered, {unknown} of unknown cost\n\
-         \x20            the providers' own books: {} for {} calls",
+    ui::print("\n")?;
+    let text = format!(
+        "{} calls, {} at list prices; p50 {}, p95 {}; {failed} not answered, {unknown} of unknown cost\n\
+         the providers' own books: {} for {} calls",
         count(records.len() as u64),
         dollars(cost),
         at(50),
         at(95),
         dollars(billed),
         count(bills as u64),
-    ))
+    );
+    step("1 measured", &text)
 }
 
 fn predicted(finding: &Finding, ppm: Option<i64>) -> Result<()> {
@@ -95,12 +115,13 @@ fn predicted(finding: &Finding, ppm: Option<i64>) -> Result<()> {
         None => format!("{} a day (range unknown: too few calls)", dollars(usd.likely)),
     });
     let change = ppm.map_or("unknown".to_owned(), |ppm| percent(apply::share_of_ppm(ppm)));
-    ui::print(&format!(
-        "2 predicted  {} {}\n             would have saved {saves} on {} of these calls: {change} of their cost (replayed)",
+    let text = format!(
+        "{} {}\nwould have saved {saves} on {} of these calls: {change} of their cost (replayed)",
         finding.id,
         finding.title,
         count(finding.evidence.calls),
-    ))
+    );
+    step("2 predicted", &text)
 }
 
 fn proved(stage: &Stage, number: u64) -> Result<()> {
@@ -109,13 +130,8 @@ fn proved(stage: &Stage, number: u64) -> Result<()> {
     let judged = judged.context("what was applied is in the journal")?;
     let text = apply::lines(&judged)?;
     let body: Vec<&str> = text.lines().skip(1).collect();
-    ui::print(&format!("4 proved     {}\n", body.join("\n             ")))?;
-    ui::print(
-        "That is the loop: measure, predict, apply to a share, prove. Nothing was edited on day 1;\n\
-         on day 2 the rule changed cache marks only, in half of its sessions: the models read the\n\
-         same prompts.\n\
-         Your own traffic: scrimp serve, then point your SDK's base URL at it.",
-    )
+    step("4 proved", &body.join("\n"))?;
+    ui::print(&format!("\n{}", ui::beside("", THE_LOOP, ui::width())))
 }
 
 fn indented(text: &str, with: &str) -> String {

@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// Texts with this place's own path taken out of them.
-    fn said(&self, output: &std::process::Output) -> Said {
+    pub(crate) fn said(&self, output: &std::process::Output) -> Said {
         let folder = self.folder.path().display().to_string();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(&folder, "…");
         Said { exit: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }

@@ -279,6 +279,16 @@ fn the_key_is_drawn_once_and_only_its_owner_may_read_it() {
     }
 }
 
+#[test]
+fn a_known_key_is_for_a_new_store_only() {
+    let (new, old) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let drawn = open(old.path()).key();
+    let options = Options { known_key: Some([7; 32]), ..patient() };
+    let key = |dir: &tempfile::TempDir| Store::open(dir.path(), options).unwrap().key();
+    assert_eq!((key(&new), key(&old)), ([7; 32], drawn), "records keep the names that they have");
+    assert_eq!(open(new.path()).key(), [7; 32]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_new_directory_is_its_owners_only_and_one_that_is_there_stays_as_it_is() {
