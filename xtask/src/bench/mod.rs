@@ -26,6 +26,7 @@ const BENCHES: &[Bench] = &[
     ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
     ("wire", "reading requests and metering streams", wire),
     ("kill", "what a killed process loses, over N kills (default 50)", kill),
+    ("hangup", "how soon a provider sees a client leave, N times (default 200) each", hangup),
     ("store", "every screen and its query over N million records (default 10)", store),
 ];
 
@@ -63,6 +64,10 @@ fn proof(arguments: &[String]) -> Result<()> {
 
 fn kill(arguments: &[String]) -> Result<()> {
     example("scrimp-store", "killed", arguments)
+}
+
+fn hangup(arguments: &[String]) -> Result<()> {
+    example("scrimp-server", "hang_up", arguments)
 }
 
 fn store(arguments: &[String]) -> Result<()> {

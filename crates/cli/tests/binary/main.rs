@@ -6,6 +6,7 @@
 mod configuration;
 mod demo;
 mod gateway;
+mod hang_up;
 mod help;
 mod logs;
 mod price;
