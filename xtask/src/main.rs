@@ -9,6 +9,7 @@
 mod bench;
 mod claude_code;
 mod clients;
+mod documents;
 mod oracle;
 mod pictures;
 mod prices;
@@ -33,7 +34,11 @@ const CHORES: &[Chore] = &[
         does: "everything that must hold, installing what it needs",
         run: test::run,
     },
-    Chore { name: "tidy", does: "arrows between crates, sizes, module docs", run: tidy::run },
+    Chore {
+        name: "tidy",
+        does: "arrows between crates, sizes, module docs, links",
+        run: tidy::run,
+    },
     Chore { name: "pictures", does: "photograph the dashboard for the README", run: pictures::run },
     Chore { name: "prices", does: "make the price snapshot from LiteLLM's map", run: prices::run },
     Chore {

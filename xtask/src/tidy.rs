@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use crate::documents;
 use crate::steps::root;
 
 /// Which of our crates each crate may depend on. The picture is in `ARCHITECTURE.md`.
@@ -74,6 +75,7 @@ fn complaints(root: &Path) -> Result<Vec<String>> {
         sizes.extend(oversized(&name, &text));
     }
     complaints.extend(ratchet(root, &sizes)?);
+    complaints.extend(documents::complaints(root)?);
     Ok(complaints)
 }
 

@@ -353,6 +353,24 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Every command in its blocks of shell.
+    #[test]
+    fn the_readme_s_commands_are_understood() {
+        let readme = include_str!("../../../README.md");
+        let blocks = readme.split("```").skip(1).step_by(2).filter_map(|b| b.strip_prefix("sh\n"));
+        let mut understood = 0;
+        for line in blocks.flat_map(str::lines) {
+            let line = line.split(" #").next().unwrap_or_default();
+            let line = line.replace("cargo run --release --", "scrimp");
+            if line.starts_with("scrimp") {
+                let read = Cli::try_parse_from(line.split_whitespace());
+                assert!(read.is_ok(), "{line}: {}", read.unwrap_err());
+                understood += 1;
+            }
+        }
+        assert!(8 < understood, "{understood}");
+    }
+
     #[test]
     fn shares_and_times_read_as_people_write_them() {
         assert_eq!(share("20%"), Ok(200_000));

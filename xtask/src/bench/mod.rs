@@ -30,6 +30,11 @@ const BENCHES: &[Bench] = &[
     ("store", "every screen and its query over N million records (default 10)", store),
 ];
 
+/// What each benchmark is called.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    BENCHES.iter().map(|(name, ..)| *name)
+}
+
 /// `cargo xtask bench NAME`
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let name = arguments.first().map(String::as_str);
