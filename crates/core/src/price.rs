@@ -307,6 +307,8 @@ impl PriceRow {
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     rows: FxHashMap<Box<str>, Vec<Arc<PriceRow>>>,
+    /// Other names of providers, and those under which they are listed.
+    other_names: FxHashMap<Box<str>, Box<str>>,
     /// When the snapshot was taken, for showing the age of prices.
     pub taken: Option<Time>,
 }
@@ -322,12 +324,23 @@ impl Catalog {
         self.rows.entry(row.model.as_ref().into()).or_default().push(Arc::new(row));
     }
 
+    /// Lets a provider be found under another name than it is listed by.
+    pub fn also_called(&mut self, name: &str, listed_as: &str) {
+        let listed_as = self.listed(listed_as).into();
+        self.other_names.insert(name.into(), listed_as);
+    }
+
+    fn listed<'n>(&'n self, provider: &'n str) -> &'n str {
+        self.other_names.get(provider).map_or(provider, |listed| listed)
+    }
+
     /// The row for `model` at `provider` at the time `at`, or `None`: the call is unpriced.
     ///
     /// A dated snapshot (`gpt-4o-2024-08-06`, `claude-opus-4-5-20251101`) without a row of its own
     /// is priced as the model it is a snapshot of. A provider unknown to the catalogue (a base URL
     /// of the user's own) is not guessed: only an overlay prices it.
     pub fn find(&self, provider: &str, model: &str, at: Time) -> Option<&Arc<PriceRow>> {
+        let provider = self.listed(provider);
         self.exact(provider, model, at).or_else(|| self.exact(provider, without_date(model)?, at))
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scrimp_core::{Catalog, Policies, PriceRow};
+use scrimp_core::{Catalog, Policies};
 
 use crate::config::Config;
 
@@ -27,15 +27,10 @@ impl Running {
     }
 }
 
-/// The prices, and those of each provider once more under the name that the configuration gives it.
+/// The prices, found under the names that the configuration gives to providers.
 fn named(config: &Config, prices: &Catalog) -> Catalog {
     let mut catalog = prices.clone();
     let renamed = config.providers.values().filter(|p| p.prices_as != p.name);
-    for provider in renamed {
-        let rows = prices.rows().filter(|row| row.provider == provider.prices_as);
-        for row in rows {
-            catalog.add(PriceRow { provider: provider.name.clone(), ..PriceRow::clone(row) });
-        }
-    }
+    renamed.for_each(|provider| catalog.also_called(&provider.name, &provider.prices_as));
     catalog
 }

@@ -333,3 +333,18 @@ fn what_cannot_be_priced_says_what_to_do() {
         &expect![[r#"{"error":"EOF while parsing an object at line 1 column 1","model":null}"#]],
     );
 }
+
+#[test]
+fn a_provider_is_priced_under_each_of_its_names() {
+    let mut catalog = prices::snapshot();
+    let at = Time::from_secs(1_795_000_000);
+    let listed = catalog.find("gemini", "gemini-2.5-pro", at).expect("listed").clone();
+    assert_eq!(catalog.find("google", "gemini-2.5-pro", at), Some(&listed));
+    catalog.also_called("ours", "google");
+    assert_eq!(catalog.find("ours", "gemini-2.5-pro", at), Some(&listed));
+    assert_eq!(catalog.find("theirs", "gemini-2.5-pro", at), None);
+    // A configuration may give a listed name to another provider.
+    catalog.also_called("openai", "azure");
+    let azure = catalog.find("azure", "gpt-4o", at).expect("listed").clone();
+    assert_eq!(catalog.find("openai", "gpt-4o", at), Some(&azure));
+}

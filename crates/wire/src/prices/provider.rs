@@ -58,7 +58,12 @@ const VENDORS: &[(&str, &str)] = &[
 ];
 
 /// Names that people know a provider by beside its one name here.
-const OTHER_NAMES: &[(&str, &str)] = &[("google", "gemini"), ("vertex", "vertex_ai")];
+pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
+    ("google", "gemini"),
+    ("vertex", "vertex_ai"),
+    ("together", "together_ai"),
+    ("fireworks", "fireworks_ai"),
+];
 
 /// Where several hosts serve a model and none is its vendor: these first, then by name.
 const HOSTS: &[&str] = &["openai", "anthropic", "gemini", "azure", "bedrock", "vertex_ai"];

@@ -65,7 +65,11 @@ pub fn snapshot() -> Catalog {
     }
     let dated = read(include_str!("../../data/dated.txt")).expect("the shipped rows are tested");
     let rows = timelines(rows, dated.rows).expect("the shipped rows are tested");
-    catalog(taken, rows.into_iter())
+    let mut catalog = catalog(taken, rows.into_iter());
+    for (name, listed_as) in super::provider::OTHER_NAMES {
+        catalog.also_called(name, listed_as);
+    }
+    catalog
 }
 
 pub(super) fn is_same_model(one: &PriceRow, other: &PriceRow) -> bool {
