@@ -120,7 +120,8 @@ impl Clients {
             &config,
             format!(
                 "[providers.openai]\nbase_url = \"http://{base}\"\n\
-                 [providers.anthropic]\nbase_url = \"http://{base}\"\n"
+                 [providers.anthropic]\nbase_url = \"http://{base}\"\n\
+                 [providers.google]\nbase_url = \"http://{base}\"\n"
             ),
         )?;
         let mut serve = command(&self.scrimp, &["serve", "--listen", "127.0.0.1:0"]);

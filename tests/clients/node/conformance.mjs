@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { parseArgs } from "node:util";
 import Anthropic from "@anthropic-ai/sdk";
+import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
 
 const { values: options } = parseArgs({
@@ -18,7 +19,7 @@ const { values: options } = parseArgs({
   },
 });
 
-const leftOut = new Set(["id", "created", "created_at", "system_fingerprint", "_request_id", "request_id", "timings", "signature"]);
+const leftOut = new Set(["id", "item_id", "call_id", "responseId", "sdkHttpResponse", "completed_at", "created", "created_at", "system_fingerprint", "_request_id", "request_id", "timings", "signature"]);
 const plain = (value) =>
   value && typeof value === "object"
     ? Array.isArray(value)
@@ -228,6 +229,41 @@ const scenarios = {
     }
     return results;
   }],
+  responses: [["aimock"], async (run) => {
+    const whole = await run.openai.responses.create({ model: options.model, instructions: "Be brief.", input: "Say hello to the reader." });
+    assert.equal(whole.usage.total_tokens, 30);
+    const events = await collect(run.openai.responses.create({ model: options.model, stream: true, input: hello }));
+    assert.equal(events.at(-1).type, "response.completed");
+    return [whole, whole.output_text, events];
+  }],
+  responsesTools: [["aimock"], async (run) => {
+    const tools = [{ type: "function", name: "weather", parameters: { type: "object", properties: { city: { type: "string" } } }, strict: false }];
+    const input = [{ role: "user", content: "Weather in Oslo?" }];
+    const events = await collect(run.openai.responses.create({ model: options.model, stream: true, tools, input }));
+    const call = { type: "function_call", call_id: "call_1", name: "weather", arguments: '{"city":"Oslo"}' };
+    const result = { type: "function_call_output", call_id: "call_1", output: "rain" };
+    return [events, await run.openai.responses.create({ model: options.model, tools, input: [...input, call, result] })];
+  }],
+  embeddings: [["aimock"], async (run) => {
+    const embed = (input, more) => run.openai.embeddings.create({ model: "text-embedding-3-small", input, ...more });
+    return [await embed("one text"), await embed(["one", "two"]), await embed("floats", { encoding_format: "float" })];
+  }],
+  gemini: [["aimock"], async (run) => {
+    const contents = "Say hello to the reader.";
+    const whole = await run.gemini.generateContent({ model: "gemini-2.5-pro", contents, config: { systemInstruction: "Be brief." } });
+    assert.equal(whole.usageMetadata.totalTokenCount, 30);
+    const chunks = await collect(run.gemini.generateContentStream({ model: "gemini-2.5-pro", contents }));
+    return [whole, whole.text, chunks];
+  }],
+  geminiErrors: [["aimock"], async (run) => {
+    const results = [];
+    for (const status of [400, 429, 500]) {
+      const call = run.gemini.generateContent({ model: "gemini-2.5-pro", contents: `Always ${status}.` });
+      results.push(await call.then(() => "no error", (error) => [error.name, error.status, error.message]));
+    }
+    assert.ok(!results.includes("no error"));
+    return results;
+  }],
   brokenStreams: [["sim"], async (run) => {
     const results = [];
     for (const fault of ["midreset", "midclose", "nodone", "miderr", "midjson", "bytewise", "crlf", "comments"]) {
@@ -251,11 +287,13 @@ const client = (base, name) => {
   const shared = { timeout: 60_000, fetch: noted, defaultHeaders: { "x-test-id": name } };
   const openai = new OpenAI({ baseURL: base + "/v1", apiKey: `sk-${name}`, ...shared });
   const anthropic = new Anthropic({ baseURL: base, apiKey: `sk-ant-${name}`, ...shared });
+  const gemini = new GoogleGenAI({ apiKey: `key-${name}`, httpOptions: { baseUrl: base, apiVersion: "v1beta", headers: { "x-test-id": name } } }).models;
   return {
     name,
     statuses,
     openai,
     anthropic,
+    gemini,
     chat: (more, request) =>
       openai.chat.completions.create({ model: options.model, messages: hello, temperature: 0, seed: 7, max_tokens: 40, ...more }, request),
     message: (more, request) =>
