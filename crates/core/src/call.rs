@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::hash;
 use crate::time::Time;
 
-/// Which API a call speaks.
+/// Which API a call speaks. Records name a dialect by its place: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dialect {
@@ -25,6 +25,59 @@ pub enum Dialect {
     AnthropicCountTokens,
     /// Anything else: passed through, metered where usage is found.
     Other,
+    /// `POST /v1/responses`.
+    OpenaiResponses,
+    /// `POST /v1/completions`.
+    OpenaiCompletions,
+    /// `POST /v1/embeddings`.
+    OpenaiEmbeddings,
+    /// `POST /v1beta/models/…:generateContent` and `:streamGenerateContent`.
+    GeminiGenerate,
+    /// `POST /v1beta/models/…:embedContent` and `:batchEmbedContents`.
+    GeminiEmbed,
+}
+
+/// Whose API a dialect belongs to: what its errors look like and where its keys stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// `OpenAI`'s, and all that imitate it.
+    Openai,
+    /// Anthropic's.
+    Anthropic,
+    /// Google's Gemini.
+    Gemini,
+    /// Not known.
+    Other,
+}
+
+impl Dialect {
+    /// Whose API it belongs to.
+    pub const fn family(self) -> Family {
+        match self {
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings => Family::Openai,
+            Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => Family::Anthropic,
+            Dialect::GeminiGenerate | Dialect::GeminiEmbed => Family::Gemini,
+            Dialect::Other => Family::Other,
+        }
+    }
+
+    /// Whether requests of this dialect can say what of a prompt is to be cached.
+    pub const fn takes_marks(self) -> bool {
+        match self {
+            Dialect::OpenaiChat
+            | Dialect::OpenaiResponses
+            | Dialect::AnthropicMessages
+            | Dialect::AnthropicCountTokens => true,
+            Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::GeminiGenerate
+            | Dialect::GeminiEmbed
+            | Dialect::Other => false,
+        }
+    }
 }
 
 /// A keyed digest. Equal digests mean equal content; nothing else can be read from one without the

@@ -17,7 +17,9 @@ pub mod record;
 pub mod time;
 pub mod usage;
 
-pub use call::{Block, Call, CallId, Caller, Delivery, Dialect, Digest, Parameters, Role, Ttl};
+pub use call::{
+    Block, Call, CallId, Caller, Delivery, Dialect, Digest, Family, Parameters, Role, Ttl,
+};
 pub use experiment::{JournalEntry, UnitTotals};
 pub use flight::{Command, Event, Flight, Op};
 pub use histogram::Histogram;

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use bytes::Bytes;
-use scrimp_core::call::Dialect;
+use scrimp_core::call::{Dialect, Family};
 
 /// The body of an error answer and its content type. `code` is a stable word for programs
 /// (`no_route`), `message` is for people and says the way out.
@@ -23,25 +23,29 @@ pub fn error_body(
 /// an answer.
 pub fn sse_error(dialect: Dialect, status: u16, code: &str, message: &str) -> Bytes {
     let json = json(dialect, status, code, message);
-    match dialect {
+    match dialect.family() {
         // Unnamed events are skipped by these SDKs.
-        Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => {
-            format!("event: error\ndata: {json}\n\n").into()
-        }
-        Dialect::OpenaiChat | Dialect::Other => format!("data: {json}\n\n").into(),
+        Family::Anthropic => format!("event: error\ndata: {json}\n\n").into(),
+        Family::Openai | Family::Gemini | Family::Other => format!("data: {json}\n\n").into(),
     }
 }
 
 fn json(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
     let (code, message) = (json_string(code), json_string(message));
-    match dialect {
-        Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => {
+    match dialect.family() {
+        Family::Anthropic => {
             let kind = anthropic_type(status);
             format!(
                 r#"{{"type":"error","error":{{"type":"{kind}","message":{message},"code":{code}}}}}"#
             )
         }
-        Dialect::OpenaiChat | Dialect::Other => {
+        Family::Gemini => {
+            let kind = gemini_status(status);
+            format!(
+                r#"{{"error":{{"code":{status},"message":{message},"status":"{kind}","details":[{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":{code},"domain":"scrimp"}}]}}}}"#
+            )
+        }
+        Family::Openai | Family::Other => {
             let kind = openai_type(status);
             format!(
                 r#"{{"error":{{"message":{message},"type":"{kind}","param":null,"code":{code}}}}}"#
@@ -72,6 +76,21 @@ fn anthropic_type(status: u16) -> &'static str {
         503 | 529 => "overloaded_error",
         500.. => "api_error",
         _ => "invalid_request_error",
+    }
+}
+
+/// The words of `google.rpc.Code` for statuses of HTTP.
+fn gemini_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        502 | 503 => "UNAVAILABLE",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
     }
 }
 
@@ -116,6 +135,20 @@ mod tests {
                 application/json
                 {"error":{"message":"say \"please\"\n\u0001","type":"authentication_error","param":null,"code":"no_key"}}
                 data: {"error":{"message":"x","type":"authentication_error","param":null,"code":"no_key"}}
+
+            "#]],
+        );
+    }
+
+    #[test]
+    fn gemini_errors_have_code_message_and_status() {
+        check(
+            Dialect::GeminiGenerate,
+            429,
+            &expect![[r#"
+                application/json
+                {"error":{"code":429,"message":"say \"please\"\n\u0001","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"no_key","domain":"scrimp"}]}}
+                data: {"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"no_key","domain":"scrimp"}]}}
 
             "#]],
         );

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
+const RESPONSES: Dialect = Dialect::OpenaiResponses;
 
 fn read_ok(dialect: Dialect, body: &[u8]) -> Request {
     read(dialect, body, &Key::new([7; 32])).expect("well formed")
@@ -62,6 +63,23 @@ fn breakpoints_go_on_parts() {
             r#"{"messages":[{"role":"system","content":[{"type":"text","text":"s","prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}]},{"role":"user","content":[{"text":"hi","type":"text","prompt_cache_breakpoint":{"mode":"explicit"}}]}],"prompt_cache_options":{"mode":"explicit"}}"#
         ]],
     );
+}
+
+#[test]
+fn breakpoints_go_on_what_is_said_to_a_response_and_not_on_its_instructions() {
+    let body = r#"{"instructions":"i","input":[{"role":"developer","content":"d"},{"type":"function_call_output","call_id":"c","output":"o"},{"role":"user","content":[{"type":"input_text","text":"hi"}]}]}"#;
+    check(
+        RESPONSES,
+        body,
+        &[set(1, Ttl::Long), set(3, Ttl::Short), WireEdit::Policy(Edit::ImplicitTtl(Ttl::Long))],
+        &expect![[
+            r#"{"instructions":"i","input":[{"role":"developer","content":[{"type":"input_text","text":"d","prompt_cache_breakpoint":{"mode":"explicit","ttl":"12h"}}]},{"type":"function_call_output","call_id":"c","output":"o"},{"role":"user","content":[{"type":"input_text","text":"hi","prompt_cache_breakpoint":{"mode":"explicit"}}]}],"prompt_cache_options":{"ttl":"12h"}}"#
+        ]],
+    );
+    for (body, block) in [(body, 0), (body, 2), (r#"{"input":"hi"}"#, 0)] {
+        let refused = edited(RESPONSES, body, &[set(block, Ttl::Short)]).unwrap_err();
+        assert_eq!(refused, CannotEdit::NotMarkable { block }, "{body}");
+    }
 }
 
 #[test]

@@ -43,6 +43,16 @@ const fn delivery(kind: &str) -> Delivery {
 
 const EXCHANGES: &[Exchange] = &[
     exchange!("chat_audio", 200, "json"),
+    exchange!("chat_by_deepseek", 200, "json"),
+    exchange!("chat_by_fireworks_stream", 200, "txt"),
+    exchange!("chat_by_groq_stream", 200, "txt"),
+    exchange!("chat_by_llamacpp_stream", 200, "txt"),
+    exchange!("chat_by_mistral", 200, "json"),
+    exchange!("chat_by_ollama", 200, "json"),
+    exchange!("chat_by_openrouter_stream", 200, "txt"),
+    exchange!("chat_by_together", 200, "json"),
+    exchange!("chat_by_vllm", 200, "json"),
+    exchange!("chat_by_xai", 200, "json"),
     exchange!("chat_cache_read_stream", 200, "txt"),
     exchange!("chat_cache_write", 200, "json"),
     exchange!("chat_error_429", 429, "json"),
@@ -57,7 +67,20 @@ const EXCHANGES: &[Exchange] = &[
     exchange!("chat_stream_truncated", 200, "txt"),
     exchange!("chat_stream_without_usage", 200, "txt"),
     exchange!("chat_tools_stream", 200, "txt"),
+    exchange!("completions_plain", 200, "json"),
+    exchange!("completions_stream", 200, "txt"),
     exchange!("count_tokens_plain", 200, "json"),
+    exchange!("embed_batch", 200, "json"),
+    exchange!("embed_plain", 200, "json"),
+    exchange!("embeddings_plain", 200, "json"),
+    exchange!("embeddings_tokens", 200, "json"),
+    exchange!("generate_array", 200, "json"),
+    exchange!("generate_call_stream", 200, "txt"),
+    exchange!("generate_error_429", 429, "json"),
+    exchange!("generate_hostile", 200, "json"),
+    exchange!("generate_plain", 200, "json"),
+    exchange!("generate_tools_stream", 200, "txt"),
+    exchange!("generate_truncated_stream", 200, "txt"),
     exchange!("messages_cache_1h_stream", 200, "txt"),
     exchange!("messages_compaction", 200, "json"),
     exchange!("messages_error_529", 529, "json"),
@@ -74,6 +97,12 @@ const EXCHANGES: &[Exchange] = &[
     exchange!("messages_tools_stream", 200, "txt"),
     exchange!("other_embeddings", 200, "json"),
     exchange!("other_responses_stream", 200, "txt"),
+    exchange!("responses_error_stream", 200, "txt"),
+    exchange!("responses_failed_stream", 200, "txt"),
+    exchange!("responses_incomplete_stream", 200, "txt"),
+    exchange!("responses_plain", 200, "json"),
+    exchange!("responses_tools_stream", 200, "txt"),
+    exchange!("responses_truncated_stream", 200, "txt"),
 ];
 
 impl Exchange {
@@ -163,8 +192,10 @@ fn every_dialect_has_exchanges_streamed_and_whole() {
             EXCHANGES.iter().any(|e| e.dialect() == row.dialect && e.delivery == delivery)
         };
         assert!(has(Delivery::Whole), "{} has no exchange", row.path);
-        // Counting tokens is never streamed.
-        let is_streamed = row.dialect != Dialect::AnthropicCountTokens;
+        let is_streamed = !matches!(
+            row.dialect,
+            Dialect::AnthropicCountTokens | Dialect::OpenaiEmbeddings | Dialect::GeminiEmbed
+        );
         assert_eq!(has(Delivery::Stream), is_streamed, "{} has no streamed exchange", row.path);
     }
 }

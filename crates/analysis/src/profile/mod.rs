@@ -221,7 +221,12 @@ impl Profile {
 
 fn kind_of(dialect: Dialect, stats: &Stats) -> &'static str {
     match dialect {
-        Dialect::OpenaiChat | Dialect::AnthropicMessages => "chat",
+        Dialect::OpenaiChat
+        | Dialect::OpenaiResponses
+        | Dialect::AnthropicMessages
+        | Dialect::GeminiGenerate => "chat",
+        Dialect::OpenaiCompletions => "completion",
+        Dialect::OpenaiEmbeddings | Dialect::GeminiEmbed => "embedding",
         Dialect::AnthropicCountTokens => "count_tokens",
         Dialect::Other if 0 < stats.usage.total_output() => "chat",
         Dialect::Other => "other",

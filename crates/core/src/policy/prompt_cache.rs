@@ -150,7 +150,7 @@ impl PromptCache {
     }
 
     fn edits(&self, call: &Call, cache: Option<&CacheRules>) -> Result<Vec<Edit>, StoodDown> {
-        let cache = cache.filter(|_| call.dialect != Dialect::Other).ok_or(StoodDown::NoCache)?;
+        let cache = cache.filter(|_| call.dialect.takes_marks()).ok_or(StoodDown::NoCache)?;
         if self.strategy == Strategy::Client {
             return Ok(Vec::new());
         }

@@ -52,6 +52,11 @@ pub enum Speaks {
     Openai,
     /// `POST /v1/messages` and its relatives, keys in `x-api-key`.
     Anthropic,
+    /// `OpenAI`'s as Azure serves it: `POST /openai/deployments/…/chat/completions` or
+    /// `/openai/v1/…`, keys in `api-key`.
+    Azure,
+    /// `POST /v1beta/models/…:generateContent` and its relatives, keys in `x-goog-api-key`.
+    Gemini,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -147,6 +147,12 @@ impl Config {
         Ok(config)
     }
 
+    /// A provider by its name. Servers on this machine that nobody named in the file are there for
+    /// callers on this machine only.
+    pub(crate) fn provider(&self, name: &str) -> Option<&Arc<Provider>> {
+        self.providers.get(name).filter(|provider| !provider.is_guessed || self.is_loopback())
+    }
+
     /// Whether only this machine can reach the gateway.
     pub fn is_loopback(&self) -> bool {
         self.listen.address.ip().is_loopback()

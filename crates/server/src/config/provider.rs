@@ -32,6 +32,8 @@ pub struct Provider {
     pub prices_as: Arc<str>,
     /// A file of certificates that it is trusted by, beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// A server on this machine that the file does not name.
+    pub(super) is_guessed: bool,
 }
 
 /// A host to connect to.
@@ -85,11 +87,48 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The providers that need no configuration.
-const PUBLIC: &[(&str, &str, Speaks)] = &[
-    ("openai", "https://api.openai.com/v1", Speaks::Openai),
-    ("anthropic", "https://api.anthropic.com", Speaks::Anthropic),
+/// A provider that needs no configuration.
+struct Public {
+    name: &'static str,
+    base_url: &'static str,
+    speaks: Speaks,
+    /// The provider in the list of prices.
+    prices_as: &'static str,
+}
+
+/// The providers that need no configuration: those of the vendors, and the addresses at which servers
+/// on this machine listen unless they are told otherwise. Whether one of them counts cached and
+/// reasoning tokens within others or beside them is not a matter of the row: what it reports says so,
+/// and `wire::meter` reads it. Each row has an exchange among those of `wire`.
+const PUBLIC: &[Public] = &[
+    openai("openai", "https://api.openai.com/v1", "openai"),
+    Public {
+        name: "anthropic",
+        base_url: "https://api.anthropic.com",
+        speaks: Speaks::Anthropic,
+        prices_as: "anthropic",
+    },
+    Public {
+        name: "google",
+        base_url: "https://generativelanguage.googleapis.com",
+        speaks: Speaks::Gemini,
+        prices_as: "gemini",
+    },
+    openai("groq", "https://api.groq.com/openai/v1", "groq"),
+    openai("mistral", "https://api.mistral.ai/v1", "mistral"),
+    openai("deepseek", "https://api.deepseek.com/v1", "deepseek"),
+    openai("xai", "https://api.x.ai/v1", "xai"),
+    openai("openrouter", "https://openrouter.ai/api/v1", "openrouter"),
+    openai("together", "https://api.together.xyz/v1", "together_ai"),
+    openai("fireworks", "https://api.fireworks.ai/inference/v1", "fireworks_ai"),
+    openai("vllm", "http://127.0.0.1:8000/v1", "vllm"),
+    openai("ollama", "http://127.0.0.1:11434/v1", "ollama"),
+    openai("llamacpp", "http://127.0.0.1:8080/v1", "llamacpp"),
 ];
+
+const fn openai(name: &'static str, base_url: &'static str, prices_as: &'static str) -> Public {
+    Public { name, base_url, speaks: Speaks::Openai, prices_as }
+}
 
 /// First parts of paths that are the gateway's own.
 const RESERVED: &[&str] = &["api", "assets", "healthz", "readyz", "metrics", "v1", "v1beta"];
@@ -100,17 +139,19 @@ pub(super) fn all(
     environment: Lookup<'_>,
 ) -> Result<BTreeMap<Arc<str>, Arc<Provider>>, ConfigError> {
     let mut providers = BTreeMap::new();
-    for (name, base_url, speaks) in PUBLIC {
-        let (origin, base_path) = split(base_url).expect("a public provider's address is valid");
+    for public in PUBLIC {
+        let (origin, base_path) =
+            split(public.base_url).expect("a public provider's address is valid");
         let provider = Provider {
-            name: (*name).into(),
-            speaks: *speaks,
+            name: public.name.into(),
+            speaks: public.speaks,
             origin,
             base_path,
             api_key: None,
             metering: Metering::Active,
-            prices_as: (*name).into(),
+            prices_as: public.prices_as.into(),
             ca_file: None,
+            is_guessed: public.base_url.starts_with("http:"),
         };
         providers.insert(provider.name.clone(), Arc::new(provider));
     }
@@ -134,25 +175,32 @@ fn one(
     if RESERVED.contains(&text.as_str()) || text.is_empty() || !text.bytes().all(is_plain) {
         return Err(wrong(format!("`{text}` cannot name a provider: it is a part of paths")));
     }
-    let public = PUBLIC.iter().find(|(name, ..)| name == text);
+    let public = PUBLIC.iter().find(|public| public.name == text);
     let (origin, base_path) = match (&base_url, public) {
         (Some(written), _) => {
             let url = resolved(source, written, environment)?;
             split(&url).map_err(|why| source.wrong(Some(written.span()), why))?
         }
-        (None, Some((_, url, _))) => split(url).expect("a public provider's address is valid"),
+        (None, Some(public)) => {
+            split(public.base_url).expect("a public provider's address is valid")
+        }
         (None, None) => return Err(wrong(format!("provider `{text}` needs a `base_url`"))),
     };
     let api_key = api_key.map(|written| secret(source, &written, environment)).transpose()?;
     Ok(Provider {
         name: text.as_str().into(),
-        speaks: dialect.or(public.map(|(_, _, speaks)| *speaks)).unwrap_or(Speaks::Openai),
+        speaks: dialect.or(public.map(|public| public.speaks)).unwrap_or(Speaks::Openai),
         origin,
         base_path,
         api_key,
         metering: metering.map_or(Metering::Active, Metering::from),
-        prices_as: prices_as.as_deref().unwrap_or(text).into(),
+        prices_as: prices_as
+            .as_deref()
+            .or(public.map(|public| public.prices_as))
+            .unwrap_or(text)
+            .into(),
         ca_file,
+        is_guessed: false,
     })
 }
 
@@ -210,4 +258,22 @@ pub(super) fn secret(
     }
     let message = "a key is one word of printable characters; this one is not".to_owned();
     Err(source.wrong(Some(written.span()), message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_row_has_an_exchange() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wire/tests/exchanges");
+        let own = ["openai", "anthropic", "google"];
+        for public in PUBLIC.iter().filter(|public| !own.contains(&public.name)) {
+            let name = format!("chat_by_{}", public.name);
+            let files = [format!("{name}.response.json"), format!("{name}_stream.response.txt")];
+            assert!(files.iter().any(|file| folder.join(file).is_file()), "{name} is missing");
+        }
+    }
 }

@@ -25,21 +25,33 @@ static CREDENTIALS: [HeaderName; 3] = [
 ];
 static OPERATION: HeaderName = HeaderName::from_static("x-scrimp-op");
 static TAGS: HeaderName = HeaderName::from_static("x-scrimp-tags");
+/// Words without a name, separated by commas, as users of `LiteLLM` send them.
+static WORDS: HeaderName = HeaderName::from_static("x-litellm-tags");
+/// Headers that name the end user of an application, as users of other gateways send them.
+static USERS: [HeaderName; 3] = [
+    HeaderName::from_static("helicone-user-id"),
+    HeaderName::from_static("x-litellm-end-user-id"),
+    HeaderName::from_static("x-litellm-customer-id"),
+];
+/// What begins the names of headers that are tags with Helicone.
+const PROPERTY: &str = "helicone-property-";
 /// Tags beyond these are left out: they are kept with every call.
 const MOST_TAGS: usize = 16;
 const LONGEST_NAME: usize = 128;
 
-/// The caller, as far as the head tells.
-pub(super) fn caller(headers: &HeaderMap, key: &Key) -> Caller {
+/// The caller, as far as the head tells. Gemini's key may stand in the query.
+pub(super) fn caller(headers: &HeaderMap, query: Option<&str>, key: &Key) -> Caller {
+    let in_query = || query?.split('&').find_map(|pair| pair.strip_prefix("key="));
     let credential = headers
         .get(AUTHORIZATION)
         .or_else(|| CREDENTIALS.iter().find_map(|name| headers.get(name)))
-        .map(HeaderValue::as_bytes);
+        .map(HeaderValue::as_bytes)
+        .or_else(|| in_query().map(str::as_bytes));
     let session = SESSIONS.iter().find_map(|name| headers.get(name)).map(HeaderValue::as_bytes);
     Caller {
         key: credential.map_or_else(Digest::default, |credential| key.digest("key", credential)),
         session: session.map(|session| session_digest(session, key)),
-        tags: headers.get(&TAGS).map_or_else(Vec::new, tags),
+        tags: tags(headers),
     }
 }
 
@@ -54,9 +66,18 @@ pub(super) fn operation(headers: &HeaderMap) -> Option<Arc<str>> {
     (!name.is_empty() && name.len() <= LONGEST_NAME).then(|| name.into())
 }
 
-fn tags(value: &HeaderValue) -> Vec<(Arc<str>, Arc<str>)> {
-    let pairs = value.to_str().unwrap_or("").split(',').filter_map(|pair| pair.split_once('='));
-    pairs
+fn tags(headers: &HeaderMap) -> Vec<(Arc<str>, Arc<str>)> {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let own = text(&TAGS).into_iter().flat_map(|list| list.split(','));
+    let own = own.filter_map(|pair| pair.split_once('='));
+    let words = text(&WORDS).into_iter().flat_map(|list| list.split(','));
+    let properties = headers.iter().filter_map(|(name, value)| {
+        Some((name.as_str().strip_prefix(PROPERTY)?, value.to_str().ok()?))
+    });
+    let users = USERS.iter().filter_map(text);
+    own.chain(properties)
+        .chain(words.map(|word| ("tag", word)))
+        .chain(users.map(|user| ("user", user)).take(1))
         .map(|(name, value)| (name.trim(), value.trim()))
         .filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= LONGEST_NAME)
         .take(MOST_TAGS)
@@ -76,11 +97,27 @@ mod tests {
         headers.insert("x-claude-code-session-id", "s".parse().unwrap());
         headers.insert("x-scrimp-tags", "team=a, feature = b,broken,=c".parse().unwrap());
         headers.insert("x-scrimp-op", " review ".parse().unwrap());
-        let Caller { key: who, session, tags } = caller(&headers, &key);
+        let Caller { key: who, session, tags } = caller(&headers, None, &key);
         assert_eq!(who, key.digest("key", b"sk-1"));
         assert_eq!(session, Some(session_digest(b"s", &key)));
         assert_eq!(tags, [("team".into(), "a".into()), ("feature".into(), "b".into())]);
         assert_eq!(operation(&headers).as_deref(), Some("review"));
-        assert_eq!(caller(&HeaderMap::new(), &key).key, Digest::default());
+        assert_eq!(caller(&HeaderMap::new(), None, &key).key, Digest::default());
+        let in_query = caller(&HeaderMap::new(), Some("alt=sse&key=k"), &key);
+        assert_eq!(in_query.key, key.digest("key", b"k"));
+    }
+
+    #[test]
+    fn what_users_of_other_gateways_send_is_understood() {
+        let mut headers = HeaderMap::new();
+        headers.insert("helicone-property-Team", "search".parse().unwrap());
+        headers.insert("helicone-user-id", "ada".parse().unwrap());
+        headers.insert("x-litellm-tags", "beta, nightly".parse().unwrap());
+        headers.insert("x-litellm-session-id", "s".parse().unwrap());
+        let key = Key::new([1; 32]);
+        let Caller { session, tags, .. } = caller(&headers, None, &key);
+        assert_eq!(session, Some(session_digest(b"s", &key)));
+        let tags: Vec<_> = tags.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(tags, ["team=search", "tag=beta", "tag=nightly", "user=ada"]);
     }
 }

@@ -84,12 +84,12 @@ fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap
         id,
         seed,
         arrived: watch.arrived,
-        dialect: route.dialect,
+        dialect: route.dialect(),
         provider: route.provider.name.clone(),
-        model: "".into(),
+        model: route.model().unwrap_or_default().into(),
         operation: identify::operation(headers).unwrap_or_else(|| route.operation().into()),
-        caller: identify::caller(headers, &shared.key),
-        delivery: Delivery::Whole,
+        caller: identify::caller(headers, route.query(), &shared.key),
+        delivery: route.delivery().unwrap_or(Delivery::Whole),
         parameters: Parameters {
             max_output_tokens: None,
             temperature_permille: None,
@@ -175,8 +175,12 @@ impl Arrival {
         if let (None, Some(session)) = (call.caller.session, session) {
             call.caller.session = Some(identify::session_digest(session.as_bytes(), key));
         }
-        (call.delivery, call.parameters) = (delivery, parameters);
-        (call.prompt, call.model) = (prompt, model);
+        (call.prompt, call.parameters) = (prompt, parameters);
+        // Where the path says how the answer comes and from which model, the body does not.
+        call.delivery = self.route.delivery().unwrap_or(delivery);
+        if self.route.model().is_none() {
+            call.model = model;
+        }
         self.choose_target()
     }
 
@@ -190,7 +194,7 @@ impl Arrival {
         let asked = &*call.model;
         let alias = config.models.get(asked).map(|target| (&*target.provider, &*target.model));
         let (provider, model) = alias.or_else(|| asked.split_once('/'))?;
-        let provider = config.providers.get(provider)?;
+        let provider = config.provider(provider)?;
         let model: Arc<str> = model.into();
         self.route.provider = provider.clone();
         (call.provider, call.model) = (provider.name.clone(), model.clone());
@@ -200,7 +204,9 @@ impl Arrival {
     async fn depart(self, body: Body, renamed: Option<Arc<str>>, waited: Span) -> Response<Page> {
         let Arrival { gateway, running, watch, head, route, mut unsettled } = self;
         let call = unsettled.take_off();
-        let (method, target) = (head.method, route.target());
+        let (method, target) = (head.method, route.target(renamed.as_deref()));
+        // A model that the path names is not named in the body.
+        let renamed = renamed.filter(|_| route.model().is_none());
         let outbound =
             Outbound::new(route.provider, method, target, head.headers, body, renamed, &call);
         let (reply, awaiting) = reply::pair();

@@ -1,18 +1,23 @@
 //! Paths: which provider is meant, what is spoken, and what path the provider sees.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method, Uri};
-use scrimp_core::Dialect;
-use scrimp_wire::dialect::of_path;
+use scrimp_core::{Delivery, Dialect, Family};
+use scrimp_wire::dialect::{Row, dialect_of, of_path};
 
-use crate::config::{Config, Provider};
+use crate::config::{Config, Provider, Speaks};
 
 /// Where a call's path leads.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
     pub(super) provider: Arc<Provider>,
-    pub(super) dialect: Dialect,
+    /// What is spoken there, if that is known.
+    row: Option<&'static Row>,
+    /// Where in the path the model's name stands, if it does.
+    model: Option<Range<usize>>,
     /// The path below the provider, with the client's version if it wrote one.
     path: Box<str>,
     query: Option<Box<str>>,
@@ -61,20 +66,24 @@ impl Route {
     ) -> Option<Route> {
         let path = uri.path();
         let (first, rest) = split_first(path);
-        let named = config.providers.get(first).filter(|_| !rest.is_empty());
+        let named = config.provider(first).filter(|_| !rest.is_empty());
         let (provider, path) = match named {
             Some(provider) => (provider.clone(), rest),
             None => (by_default(path, headers, config)?, path),
         };
+        // The same paths list and delete what a provider has stored, and carry no prompt then.
+        let spoken = of_path(path).filter(|_| *method == Method::POST);
+        let (row, model) = spoken.unzip();
         let route = Route {
-            // The same paths list and delete what a provider has stored, and carry no prompt then.
-            dialect: if *method == Method::POST { of_path(path) } else { Dialect::Other },
+            row,
+            model: model.flatten(),
             query: uri.query().map(Into::into),
             is_named: named.is_some(),
             path: path.into(),
             provider,
         };
-        (config.is_loopback() || OPEN_TO_OTHERS.contains(&route.family())).then_some(route)
+        let is_open = route.row.is_some() || OPEN_TO_OTHERS.contains(&route.family());
+        (config.is_loopback() || is_open).then_some(route)
     }
 
     /// The first part of the path after its version, if it is a known one.
@@ -84,17 +93,50 @@ impl Route {
         FAMILIES.iter().find(|known| **known == family).copied().unwrap_or("other")
     }
 
-    /// The name of the operation where the caller gives none.
-    pub(super) fn operation(&self) -> &'static str {
-        let known = scrimp_wire::dialect::DIALECTS.iter().find(|row| row.dialect == self.dialect);
-        known.map_or_else(|| self.family(), |row| row.name)
+    /// What is spoken there.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.row.map_or(Dialect::Other, |row| row.dialect)
     }
 
-    /// The path and query that the provider sees.
-    pub(super) fn target(&self) -> String {
-        let mut target = join(&self.provider.base_path, &self.path);
-        if let Some(query) = &self.query {
-            target.extend(["?", query]);
+    /// The name of the operation where the caller gives none.
+    pub(super) fn operation(&self) -> &'static str {
+        self.row.map_or_else(|| self.family(), |row| row.name)
+    }
+
+    /// How the answer comes, where the path says so.
+    pub(super) fn delivery(&self) -> Option<Delivery> {
+        self.row?.delivery
+    }
+
+    /// What stands behind the path.
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The model that the path names.
+    pub(super) fn model(&self) -> Option<&str> {
+        self.model.clone().map(|at| &self.path[at])
+    }
+
+    /// The path and query that the provider sees. `renamed` takes the place of the model's name in
+    /// the path, if it stands there.
+    pub(super) fn target(&self, renamed: Option<&str>) -> String {
+        let path = match (&self.model, renamed) {
+            (Some(at), Some(model)) => {
+                [&self.path[..at.start], model, &self.path[at.end..]].concat().into()
+            }
+            (None, _) | (_, None) => Cow::Borrowed(&*self.path),
+        };
+        let base = &self.provider.base_path;
+        let mut target = match self.provider.speaks {
+            Speaks::Azure => [base, &*path].concat(),
+            Speaks::Openai | Speaks::Anthropic | Speaks::Gemini => join(base, &path),
+        };
+        // A caller's key may stand in the query, and a configured one takes its place.
+        let is_kept = |pair: &&str| self.provider.api_key.is_none() || !pair.starts_with("key=");
+        let query = self.query.iter().flat_map(|query| query.split('&')).filter(is_kept);
+        for (at, pair) in query.enumerate() {
+            target.extend([if at == 0 { "?" } else { "&" }, pair]);
         }
         target
     }
@@ -104,11 +146,14 @@ impl Route {
 fn by_default(path: &str, headers: &HeaderMap, config: &Config) -> Option<Arc<Provider>> {
     let (first, rest) = split_first(path);
     let (family, _) = if first == "v1" { split_first(rest) } else { (first, rest) };
-    let is_known = first == "v1" || FAMILIES.contains(&family);
-    let speaks_anthropic =
-        matches!(of_path(path), Dialect::AnthropicMessages | Dialect::AnthropicCountTokens)
-            || headers.contains_key("anthropic-version");
-    let name = if speaks_anthropic { "anthropic" } else { "openai" };
+    let is_known = matches!(first, "v1" | "v1beta") || FAMILIES.contains(&family);
+    let name = match dialect_of(path).family() {
+        Family::Anthropic => "anthropic",
+        Family::Gemini => "google",
+        Family::Openai | Family::Other if headers.contains_key("anthropic-version") => "anthropic",
+        Family::Other if first == "v1beta" || headers.contains_key("x-goog-api-key") => "google",
+        Family::Openai | Family::Other => "openai",
+    };
     config.providers.get(name).filter(|_| is_known).cloned()
 }
 
@@ -144,15 +189,39 @@ fn join(base: &str, path: &str) -> String {
 mod tests {
     use super::*;
 
+    #[test]
+    fn servers_on_this_machine_are_for_callers_on_this_machine() {
+        let remote = "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"\n";
+        let named = "[providers.ollama]\nbase_url = \"http://127.0.0.1:11434/v1\"\n";
+        for (text, is_there) in [("", true), (remote, false), (&[remote, named].concat(), true)] {
+            let config = Config::parse("test", text, None, &|_| None).unwrap();
+            let path = "/ollama/v1/chat/completions".parse().unwrap();
+            let route = Route::of(&Method::POST, &path, &HeaderMap::new(), &config);
+            assert_eq!(route.is_some(), is_there, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_model_and_a_key_in_the_address_are_replaced() {
+        let text = "[providers.google]\napi_key = \"own\"";
+        let config = Config::parse("test", text, None, &|_| None).unwrap();
+        let path = "/v1beta/models/fast:generateContent?key=caller&alt=sse".parse().unwrap();
+        let route = Route::of(&Method::POST, &path, &HeaderMap::new(), &config).unwrap();
+        assert_eq!(route.model(), Some("fast"));
+        let target = route.target(Some("gemini-2.5-pro"));
+        assert_eq!(target, "/v1beta/models/gemini-2.5-pro:generateContent?alt=sse");
+    }
+
     fn route(path: &str) -> String {
         let (method, path) = path.split_once(' ').unwrap_or(("POST", path));
-        let text = "[providers.local]\nbase_url = \"http://127.0.0.1:9/api/v4\"";
+        let text = "[providers.local]\nbase_url = \"http://127.0.0.1:9/api/v4\"\n\
+                    [providers.azure]\nbase_url = \"https://x.azure.com\"\ndialect = \"azure\"";
         let config = Config::parse("test", text, None, &|_| None).unwrap();
         let method = method.parse().unwrap();
         let route = Route::of(&method, &path.parse().unwrap(), &HeaderMap::new(), &config);
         route.map_or("nowhere".to_owned(), |route| {
-            let target = route.target();
-            format!("{} {:?} {} {target}", route.provider.name, route.dialect, route.operation())
+            let (target, provider) = (route.target(None), &route.provider.name);
+            format!("{provider} {:?} {} {target}", route.dialect(), route.operation())
         })
     }
 
@@ -177,6 +246,26 @@ mod tests {
             ("/local/chat/completions", "local OpenaiChat chat /api/v4/chat/completions"),
             ("/local/v1/chat/completions", "local OpenaiChat chat /api/v4/chat/completions"),
             ("/local/v2/rerank", "local Other other /api/v2/rerank"),
+            (
+                "/azure/openai/deployments/our-4o/chat/completions?api-version=1",
+                "azure OpenaiChat chat /openai/deployments/our-4o/chat/completions?api-version=1",
+            ),
+            ("/azure/openai/v1/responses", "azure OpenaiResponses responses /openai/v1/responses"),
+            ("/v1/responses", "openai OpenaiResponses responses /v1/responses"),
+            ("GET /v1/responses/resp_1", "openai Other responses /v1/responses/resp_1"),
+            ("/v1/embeddings", "openai OpenaiEmbeddings embeddings /v1/embeddings"),
+            (
+                "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse&key=k",
+                "google GeminiGenerate generate \
+                 /v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse&key=k",
+            ),
+            (
+                "/google/v1beta/models/gemini-2.5-pro:countTokens",
+                "google Other models /v1beta/models/gemini-2.5-pro:countTokens",
+            ),
+            ("/groq/v1/chat/completions", "groq OpenaiChat chat /openai/v1/chat/completions"),
+            ("/openrouter/chat/completions", "openrouter OpenaiChat chat /api/v1/chat/completions"),
+            ("/ollama/v1/embeddings", "ollama OpenaiEmbeddings embeddings /v1/embeddings"),
             ("/favicon.ico", "nowhere"),
             ("/openai", "nowhere"),
             ("/other/v1/chat/completions", "nowhere"),

@@ -11,7 +11,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method};
 use hyper::body::Incoming;
 use scrimp_core::policy::prompt_cache::Edit;
-use scrimp_core::{Call, Delivery, Dialect, Fault};
+use scrimp_core::{Call, Delivery, Dialect, Family, Fault};
 use scrimp_wire::dialect::{Layout, WireEdit, edit};
 
 use crate::config::{Metering, Provider, Speaks};
@@ -160,7 +160,7 @@ impl Outbound {
     }
 
     fn asks_for_usage(&self, call: &Call) -> bool {
-        call.dialect == Dialect::OpenaiChat
+        matches!(call.dialect, Dialect::OpenaiChat | Dialect::OpenaiCompletions)
             && call.delivery == Delivery::Stream
             && !call.parameters.usage_in_stream
             && self.provider.metering == Metering::Active
@@ -210,14 +210,20 @@ fn authorize(headers: &mut HeaderMap, provider: &Provider, dialect: Dialect) {
     for name in [AUTHORIZATION, X_API_KEY, X_GOOG_API_KEY, API_KEY] {
         headers.remove(name);
     }
-    let is_anthropic = match dialect {
-        Dialect::OpenaiChat => false,
-        Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => true,
-        Dialect::Other => provider.speaks == Speaks::Anthropic,
+    let speaks = match dialect.family() {
+        Family::Openai if provider.speaks == Speaks::Azure => Speaks::Azure,
+        Family::Openai => Speaks::Openai,
+        Family::Anthropic => Speaks::Anthropic,
+        Family::Gemini => Speaks::Gemini,
+        Family::Other => provider.speaks,
     };
-    let (name, value) = match is_anthropic {
-        true => (X_API_KEY, HeaderValue::from_str(key.reveal())),
-        false => (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {}", key.reveal()))),
+    let (name, value) = match speaks {
+        Speaks::Anthropic => (X_API_KEY, HeaderValue::from_str(key.reveal())),
+        Speaks::Azure => (API_KEY, HeaderValue::from_str(key.reveal())),
+        Speaks::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key.reveal())),
+        Speaks::Openai => {
+            (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {}", key.reveal())))
+        }
     };
     let mut value = value.expect("a configured key is printable");
     value.set_sensitive(true);

@@ -6,15 +6,25 @@ use scrimp_core::Role;
 use scrimp_core::call::Content;
 
 use super::prompt::Words;
+use super::section::Section;
 
 /// Messages, and counting their tokens.
 pub(super) const WORDS: Words = Words {
-    mark: b"cache_control",
-    options: b"cache_control",
+    sections: &[
+        (b"tools", Section::Tools),
+        (b"system", Section::System),
+        (b"messages", Section::Messages),
+    ],
+    parts: b"content",
+    mark: Some(b"cache_control"),
+    options: Some(b"cache_control"),
     long: b"1h",
+    text: "text",
     are_tools_markable: true,
+    is_system_markable: true,
     role,
     content,
+    content_by_member: |_| None,
     is_markable,
 };
 

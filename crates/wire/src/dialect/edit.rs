@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use scrimp_core::Ttl;
 use scrimp_core::call::Dialect;
 use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::{Family, Ttl};
 
 use super::layout::{Layout, Object, Options, Place};
 use super::prompt::Words;
@@ -145,12 +145,12 @@ impl<'e> Wish<'e> {
             }
         }
         let has_options = wish.explicit_only || wish.implicit_ttl.is_some();
-        if has_options && dialect != Dialect::OpenaiChat {
+        if has_options && dialect.family() != Family::Openai {
             return Err(CannotEdit::Inexpressible { what: "OpenAI's prompt cache options" });
         }
         // Marks take 12 hours; the options of chat completions (unlike those of responses) take
         // 30 minutes only, and a request with another value would be refused.
-        if wish.implicit_ttl == Some(Ttl::Long) {
+        if wish.implicit_ttl == Some(Ttl::Long) && dialect != Dialect::OpenaiResponses {
             return Err(CannotEdit::Inexpressible { what: "a long life for unmarked prefixes" });
         }
         Ok(wish)
@@ -182,12 +182,13 @@ impl<'e> Wish<'e> {
             return Ok(());
         }
         let options = layout.cache_options.filter(|o| o.object.is_some() && !self.removes_options);
-        let mut marks = usize::from(options.is_some() && dialect != Dialect::OpenaiChat);
+        let is_openai = dialect.family() == Family::Openai;
+        let mut marks = usize::from(options.is_some() && !is_openai);
         let mut has_short = false;
         for (block, place) in (0..).zip(&layout.places) {
             let ttl = self.mark_after(block, place.mark(body));
             marks += usize::from(ttl.is_some());
-            if has_short && ttl == Some(Ttl::Long) && dialect != Dialect::OpenaiChat {
+            if has_short && ttl == Some(Ttl::Long) && !is_openai {
                 return Err(CannotEdit::LongAfterShort { block });
             }
             has_short |= ttl == Some(Ttl::Short);
@@ -205,7 +206,8 @@ impl<'e> Wish<'e> {
         layout: &Layout,
         splices: &mut Splices<'_>,
     ) {
-        let name = std::str::from_utf8(words.mark).expect("ASCII");
+        let Some(name) = words.mark else { return };
+        let name = std::str::from_utf8(name).expect("ASCII");
         for (block, wanted) in &self.marks {
             match (layout.places[*block as usize], wanted) {
                 (Place::Object { mark: Some(slot), .. }, None) => splices.cut(slot.cut),
@@ -216,7 +218,7 @@ impl<'e> Wish<'e> {
                     splices.insert(object, name, &mark(dialect, words, *ttl));
                 }
                 (Place::Text(text), Some(ttl)) => {
-                    splices.put(text.start, r#"[{"type":"text","text":"#.to_owned());
+                    splices.put(text.start, format!(r#"[{{"type":"{}","text":"#, words.text));
                     let mark = mark(dialect, words, *ttl);
                     splices.put(text.end, format!(r#","{name}":{mark}}}]"#));
                 }
@@ -229,11 +231,17 @@ impl<'e> Wish<'e> {
     fn write_cache_options(&self, words: &Words, layout: &Layout, splices: &mut Splices<'_>) {
         let mode = self.explicit_only.then(|| ("mode", r#""explicit""#.to_owned()));
         let is_kept = layout.cache_options.filter(|_| !self.removes_options);
-        // The short life is what the provider gives unasked.
-        let ttl =
-            self.implicit_ttl.and_then(|_| is_kept?.ttl.map(|_| ("ttl", r#""30m""#.to_owned())));
+        let ttl = match self.implicit_ttl {
+            Some(Ttl::Long) => Some(("ttl", r#""12h""#.to_owned())),
+            // The short life is what the provider gives unasked.
+            Some(Ttl::Short) => {
+                is_kept.and_then(|options| options.ttl).map(|_| ("ttl", r#""30m""#.to_owned()))
+            }
+            None => None,
+        };
         let wanted: Vec<_> = mode.into_iter().chain(ttl).collect();
-        let name = std::str::from_utf8(words.options).expect("ASCII");
+        let Some(name) = words.options else { return };
+        let name = std::str::from_utf8(name).expect("ASCII");
         let Some(options) = layout.cache_options else {
             if let (Some(top), false) = (layout.top, wanted.is_empty()) {
                 splices.insert(top, name, &object(&wanted));
@@ -262,7 +270,7 @@ impl<'e> Wish<'e> {
             _ => top,
         });
         let top = top.ok_or(CannotEdit::Inexpressible { what: "a field of no object" });
-        if self.includes_usage && dialect == Dialect::OpenaiChat {
+        if self.includes_usage && dialect.family() == Family::Openai {
             let wanted = [("include_usage", "true".to_owned())];
             match layout.stream_options {
                 Some(options) if options.includes_usage => {}
@@ -306,7 +314,7 @@ fn place(layout: &Layout, block: u32) -> Result<&Place, CannotEdit> {
 /// A mark in the words of the dialect; the short life is what each gives unasked.
 fn mark(dialect: Dialect, words: &Words, ttl: Ttl) -> String {
     let head = match dialect {
-        Dialect::OpenaiChat => r#"{"mode":"explicit""#,
+        Dialect::OpenaiChat | Dialect::OpenaiResponses => r#"{"mode":"explicit""#,
         _ => r#"{"type":"ephemeral""#,
     };
     match ttl {

@@ -8,12 +8,15 @@ mod anthropic;
 mod block;
 mod edit;
 mod features;
+mod gemini;
 mod layout;
 mod openai;
 mod parameters;
 mod prompt;
 mod read;
+mod section;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use scrimp_core::call::Dialect;
@@ -27,24 +30,41 @@ pub use read::read;
 /// One path of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// The path without a provider's prefix and without `/v1`.
+    /// The path without a provider's prefix and without a version; `{model}` stands for a model's
+    /// name, before which there may be more.
     pub path: &'static str,
     /// What is spoken there.
     pub dialect: Dialect,
     /// Its name in recorded exchanges and as the default name of an operation.
     pub name: &'static str,
+    /// How the answer comes, where the path says so and not the body.
+    pub delivery: Option<Delivery>,
 }
 
-/// Every path whose requests are understood. Each row has recorded exchanges in `tests/exchanges`.
+/// Every path whose requests are understood. Each dialect has recorded exchanges in
+/// `tests/exchanges`.
 pub const DIALECTS: &[Row] = &[
-    Row { path: "/chat/completions", dialect: Dialect::OpenaiChat, name: "chat" },
-    Row { path: "/messages", dialect: Dialect::AnthropicMessages, name: "messages" },
+    row("/chat/completions", Dialect::OpenaiChat, "chat"),
+    row("/responses", Dialect::OpenaiResponses, "responses"),
+    row("/completions", Dialect::OpenaiCompletions, "completions"),
+    row("/embeddings", Dialect::OpenaiEmbeddings, "embeddings"),
+    row("/messages", Dialect::AnthropicMessages, "messages"),
+    row("/messages/count_tokens", Dialect::AnthropicCountTokens, "count_tokens"),
+    row("/models/{model}:generateContent", Dialect::GeminiGenerate, "generate"),
     Row {
-        path: "/messages/count_tokens",
-        dialect: Dialect::AnthropicCountTokens,
-        name: "count_tokens",
+        delivery: Some(Delivery::Stream),
+        ..row("/models/{model}:streamGenerateContent", Dialect::GeminiGenerate, "generate")
     },
+    row("/deployments/{model}/chat/completions", Dialect::OpenaiChat, "chat"),
+    row("/deployments/{model}/completions", Dialect::OpenaiCompletions, "completions"),
+    row("/deployments/{model}/embeddings", Dialect::OpenaiEmbeddings, "embeddings"),
+    row("/models/{model}:embedContent", Dialect::GeminiEmbed, "embed"),
+    row("/models/{model}:batchEmbedContents", Dialect::GeminiEmbed, "embed"),
 ];
+
+const fn row(path: &'static str, dialect: Dialect, name: &'static str) -> Row {
+    Row { path, dialect, name, delivery: None }
+}
 
 /// What a request says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,14 +153,38 @@ pub enum Malformed {
     },
 }
 
-/// Which dialect is spoken at `path`. The path comes without a provider's prefix; a query, a
-/// trailing slash and a leading `/v1` do not matter.
-pub fn of_path(path: &str) -> Dialect {
-    let path = path.split('?').next().unwrap_or(path);
-    let path = path.strip_suffix('/').unwrap_or(path);
-    let path = path.strip_prefix("/v1").filter(|rest| rest.starts_with('/')).unwrap_or(path);
-    let row = DIALECTS.iter().find(|row| row.path == path);
-    row.map_or(Dialect::Other, |row| row.dialect)
+/// What is spoken at `path`, and where in it a model's name stands; `None` if that is not known. The
+/// path comes without a provider's prefix; a query, a trailing slash and a leading version do not
+/// matter.
+pub fn of_path(path: &str) -> Option<(&'static Row, Option<Range<usize>>)> {
+    let whole = path.split('?').next().unwrap_or(path);
+    let whole = whole.strip_suffix('/').unwrap_or(whole);
+    // Azure writes whose API it is before the version.
+    let path = without_version(whole.strip_prefix("/openai").unwrap_or(whole));
+    DIALECTS.iter().find_map(|row| match row.path.split_once("{model}") {
+        None => (row.path == path).then_some((row, None)),
+        Some((before, after)) => {
+            let end = whole.strip_suffix(after)?.len();
+            let start = whole[..end].rfind('/')? + 1;
+            let is_it = whole[..start].ends_with(before) && start < end;
+            is_it.then_some((row, Some(start..end)))
+        }
+    })
+}
+
+/// Which dialect is spoken at `path`.
+pub fn dialect_of(path: &str) -> Dialect {
+    of_path(path).map_or(Dialect::Other, |(row, _)| row.dialect)
+}
+
+/// A path behind its version, if it has one: `/v1`, `/v1beta`, `/v4`.
+fn without_version(path: &str) -> &str {
+    let Some((version, rest)) = path.strip_prefix("/v").and_then(|rest| rest.split_once('/'))
+    else {
+        return path;
+    };
+    let is_version = version.starts_with(|first: char| first.is_ascii_digit());
+    if is_version { &path[path.len() - rest.len() - 1..] } else { path }
 }
 
 #[cfg(test)]
@@ -152,15 +196,53 @@ mod tests {
         for (path, dialect) in [
             ("/v1/chat/completions", Dialect::OpenaiChat),
             ("/chat/completions", Dialect::OpenaiChat),
+            ("/v4/chat/completions", Dialect::OpenaiChat),
+            ("/v1/responses", Dialect::OpenaiResponses),
+            ("/v1/responses/resp_1", Dialect::Other),
+            ("/v1/completions", Dialect::OpenaiCompletions),
+            ("/embeddings", Dialect::OpenaiEmbeddings),
+            ("/openai/v1/responses", Dialect::OpenaiResponses),
             ("/v1/messages?beta=true", Dialect::AnthropicMessages),
             ("/messages/", Dialect::AnthropicMessages),
             ("/v1/messages/count_tokens", Dialect::AnthropicCountTokens),
             ("/v1/messages/batches", Dialect::Other),
+            ("/v1beta/models/gemini-2.5-pro:countTokens", Dialect::Other),
+            ("/v1beta/models/:generateContent", Dialect::Other),
             ("/v1messages", Dialect::Other),
             ("/v1", Dialect::Other),
             ("", Dialect::Other),
         ] {
-            assert_eq!(of_path(path), dialect, "{path}");
+            assert_eq!(dialect_of(path), dialect, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_may_name_the_model_and_the_delivery() {
+        for (path, name, model, delivery) in [
+            ("/v1beta/models/gemini-2.5-pro:generateContent", "generate", "gemini-2.5-pro", None),
+            (
+                "/v1beta/models/gemini-4-argon:streamGenerateContent?alt=sse",
+                "generate",
+                "gemini-4-argon",
+                Some(Delivery::Stream),
+            ),
+            (
+                "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-pro:generateContent",
+                "generate",
+                "gemini-2.5-pro",
+                None,
+            ),
+            (
+                "/openai/deployments/our-4o/chat/completions?api-version=2025-04-01-preview",
+                "chat",
+                "our-4o",
+                None,
+            ),
+            ("/models/text-embedding-004:batchEmbedContents", "embed", "text-embedding-004", None),
+        ] {
+            let (row, at) = of_path(path).unwrap();
+            let found = at.map(|at| &path[at]);
+            assert_eq!((row.name, found, row.delivery), (name, Some(model), delivery), "{path}");
         }
     }
 }

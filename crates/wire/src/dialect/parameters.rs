@@ -53,16 +53,32 @@ impl Collected {
     }
 
     fn note(&mut self, key: &[u8], mut scanner: Scanner<'_>) {
-        let Ok(Kind::Number) = scanner.kind() else { return };
+        let kind = scanner.kind();
+        if kind == Ok(Kind::Object) && matches!(key, b"generationConfig" | b"generation_config") {
+            return self.note_members(scanner).unwrap_or_default();
+        }
+        let Ok(Kind::Number) = kind else { return };
         let Ok(Ok(number)) = scanner.scalar().map(std::str::from_utf8) else { return };
         match key {
             // The newer name wins where both are given, as it does at the provider.
-            b"max_completion_tokens" => self.most_output = number.parse().ok(),
+            b"max_completion_tokens" | b"max_output_tokens" | b"maxOutputTokens" => {
+                self.most_output = number.parse().ok();
+            }
             b"max_tokens" => self.most_output = self.most_output.or(number.parse().ok()),
             b"temperature" => self.temperature = permille(number),
-            b"n" => self.answers = number.parse().ok(),
+            b"n" | b"candidateCount" => self.answers = number.parse().ok(),
             _ => {}
         }
+    }
+
+    /// Notes the members of an object of parameters.
+    fn note_members(&mut self, mut scanner: Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            self.note(&member.key.decoded(), scanner.clone());
+            scanner.skip()?;
+        }
+        Ok(())
     }
 
     /// The parameters, with a digest that does not depend on the order of fields.

@@ -1,6 +1,6 @@
 //! Prompts: tools, system instructions and messages become blocks and the places of their marks.
 //!
-//! Both dialects have the same shape (objects with a type, texts that may be plain strings); where
+//! The dialects have much the same shape (objects with a type, texts that may be plain strings); where
 //! they differ is a handful of words, which each dialect's file holds.
 
 use std::borrow::Cow;
@@ -10,24 +10,35 @@ use scrimp_core::{Block, Role, Ttl};
 
 use super::block::{Said, block, with_extras};
 use super::layout::{Object, Place, Slot};
+use super::section::Section;
 use super::{Malformed, openai};
 use crate::Key;
 use crate::scan::{Kind, Member, Piece, QUOTE, Scanner};
 
 /// The words of a dialect.
 pub(super) struct Words {
+    /// The members that hold the prompt, in the order in which the provider renders them.
+    pub(super) sections: &'static [(&'static [u8], Section)],
+    /// The member of a message with its blocks.
+    pub(super) parts: &'static [u8],
     /// The member of a block that marks it.
-    pub(super) mark: &'static [u8],
+    pub(super) mark: Option<&'static [u8]>,
     /// The member of the request with its cache options.
-    pub(super) options: &'static [u8],
+    pub(super) options: Option<&'static [u8]>,
     /// How the long life is spelled.
     pub(super) long: &'static [u8],
+    /// The type of a block of text that takes a mark.
+    pub(super) text: &'static str,
     /// Whether a tool's definition takes a mark.
     pub(super) are_tools_markable: bool,
+    /// Whether system instructions that stand outside the messages take a mark.
+    pub(super) is_system_markable: bool,
     /// Who speaks in a block of a message of this role.
     pub(super) role: fn(&[u8], Content) -> Role,
     /// What a block of this type holds.
     pub(super) content: fn(&[u8]) -> Content,
+    /// What a block without a type holds, by the name of one of its members.
+    pub(super) content_by_member: fn(&[u8]) -> Option<Content>,
     /// Whether such a block of a message takes a mark.
     pub(super) is_markable: fn(Role, Content) -> bool,
 }
@@ -45,7 +56,7 @@ pub(super) struct Draft {
 
 /// Whose block is read.
 #[derive(Clone, Copy)]
-enum Speaker<'n> {
+pub(super) enum Speaker<'n> {
     Tool,
     System,
     /// A message of this role.
@@ -76,19 +87,9 @@ struct Part {
     is_deferred: bool,
 }
 
-type Read<T> = Result<T, Malformed>;
+pub(super) type Read<T> = Result<T, Malformed>;
 
 impl Reader<'_> {
-    /// Reads an array of tools.
-    pub(super) fn tools(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
-        self.content(scanner, Speaker::Tool, out)
-    }
-
-    /// Reads system instructions: a string or an array of blocks.
-    pub(super) fn system(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
-        self.content(scanner, Speaker::System, out)
-    }
-
     /// Reads an array of messages.
     pub(super) fn messages(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
         if scanner.kind()? != Kind::Array {
@@ -104,7 +105,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn message(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
+    pub(super) fn message(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
         let first = out.len();
         let mut role = None;
         let mut content_at = None;
@@ -119,7 +120,7 @@ impl Reader<'_> {
                     refuse_second(role.is_some(), "role", &member)?;
                     role = Some(role_name(scanner)?);
                 }
-                b"content" => {
+                parts if *parts == *self.words.parts => {
                     refuse_second(is_content_read || content_at.is_some(), "content", &member)?;
                     is_content_read = role.is_some();
                     // Who speaks is part of what a block is: come back when it is known.
@@ -182,7 +183,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn content(
+    pub(super) fn content(
         &mut self,
         scanner: &mut Scanner<'_>,
         speaker: Speaker<'_>,
@@ -210,7 +211,7 @@ impl Reader<'_> {
     }
 
     /// A plain string in place of an array of blocks.
-    fn text(&mut self, scanner: &mut Scanner<'_>, speaker: Speaker<'_>) -> Read<Draft> {
+    pub(super) fn text(&mut self, scanner: &mut Scanner<'_>, speaker: Speaker<'_>) -> Read<Draft> {
         let start = scanner.at();
         self.scratch.clear();
         scanner.string_into(&mut self.scratch)?;
@@ -224,7 +225,12 @@ impl Reader<'_> {
     }
 
     /// A value that is kept as it is and takes no mark.
-    fn anything(&mut self, scanner: &mut Scanner<'_>, role: Role, content: Content) -> Read<Draft> {
+    pub(super) fn anything(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        role: Role,
+        content: Content,
+    ) -> Read<Draft> {
         self.scratch.clear();
         match scanner.kind()? {
             Kind::String => scanner.string_into(&mut self.scratch)?,
@@ -256,7 +262,7 @@ impl Reader<'_> {
     ) -> Read<()> {
         let name = member.key.decoded();
         let kind = scanner.kind()?;
-        if *name == *self.words.mark {
+        if self.words.mark == Some(&*name) {
             refuse_second(part.mark.is_some(), "cache mark", member)?;
             let value = scanner.at();
             part.is_marked = kind != Kind::Null;
@@ -268,6 +274,12 @@ impl Reader<'_> {
         if kind == Kind::Null {
             scanner.skip()?;
             return Ok(());
+        }
+        match (self.words.content_by_member)(&name) {
+            // What the model thought is text as well.
+            Some(Content::Reasoning) => part.content = Some(Content::Reasoning),
+            Some(content) => _ = part.content.get_or_insert(content),
+            None => {}
         }
         self.scratch.push(QUOTE);
         self.scratch.extend_from_slice(&name);
@@ -337,6 +349,7 @@ impl Reader<'_> {
     fn is_markable(&self, speaker: Speaker<'_>, role: Role, content: Content) -> bool {
         match speaker {
             Speaker::Tool => self.words.are_tools_markable,
+            Speaker::System if !self.words.is_system_markable => false,
             _ => (self.words.is_markable)(role, content),
         }
     }

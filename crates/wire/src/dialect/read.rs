@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use scrimp_core::call::Dialect;
-use scrimp_core::{Delivery, Ttl};
+use scrimp_core::{Delivery, Family, Ttl};
 
 use super::layout::{Layout, Object, Options, Slot};
 use super::parameters::{self, Collected};
 use super::prompt::{Draft, Reader, Words, refuse_second};
-use super::{Facts, Malformed, Request, anthropic, features, openai};
+use super::section::Section;
+use super::{Facts, Malformed, Request, anthropic, features, gemini, openai};
 use crate::Key;
 use crate::scan::{Kind, Member, Piece, Scanner, Wrong};
 
@@ -54,9 +55,26 @@ pub fn read(dialect: Dialect, body: &[u8], key: &Key) -> Result<Request, Malform
 
 pub(super) fn words(dialect: Dialect) -> Option<&'static Words> {
     match dialect {
-        Dialect::OpenaiChat => Some(&openai::WORDS),
+        Dialect::OpenaiChat => Some(&openai::CHAT),
+        Dialect::OpenaiResponses => Some(&openai::RESPONSES),
+        Dialect::OpenaiCompletions => Some(&openai::COMPLETIONS),
+        Dialect::OpenaiEmbeddings => Some(&openai::EMBEDDINGS),
         Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => Some(&anthropic::WORDS),
+        Dialect::GeminiGenerate => Some(&gemini::GENERATE),
+        Dialect::GeminiEmbed => Some(&gemini::EMBED),
         Dialect::Other => None,
+    }
+}
+
+/// No dialect has more members with parts of the prompt.
+const MOST_SECTIONS: usize = 5;
+
+impl Words {
+    /// The place, name and kind of the section that a member is.
+    fn section(&self, name: &[u8]) -> Option<(usize, &'static str, Section)> {
+        let at = self.sections.iter().position(|(own, _)| *own == name)?;
+        let (name, section) = self.sections[at];
+        Some((at, std::str::from_utf8(name).expect("ASCII"), section))
     }
 }
 
@@ -68,9 +86,8 @@ struct Top<'k> {
     streams: Option<bool>,
     stream_options: Option<Options>,
     cache_options: Option<Options>,
-    tools: Option<Vec<Draft>>,
-    system: Option<Vec<Draft>>,
-    messages: Option<Vec<Draft>>,
+    /// The prompt, in the sections that the dialect has.
+    prompt: [Option<Vec<Draft>>; MOST_SECTIONS],
     user: Option<String>,
     parameters: Collected,
 }
@@ -84,9 +101,7 @@ impl<'k> Top<'k> {
             streams: None,
             stream_options: None,
             cache_options: None,
-            tools: None,
-            system: None,
-            messages: None,
+            prompt: [const { None }; MOST_SECTIONS],
             user: None,
             parameters: Collected::default(),
         }
@@ -108,41 +123,35 @@ impl<'k> Top<'k> {
                 refuse_second(self.stream_options.is_some(), "stream_options", member)?;
                 self.stream_options = Some(options(scanner, member)?);
             }
-            options_name if *options_name == *self.reader.words.options => {
+            options_name if self.reader.words.options == Some(options_name) => {
                 refuse_second(self.cache_options.is_some(), "cache options", member)?;
                 self.cache_options = Some(options(scanner, member)?);
-            }
-            b"tools" => {
-                refuse_second(self.tools.is_some(), "tools", member)?;
-                self.reader.tools(scanner, self.tools.insert(Vec::new()))?;
-            }
-            b"system" => {
-                refuse_second(self.system.is_some(), "system", member)?;
-                self.reader.system(scanner, self.system.insert(Vec::new()))?;
-            }
-            b"messages" => {
-                refuse_second(self.messages.is_some(), "messages", member)?;
-                self.reader.messages(scanner, self.messages.insert(Vec::new()))?;
             }
             b"user" | b"safety_identifier" if scanner.kind()? == Kind::String => {
                 self.user = Some(scanner.string()?.lossy());
             }
             b"metadata" => self.user = user_id(scanner)?.or(self.user.take()),
-            other => self.parameters.take(other, scanner)?,
+            other => match self.reader.words.section(other) {
+                Some((at, name, section)) => {
+                    refuse_second(self.prompt[at].is_some(), name, member)?;
+                    self.reader.section(section, scanner, self.prompt[at].insert(Vec::new()))?;
+                }
+                None => self.parameters.take(other, scanner)?,
+            },
         }
         Ok(())
     }
 
     fn request(self, dialect: Dialect, body: &[u8]) -> Request {
         let Top { reader, object, model, streams, stream_options, cache_options, .. } = self;
-        let drafts = [self.tools, self.system, self.messages];
+        let drafts = self.prompt;
         let count = drafts.iter().flatten().map(Vec::len).sum();
         let drafts = drafts.into_iter().flatten().flatten();
         let inherited = cache_options.and_then(|options| options.life).unwrap_or(Ttl::Short);
         let (mut prompt, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
         let mut texts = Vec::with_capacity(count);
         for mut draft in drafts {
-            if draft.inherits && dialect == Dialect::OpenaiChat {
+            if draft.inherits && dialect.family() == Family::Openai {
                 draft.block.mark = Some(inherited);
             }
             prompt.push(draft.block);
@@ -153,9 +162,9 @@ impl<'k> Top<'k> {
         let mut parameters = self.parameters.finish(reader.key);
         parameters.usage_in_stream = stream_options.is_some_and(|options| options.includes_usage);
         parameters.client_cache_options = cache_options.is_some_and(|o| o.object.is_some());
-        let session = match dialect {
-            Dialect::OpenaiChat => None,
-            _ => self.user.as_deref().and_then(anthropic::session),
+        let session = match dialect.family() {
+            Family::Anthropic => self.user.as_deref().and_then(anthropic::session),
+            Family::Openai | Family::Gemini | Family::Other => None,
         };
         let (model, model_at) = model.unzip();
         Request {

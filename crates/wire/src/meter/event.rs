@@ -1,7 +1,8 @@
 //! What one event of a stream, or one whole answer, says.
 //!
 //! The keys of the dialects do not collide, so one reader serves all of them: `choices` with deltas
-//! or messages, Anthropic's `delta`, `message` and `content`, `response` of the responses API.
+//! or messages, Anthropic's `delta`, `message` and `content`, `response` and `output` of the responses
+//! API, Gemini's `candidates`.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -26,6 +27,10 @@ const WRITTEN: &[&[u8]] = &[
     b"transcript",
 ];
 
+/// The types of events that end a stream.
+const LAST: [&[u8]; 4] =
+    [b"message_stop", b"response.completed", b"response.incomplete", b"response.failed"];
+
 /// Longer events are not worth remembering.
 const LONGEST_PATTERN: usize = 4_096;
 
@@ -40,7 +45,7 @@ pub(super) struct Found {
     pub(super) model: Option<Arc<str>>,
     pub(super) tier: Option<Tier>,
     pub(super) finish: Option<Arc<str>>,
-    /// The event that ends an Anthropic stream.
+    /// The event that ends a stream of Anthropic's or of the responses API.
     pub(super) is_last: bool,
     /// The first part of an Anthropic stream: its usage is not the final one.
     pub(super) is_start: bool,
@@ -60,6 +65,23 @@ pub(super) fn read(json: &[u8], known: Option<&str>) -> Result<Found, Wrong> {
     Ok(found)
 }
 
+/// Reads one JSON text, or an array of them, as which Gemini sends a stream that was not asked for as
+/// events.
+pub(super) fn read_all(json: &[u8], mut each: impl FnMut(Found)) -> Result<(), Wrong> {
+    let mut scanner = Scanner::new(json);
+    if scanner.kind()? != Kind::Array {
+        each(read(json, None)?);
+        return Ok(());
+    }
+    let mut elements = scanner.enter_array()?;
+    while scanner.element(&mut elements)? {
+        let mut found = Found::default();
+        found.object(&mut scanner, None, 0)?;
+        each(found);
+    }
+    scanner.finish()
+}
+
 impl Found {
     /// Whether something of the answer itself came: text, thinking, a call to a tool, sound.
     pub(super) fn has_content(&self) -> bool {
@@ -72,30 +94,126 @@ impl Found {
         known: Option<&str>,
         level: u32,
     ) -> Result<(), Wrong> {
+        let mut is_sound = false;
         let mut members = scanner.enter_object()?;
         while let Some(member) = scanner.member(&mut members)? {
             let key = member.key.decoded();
             match (&*key, scanner.kind()?) {
                 (_, Kind::Null) => drop(scanner.skip()?),
                 (b"choices", Kind::Array) => self.choices(scanner)?,
-                (b"usage", Kind::Object) => self.report = Some(Report::read(scanner)?),
-                (b"model", Kind::String) => self.model(scanner, known)?,
+                (b"usage" | b"usageMetadata", Kind::Object) => {
+                    self.report = Some(Report::read(scanner)?);
+                }
+                (b"model" | b"modelVersion", Kind::String) => self.model(scanner, known)?,
+                (b"candidates", Kind::Array) => self.candidates(scanner)?,
+                (b"output", Kind::Array) if level == 0 => self.written(scanner)?,
+                (b"status", Kind::String) => self.status(scanner)?,
+                (b"incomplete_details", Kind::Object) => self.reason(scanner)?,
                 (b"service_tier", Kind::String) => {
                     self.tier = word(scanner)?.as_deref().map(tier);
                 }
                 (b"error", kind) => self.error(scanner, kind)?,
+                // The responses API writes an error's parts beside its type.
+                (b"code", Kind::String) if self.error.is_some() => self.error = name(scanner)?,
                 (b"type", Kind::String) => {
                     let kind = scanner.string()?;
-                    self.is_last |= kind.is(b"message_stop");
+                    self.is_last |= LAST.iter().any(|last| kind.is(last));
                     self.is_start |= kind.is(b"message_start");
+                    if kind.is(b"error") && self.error.is_none() {
+                        self.error = Some("error".into());
+                    }
+                    is_sound = kind.is(b"response.audio.delta");
                 }
                 (b"message" | b"response", Kind::Object) if level == 0 => {
                     self.object(scanner, known, 1)?;
                 }
                 (b"delta", Kind::Object) => self.delta(scanner)?,
+                (b"delta", Kind::String) if is_sound => {
+                    self.has_other_content = true;
+                    scanner.skip()?;
+                }
                 (b"content_block", Kind::Object) => self.block_start(scanner)?,
-                (b"content", Kind::Array) => self.written(scanner)?,
+                (b"delta", Kind::String) | (b"content", Kind::Array) => self.written(scanner)?,
                 (b"stop_reason", Kind::String) => self.finish = name(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// How a response ended. Of one that did not end by itself its reason says more, and stands behind
+    /// it.
+    fn status(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let status = scanner.string()?;
+        let is_end = [&b"completed"[..], b"incomplete", b"failed", b"cancelled"];
+        if self.finish.is_none() && is_end.iter().any(|end| status.is(end)) {
+            self.finish = Some(status.shared());
+        }
+        Ok(())
+    }
+
+    fn reason(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match (&*member.key.decoded(), scanner.kind()?) {
+                (b"reason", Kind::String) => self.finish = name(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Gemini's answers, or pieces of them.
+    fn candidates(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut elements = scanner.enter_array()?;
+        while scanner.element(&mut elements)? {
+            if scanner.kind()? != Kind::Object {
+                scanner.skip()?;
+                continue;
+            }
+            let mut members = scanner.enter_object()?;
+            while let Some(member) = scanner.member(&mut members)? {
+                match (&*member.key.decoded(), scanner.kind()?) {
+                    (b"content", Kind::Object) => self.parts(scanner)?,
+                    (b"finishReason", Kind::String) => self.finish = name(scanner)?,
+                    _ => drop(scanner.skip()?),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn parts(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            if !member.key.is(b"parts") || scanner.kind()? != Kind::Array {
+                scanner.skip()?;
+                continue;
+            }
+            let mut elements = scanner.enter_array()?;
+            while scanner.element(&mut elements)? {
+                self.part(scanner)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn part(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        if scanner.kind()? != Kind::Object {
+            return scanner.skip().map(|_| ());
+        }
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match (&*member.key.decoded(), scanner.kind()?) {
+                (b"text", Kind::String) => self.written(scanner)?,
+                (b"inlineData" | b"executableCode" | b"codeExecutionResult", _) => {
+                    self.has_other_content = true;
+                    scanner.skip()?;
+                }
+                (b"functionCall", Kind::Object) => {
+                    self.has_other_content = true;
+                    self.written(scanner)?;
+                }
                 _ => drop(scanner.skip()?),
             }
         }
@@ -220,6 +338,9 @@ impl Found {
                 while let Some(member) = scanner.member(&mut members)? {
                     match (&*member.key.decoded(), scanner.kind()?) {
                         (b"type", Kind::String) => what = name(scanner)?,
+                        (b"code" | b"status", Kind::String) if what.is_none() => {
+                            what = name(scanner)?;
+                        }
                         _ => drop(scanner.skip()?),
                     }
                 }

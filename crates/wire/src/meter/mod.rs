@@ -1,7 +1,7 @@
 //! Measures an answer while its bytes pass by: usage, finish, content times, truncation.
 //!
 //! Nothing is held back or changed. A stream ends when its terminal event has come (`message_stop`,
-//! `[DONE]`); a connection that merely closes cleanly proves nothing, and the vendors' SDKs do not
+//! `[DONE]`, `response.completed`); a connection that merely closes cleanly proves nothing, and the vendors' SDKs do not
 //! notice the difference.
 
 mod event;
@@ -169,12 +169,15 @@ impl Meter {
             return seen.is_done || self.is_too_long || self.dialect == Dialect::Other;
         }
         match self.dialect {
-            Dialect::OpenaiChat => {
+            Dialect::OpenaiChat | Dialect::OpenaiCompletions => {
                 let is_done = seen.is_done || self.events.unfinished().trim_ascii() == b"[DONE]";
                 is_done || (seen.finish.is_some() && seen.report.is_some())
             }
             Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => seen.is_done,
-            Dialect::Other => true,
+            Dialect::OpenaiResponses => seen.is_done || seen.error.is_some(),
+            // No event ends such a stream; the last one says why the model stopped.
+            Dialect::GeminiGenerate => seen.finish.is_some() || seen.error.is_some(),
+            Dialect::OpenaiEmbeddings | Dialect::GeminiEmbed | Dialect::Other => true,
         }
     }
 
@@ -184,11 +187,10 @@ impl Meter {
 
     fn whole_seen(&self) -> Seen {
         let mut seen = Seen::default();
-        match event::read(&self.whole, None) {
-            Ok(found) => seen.take(found),
-            Err(_) => return Seen { malformed: 1, ..seen },
+        match event::read_all(&self.whole, |found| seen.take(found)) {
+            Ok(()) => Seen { is_done: true, is_final: true, ..seen },
+            Err(_) => Seen { malformed: 1, ..Seen::default() },
         }
-        Seen { is_done: true, is_final: true, ..seen }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Usage as providers report it, and the one place where it becomes the partition.
 //!
-//! Two families: *inclusive* (`OpenAI` and all that imitate it: the prompt's tokens contain cached
-//! and written ones) and *exclusive* (Anthropic: input is what is left beside the cache). A number
+//! Two families: *inclusive* (`OpenAI` and all that imitate it, Gemini: the prompt's tokens contain
+//! cached and written ones) and *exclusive* (Anthropic: input is what is left beside the cache). A number
 //! that is negative, no integer, or beyond 2^40 is refused here, before it can reach a sum.
 
 use std::borrow::Cow;
@@ -38,7 +38,14 @@ pub(super) struct Report {
     audio_input: Count,
     image_input: Count,
     reasoning: Count,
+    /// Reasoning is counted beside the output and not in it.
+    is_reasoning_beside: bool,
     audio_output: Count,
+    /// Input of tools, which is counted beside the prompt.
+    tool_input: Count,
+    /// Audio and images that were read from a cache.
+    cached_audio: Count,
+    cached_image: Count,
     /// Tokens of compactions, which the provider does not count in the fields above.
     beside: Option<Usage>,
     is_beside_bad: bool,
@@ -60,15 +67,30 @@ impl Report {
 
     fn member(&mut self, key: &[u8], scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
         match key {
-            b"prompt_tokens" => {
+            b"prompt_tokens" | b"promptTokenCount" => {
                 self.is_inclusive = true;
                 self.input = count(scanner)?;
             }
             b"input_tokens" if self.input == Count::Absent => self.input = count(scanner)?,
-            b"completion_tokens" => self.output = count(scanner)?,
+            b"completion_tokens" | b"candidatesTokenCount" => self.output = count(scanner)?,
             b"output_tokens" if self.output == Count::Absent => self.output = count(scanner)?,
-            b"total_tokens" => self.total = count(scanner)?,
-            b"cache_read_input_tokens" | b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+            b"total_tokens" | b"totalTokenCount" => self.total = count(scanner)?,
+            b"thoughtsTokenCount" => {
+                self.is_reasoning_beside = true;
+                self.reasoning = count(scanner)?;
+            }
+            b"toolUsePromptTokenCount" => self.tool_input = count(scanner)?,
+            b"promptTokensDetails" => {
+                [self.audio_input, self.image_input] = modalities(scanner)?;
+            }
+            b"cacheTokensDetails" => {
+                [self.cached_audio, self.cached_image] = modalities(scanner)?;
+            }
+            b"candidatesTokensDetails" => [self.audio_output, _] = modalities(scanner)?,
+            b"cache_read_input_tokens"
+            | b"prompt_cache_hit_tokens"
+            | b"cached_tokens"
+            | b"cachedContentTokenCount" => {
                 let cached = count(scanner)?;
                 if self.cached == Count::Absent {
                     self.cached = cached;
@@ -179,6 +201,10 @@ impl Report {
             audio_input: self.audio_input.then(later.audio_input),
             image_input: self.image_input.then(later.image_input),
             reasoning: self.reasoning.then(later.reasoning),
+            is_reasoning_beside: self.is_reasoning_beside || later.is_reasoning_beside,
+            tool_input: self.tool_input.then(later.tool_input),
+            cached_audio: self.cached_audio.then(later.cached_audio),
+            cached_image: self.cached_image.then(later.cached_image),
             audio_output: self.audio_output.then(later.audio_output),
             beside: later.beside.or(self.beside),
             is_beside_bad: later.is_beside_bad || self.is_beside_bad,
@@ -202,6 +228,7 @@ impl Report {
             Count::Absent => 0,
             Count::Bad => return Metering { suspect: true, ..Metering::UNKNOWN },
         };
+        let input = input + doubt.known(self.tool_input);
         let mut usage = self.output_usage(input, output, &mut doubt);
         self.input_usage(input, &mut usage, &mut doubt);
         usage += self.beside.unwrap_or_default();
@@ -235,16 +262,18 @@ impl Report {
         usage.cache_write_short = written - long;
         // Audio and images may be cached too: only what is left of the input can be theirs.
         let mut left = if self.is_inclusive { input - cached - written } else { input };
-        usage.audio_input = doubt.known(self.audio_input).min(left);
+        let (audio, image) = (doubt.known(self.audio_input), doubt.known(self.image_input));
+        usage.audio_input = audio.saturating_sub(doubt.known(self.cached_audio)).min(left);
         left -= usage.audio_input;
-        usage.image_input = doubt.known(self.image_input).min(left);
+        usage.image_input = image.saturating_sub(doubt.known(self.cached_image)).min(left);
         usage.uncached = left - usage.image_input;
     }
 
     fn output_usage(&self, input: u64, output: u64, doubt: &mut Doubt) -> Usage {
         let mut reasoning = doubt.known(self.reasoning);
         // Some imitators count reasoning beside the completion; their own total tells.
-        let is_beside = 0 < reasoning && self.total == Count::Known(input + output + reasoning);
+        let is_beside = self.is_reasoning_beside
+            || (0 < reasoning && self.total == Count::Known(input + output + reasoning));
         let mut output = if is_beside { output + reasoning } else { output };
         if output < reasoning {
             doubt.suspect = true;
@@ -281,6 +310,36 @@ impl Count {
             Count::Known(_) | Count::Bad => later,
         }
     }
+}
+
+/// Tokens of audio and of images in a list by kind, as Gemini gives it.
+fn modalities(scanner: &mut Scanner<'_>) -> Result<[Count; 2], Wrong> {
+    let mut counts = [Count::Absent; 2];
+    if scanner.kind()? != Kind::Array {
+        return scanner.skip().map(|_| counts);
+    }
+    let mut elements = scanner.enter_array()?;
+    while scanner.element(&mut elements)? {
+        if scanner.kind()? != Kind::Object {
+            scanner.skip()?;
+            continue;
+        }
+        let (mut kind, mut tokens) = (None, Count::Absent);
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match &*member.key.decoded() {
+                b"modality" => kind = word(scanner)?,
+                b"tokenCount" => tokens = count(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+        }
+        match kind.as_deref() {
+            Some(b"AUDIO") => counts[0] = tokens,
+            Some(b"IMAGE") => counts[1] = tokens,
+            _ => {}
+        }
+    }
+    Ok(counts)
 }
 
 fn count(scanner: &mut Scanner<'_>) -> Result<Count, Wrong> {
