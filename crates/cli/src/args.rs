@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use scrimp_analysis::replay::{UnknownVariant, Variant};
 use scrimp_core::Time;
 use scrimp_sim::command::{Arguments as Simulated, CannotRun, Manner};
-use scrimp_wire::import::{self, Import};
+use scrimp_wire::import::{self, Columns, Import};
 use scrimp_wire::prices;
 
 const BEGIN: &str = "\
@@ -108,15 +108,11 @@ pub(crate) struct Serve {
 pub(crate) struct Analyze {
     /// Files and folders of logs, `-` for standard input; without any, the gateway's own records
     pub(crate) paths: Vec<PathBuf>,
-    /// The format, where it should not be recognised by itself
-    #[arg(long, value_parser = format())]
-    pub(crate) format: Option<&'static Import>,
+    #[command(flatten)]
+    pub(crate) logs: Logs,
     /// Also write one self-contained HTML page
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
-    /// Price calls that name no model as this one
-    #[arg(long, value_name = "MODEL")]
-    pub(crate) model: Option<String>,
     #[command(flatten)]
     pub(crate) data: DataDir,
     #[command(flatten)]
@@ -135,17 +131,27 @@ pub(crate) struct Whatif {
     /// Configuration files whose prompt-cache rules to compare, a row each
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub(crate) policies: Vec<PathBuf>,
-    /// The format, where it should not be recognised by itself
-    #[arg(long, value_parser = format())]
-    pub(crate) format: Option<&'static Import>,
+    #[command(flatten)]
+    pub(crate) logs: Logs,
     /// What a long mark does to a prefix that it covers but did not write: the vendors do not say
     #[arg(long, value_enum, default_value_t = Reading::Covers)]
     pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How to read logs.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Logs {
+    /// The format, where it should not be recognised by itself
+    #[arg(long, value_parser = format())]
+    pub(crate) format: Option<&'static Import>,
+    /// Which columns of a table hold what, as FIELD=COLUMN,… such as "model=Model,input=Tokens in"
+    #[arg(long, value_name = "MAP")]
+    pub(crate) columns: Option<Columns>,
     /// Price calls that name no model as this one
     #[arg(long, value_name = "MODEL")]
     pub(crate) model: Option<String>,
-    #[command(flatten)]
-    pub(crate) json: Json,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -4,6 +4,7 @@
 //! argument, randomness is a hash of the call's recorded seed. So the code that decides live is the
 //! code that replays, and both can be tested to the last decision.
 
+pub mod aggregate;
 pub mod call;
 pub mod experiment;
 pub mod flight;
@@ -17,6 +18,7 @@ pub mod record;
 pub mod time;
 pub mod usage;
 
+pub use aggregate::{Aggregate, Parts};
 pub use call::{
     Block, Call, CallId, Caller, Delivery, Dialect, Digest, Family, Parameters, Role, Ttl,
 };

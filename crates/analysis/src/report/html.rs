@@ -9,7 +9,7 @@ use scrimp_core::{Span, Usd};
 use super::chart::{self, Bar, escape};
 use super::format::{count, date, days, money, percent, plural, span};
 use super::text::{basis, range, share};
-use super::{Analysis, Input};
+use super::{Analysis, Input, Reported};
 use crate::findings::Finding;
 use crate::profile::{ClassTotal, Durations, Hour, Operation, Profile, Stats};
 
@@ -31,6 +31,7 @@ pub fn html(analysis: &Analysis) -> String {
         latency(profile),
         latency_shape(&profile.totals.latency),
         models(profile),
+        reported(&analysis.reported),
         inputs(&analysis.inputs),
     ];
     format!(
@@ -412,6 +413,16 @@ fn models(profile: &Profile) -> String {
     let titles =
         ["operation", "model", "calls", "errors", "cost", "tokens in", "tokens out", "cached"];
     section("Models", "measured", &grid(&titles, rows))
+}
+
+fn reported(reported: &[Reported]) -> String {
+    if reported.is_empty() {
+        return String::new();
+    }
+    let lines = |one: &Reported| [vec![one.sentence()], one.limits()].concat();
+    let items = reported.iter().flat_map(lines).map(|line| format!("<li>{}</li>", escape(&line)));
+    let list = format!("<ul class=\"notes\">{}</ul>", join(items));
+    section("Reported by providers", "sums, in none of the figures of calls", &list)
 }
 
 fn inputs(inputs: &[Input]) -> String {

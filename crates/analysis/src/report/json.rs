@@ -3,13 +3,14 @@
 use scrimp_core::{Usage, Usd};
 use serde::Serialize;
 
-use super::{Analysis, Input, Together};
+use super::{Analysis, Input, Reported, Together};
 use crate::findings::Finding;
 use crate::profile::{Calendar, ClassTotal, Durations, Forecast, Model, Operation, Stats};
 
 #[derive(Serialize)]
 pub(super) struct View<'a> {
     inputs: &'a [Input],
+    reported: &'a [Reported],
     period: Option<Period>,
     totals: Counted<'a>,
     forecast: Option<Forecast>,
@@ -74,7 +75,7 @@ struct ModelView<'a> {
 
 impl<'a> View<'a> {
     pub(super) fn of(analysis: &'a Analysis) -> View<'a> {
-        let Analysis { inputs, profile, findings, notes } = analysis;
+        let Analysis { inputs, reported, profile, findings, notes } = analysis;
         let period = profile.period.map(|(from, to)| Period {
             from_ms: from.millis(),
             to_ms: to.millis(),
@@ -91,6 +92,7 @@ impl<'a> View<'a> {
         };
         View {
             inputs,
+            reported,
             period,
             totals: Counted::totals(&profile.totals),
             forecast: profile.forecast,

@@ -6,7 +6,9 @@
 mod chart;
 mod format;
 mod html;
+mod input;
 mod json;
+mod reported;
 mod table;
 mod text;
 
@@ -18,6 +20,8 @@ use crate::profile::Profile;
 
 pub use format::{count, day, money, one_line, plural, span, wrap};
 pub use html::html;
+pub use input::{Input, Lacks, SkippedLine};
+pub use reported::{Reported, ReportedModel, reported};
 pub use table::Table;
 pub use text::{Paint, text};
 
@@ -26,38 +30,14 @@ pub use text::{Paint, text};
 pub struct Analysis {
     /// What was read.
     pub inputs: Vec<Input>,
+    /// What providers report themselves: sums, in none of the figures of calls.
+    pub reported: Vec<Reported>,
     /// The calls, counted.
     pub profile: Profile,
     /// What is worth changing or knowing.
     pub findings: Vec<Finding>,
     /// What the inputs do not say and what follows from that, in sentences.
     pub notes: Vec<String>,
-}
-
-/// One input: a file, or a source of records.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Input {
-    /// Its path as the user would name it.
-    pub path: String,
-    /// The format that it turned out to have; `None`: it was not read, see `error`.
-    pub format: Option<String>,
-    /// How many calls it gave.
-    pub calls: u64,
-    /// How many lines could not be read.
-    pub skipped_lines: u64,
-    /// The first of them, with the reason.
-    pub skipped: Vec<SkippedLine>,
-    /// Why it was not read.
-    pub error: Option<String>,
-}
-
-/// A line that could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SkippedLine {
-    /// Its number, from 1.
-    pub line: u64,
-    /// What is wrong with it.
-    pub why: String,
 }
 
 impl Analysis {

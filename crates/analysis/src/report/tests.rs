@@ -24,24 +24,20 @@ fn analysis(sketches: &[Sketch], calendar: Calendar) -> Analysis {
     let findings = find(&study);
     let inputs = vec![
         Input {
-            path: "logs/a.jsonl".to_owned(),
             format: Some("scrimp".to_owned()),
             calls: entries.len() as u64,
             skipped_lines: 1,
             skipped: vec![SkippedLine { line: 7, why: "it breaks off after 55 bytes".to_owned() }],
-            error: None,
+            ..Input::new("logs/a.jsonl".to_owned())
         },
         Input {
-            path: "logs/LICENSE".to_owned(),
-            format: None,
-            calls: 0,
-            skipped_lines: 0,
-            skipped: Vec::new(),
             error: Some("it is none of the known formats".to_owned()),
+            ..Input::new("logs/LICENSE".to_owned())
         },
     ];
     Analysis {
         inputs,
+        reported: Vec::new(),
         profile,
         findings,
         notes: vec!["costs are those without caching".to_owned()],

@@ -32,6 +32,7 @@ pub fn text(analysis: &Analysis, width: usize, paint: Paint) -> String {
     let mut page = Page { out: String::new(), width: full.min(WIDEST), full, paint };
     page.head(analysis);
     page.warnings(analysis);
+    page.reported(analysis);
     if 0 < analysis.profile.totals.calls {
         page.operations(&analysis.profile);
         page.models(&analysis.profile);
@@ -146,6 +147,21 @@ impl Page {
         let more = skipped.saturating_sub(MOST_SKIPPED as u64);
         if 0 < more {
             self.line(&format!("    and {} more (--json has them)", count(more)));
+        }
+    }
+
+    /// What providers report, apart from everything that was counted call by call.
+    fn reported(&mut self, analysis: &Analysis) {
+        if analysis.reported.is_empty() {
+            return;
+        }
+        self.line("");
+        self.styled("2", "reported by providers: sums, not among the calls");
+        for reported in &analysis.reported {
+            self.wrapped("", "  ", &reported.sentence());
+            for limit in reported.limits() {
+                self.wrapped("! ", "  ", &limit);
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use scrimp_store::Reader;
 
 use super::price::catalog;
 use super::{data_dir, study};
-use crate::args::{Analyze, Cli, DataDir, Json};
+use crate::args::{Analyze, Cli, DataDir, Json, Logs};
 use crate::input;
 use crate::ui::{self, OrHint};
 
@@ -26,7 +26,7 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
                 .or_hint("to analyze logs instead, name their files or folders")?;
             study::read_records(&reader, &data, &prices)?
         }
-        paths => study::read_logs(paths, arguments.format, arguments.model.as_deref(), &prices)?,
+        paths => study::read_logs(paths, &arguments.logs, &prices)?,
     };
     let (_, analysis) = study::analyse(calls, &prices);
     if let Some(path) = &arguments.html {
@@ -66,8 +66,8 @@ pub(crate) fn run_bare() -> Result<()> {
 
 /// What is asked for where nothing is.
 fn usual(paths: Vec<PathBuf>) -> Analyze {
-    let (format, html, model) = (None, None, None);
-    Analyze { paths, format, html, model, data: DataDir { data: None }, json: Json { json: false } }
+    let logs = Logs { format: None, columns: None, model: None };
+    Analyze { paths, logs, html: None, data: DataDir { data: None }, json: Json { json: false } }
 }
 
 fn has_calls(data: &Path) -> bool {

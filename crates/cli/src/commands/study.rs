@@ -9,13 +9,14 @@ use anyhow::{Context, Result, bail};
 use scrimp_analysis::findings::{self, Study};
 use scrimp_analysis::profile::{Calendar, Profiler};
 use scrimp_analysis::replay::{Reading, Trace};
-use scrimp_analysis::report::{Analysis, Input};
+use scrimp_analysis::report::{Analysis, Input, reported};
 use scrimp_core::{Catalog, Entry, Span, Time};
 use scrimp_store::{Reader as Records, ScanError};
-use scrimp_wire::import::{Assumed, Import};
+use scrimp_wire::import::Assumed;
 
 use super::price::now;
-use crate::input::{Inputs, Reader};
+use crate::args::Logs;
+use crate::input::{Inputs, Reader, lacking};
 use crate::ui::OrHint;
 
 /// Calls that may wait for their place in the tree.
@@ -31,22 +32,18 @@ pub(crate) struct Calls {
 }
 
 /// Reads every file in and under `paths`.
-pub(crate) fn read_logs(
-    paths: &[PathBuf],
-    format: Option<&'static Import>,
-    model: Option<&str>,
-    prices: &Arc<Catalog>,
-) -> Result<Calls> {
+pub(crate) fn read_logs(paths: &[PathBuf], logs: &Logs, prices: &Arc<Catalog>) -> Result<Calls> {
     if let [data] = paths
         && data.join("scrimp.db").is_file()
     {
         // The gateway's own directory, named like any other folder of calls.
         return read_records(&Records::open(data)?, data, prices);
     }
-    let assumed = model.map(|model| assume(prices, model)).transpose()?;
+    let assumed = logs.model.as_deref().map(|model| assume(prices, model)).transpose()?;
     // Logs with relative times begin with the day, so that the hour of the analysis changes nothing.
     let begins = now().floor(Span::from_hours(24));
-    let reader = Reader::new(format, assumed, begins);
+    let Logs { format, columns, .. } = logs.clone();
+    let reader = Reader { format, columns, assumed, start: begins };
     let mut profiler = Profiler::new(prices.clone(), Calendar::Real);
     let (entries, received) = sync_channel(IN_FLIGHT);
     // The prompts of a large folder are far larger than the tree of what they share, so they go
@@ -63,7 +60,7 @@ pub(crate) fn read_logs(
         (tree.join().expect("the tree is built"), inputs)
     });
     let inputs = inputs.or_hint("name files or folders of logs, or `-` for standard input")?;
-    if trace.is_empty() {
+    if trace.is_empty() && inputs.aggregates.is_empty() {
         bail!("no calls were found{}", reasons(paths, &inputs.files));
     }
     Ok(Calls { trace, profiler, inputs })
@@ -90,14 +87,11 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
         }
     }
     let input = Input {
-        path: data.display().to_string(),
         format: Some("scrimp records".to_owned()),
         calls: entries.len() as u64,
-        skipped_lines: 0,
-        skipped: Vec::new(),
-        error: None,
+        ..Input::new(data.display().to_string())
     };
-    let inputs = Inputs { files: vec![input], notes, mixes_clocks: false };
+    let inputs = Inputs { files: vec![input], notes, ..Inputs::default() };
     Ok(Calls { inputs, ..of_entries(entries, prices) })
 }
 
@@ -143,7 +137,9 @@ pub(crate) fn analyse(calls: Calls, prices: &Arc<Catalog>) -> (Trace, Analysis) 
         // From a date to a time since some beginning is no span.
         profile.period = None;
     }
-    let analysis = Analysis { inputs: inputs.files, profile, findings, notes: inputs.notes };
+    let reported = reported(&inputs.aggregates);
+    let notes = [inputs.notes, lacking(&inputs.files)].concat();
+    let analysis = Analysis { inputs: inputs.files, reported, profile, findings, notes };
     (trace, analysis)
 }
 

@@ -13,6 +13,7 @@ use scrimp_server::Config;
 use super::price::catalog;
 use super::study;
 use crate::args::{Reading, Whatif};
+use crate::input::lacking;
 use crate::ui::{self, OrHint, dollars};
 
 /// `scrimp whatif PATH…`
@@ -25,8 +26,7 @@ pub(crate) fn run(arguments: &Whatif) -> Result<()> {
         modes => modes.to_vec(),
     };
     let prices = Arc::new(catalog(None)?);
-    let calls =
-        study::read_logs(&arguments.paths, arguments.format, arguments.model.as_deref(), &prices)?;
+    let calls = study::read_logs(&arguments.paths, &arguments.logs, &prices)?;
     let reading = match arguments.reading {
         Reading::Covers => replay::Reading::Covers,
         Reading::WritesOnly => replay::Reading::WritesOnly,
@@ -36,11 +36,17 @@ pub(crate) fn run(arguments: &Whatif) -> Result<()> {
         let name = file.display().to_string();
         found.rows.push(replay::with_rules(&calls.trace, &name, rules, &prices, reading));
     }
-    if found.calls == 0 && arguments.model.is_none() {
+    if found.calls == 0 && arguments.logs.model.is_none() {
         found.notes.push("nothing could be priced: name a model with --model".to_owned());
     }
     found.notes.extend(calls.inputs.troubles());
+    found.notes.extend(lacking(&calls.inputs.files));
     found.notes.extend(calls.inputs.notes);
+    if !calls.inputs.aggregates.is_empty() {
+        found
+            .notes
+            .push("providers' reports are sums, not calls: nothing of them is replayed".into());
+    }
     match arguments.json.json {
         true => ui::print_json(&found),
         false => ui::print(table(&found).trim_end()),

@@ -100,7 +100,7 @@ fn a_value_that_cannot_be_meant_is_wrong_usage() {
     "#]].assert_eq(&wrong(&["whatif", "logs", "--prompt-cache", "none,foo"]));
     expect![[r#"
         error: invalid value 'moncake' for '--format <FORMAT>'
-          [possible values: agent-session, mooncake, scrimp, claude-code]
+          [possible values: agent-session, mooncake, scrimp, claude-code, codex, litellm, langfuse, helicone, bedrock, har, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity, table]
 
           tip: a similar value exists: 'mooncake'
 
@@ -152,6 +152,8 @@ fn alone_with_transcripts_it_analyses_them() {
         $0.13   unpriced 0   unknown usage 0   errors 0%
         measured: cost of 3 calls, latency of 0; 39.3k tokens in, 1,200 out
         ! claude-code: latency is the time between the lines of the transcript
+        ! …/home/.claude/projects/x/one.jsonl lacks all prompts, all latencies, all times of
+          the first content
 
         operation    calls  errors  p50  p95     $  cached
         claude-code      3       0    ?    ?  0.13     63%

@@ -53,35 +53,20 @@ fn a_narrow_terminal_keeps_the_costs_and_breaks_the_notes() {
         note: 8 calls with unknown block
               boundaries: look-back not modelled
         note: logs/notes-0.txt was not read: it
-              is none of the known formats (not
-              agent-session: it does not begin
-              with `{`; not mooncake, scrimp,
-              claude-code: no line is a JSON
-              object)
+              is none of the known formats (name
+              the file itself to see why)
         note: logs/notes-1.txt was not read: it
-              is none of the known formats (not
-              agent-session: it does not begin
-              with `{`; not mooncake, scrimp,
-              claude-code: no line is a JSON
-              object)
+              is none of the known formats (name
+              the file itself to see why)
         note: logs/notes-2.txt was not read: it
-              is none of the known formats (not
-              agent-session: it does not begin
-              with `{`; not mooncake, scrimp,
-              claude-code: no line is a JSON
-              object)
+              is none of the known formats (name
+              the file itself to see why)
         note: logs/notes-3.txt was not read: it
-              is none of the known formats (not
-              agent-session: it does not begin
-              with `{`; not mooncake, scrimp,
-              claude-code: no line is a JSON
-              object)
+              is none of the known formats (name
+              the file itself to see why)
         note: logs/notes-4.txt was not read: it
-              is none of the known formats (not
-              agent-session: it does not begin
-              with `{`; not mooncake, scrimp,
-              claude-code: no line is a JSON
-              object)
+              is none of the known formats (name
+              the file itself to see why)
         note: 3 more files not read
         note: agent-session: what was read from
               a cache is not recorded: costs are
@@ -177,6 +162,7 @@ fn where_lives_are_mixed_the_table_says_how_that_was_read() {
 
         reading: a long mark covers the whole prefix (--reading writes-only for the other); lives mix in
                  keep.toml
+        note: calls.jsonl lacks all times of the first content
     "#]].assert_eq(&place.run(&whatif).done());
     let other = [&whatif[..], &["--reading", "writes-only"]].concat();
     expect![[r#"
@@ -189,6 +175,7 @@ fn where_lives_are_mixed_the_table_says_how_that_was_read() {
 
         reading: a long mark covers only what it writes (--reading covers for the other); lives mix in
                  keep.toml
+        note: calls.jsonl lacks all times of the first content
     "#]].assert_eq(&place.run(&other).done());
     assert_eq!(place.run(&[&other[..], &["--json"]].concat()).json()["reading"], "writes_only");
 }
@@ -223,6 +210,7 @@ fn calls_without_a_model_are_priced_as_the_one_that_is_named() {
         note: 1 call to unknown, which has no price: in no row
         note: 1 call with unknown block boundaries: look-back not modelled
         note: nothing could be priced: name a model with --model
+        note: m.jsonl lacks all latencies, all models
         note: mooncake: no model is named: nothing is priced unless one is given
         note: mooncake: no latencies, no errors; what was read from a cache is not recorded, all input
               counts as uncached
@@ -327,20 +315,21 @@ fn what_cannot_be_read_is_named_with_the_reason() {
     refuses(
         &["whatif", "notes.txt"],
         expect![[r#"
-        error: no calls were found
-        notes.txt: it is none of the known formats:
-          not agent-session: it does not begin with `{`
-          not mooncake: no line is a JSON object
-          not scrimp: no line is a JSON object
-          not claude-code: no line is a JSON object
-    "#]],
+            error: no calls were found
+            notes.txt: it is none of the known formats:
+              not agent-session: it does not begin with `{`
+              not mooncake, scrimp, claude-code, codex: no line is a JSON object
+              not litellm, langfuse, helicone, bedrock, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity: it is empty, or neither JSON nor a table with a header
+              not har: its beginning has no `log` with `entries`
+              not table: no columns for time, input and output tokens (name them with --columns "time=…,input=…,output=…")
+        "#]],
     );
     refuses(
         &["analyze", "full"],
         expect![[r#"
-        error: no calls were found
-        full/notes.txt: it is none of the known formats (not agent-session: it does not begin with `{`; not mooncake, scrimp, claude-code: no line is a JSON object)
-    "#]],
+            error: no calls were found
+            full/notes.txt: it is none of the known formats (name the file itself to see why)
+        "#]],
     );
     refuses(
         &["analyze", "empty"],

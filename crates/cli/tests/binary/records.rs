@@ -20,7 +20,7 @@ fn filled(place: &Place) {
     let store = open(place);
     for name in ["brisk.json", "slow.json"] {
         let bytes = std::fs::read(sample(name)).unwrap();
-        let source = Source { name, start: Time::EPOCH, assumed: None };
+        let source = Source::new(name, Time::EPOCH);
         let reading = (import::recognise(&bytes).unwrap().read)(&bytes, &source);
         for entry in reading.entries {
             store.settle(Arc::new(entry.record));

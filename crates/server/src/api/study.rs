@@ -78,7 +78,8 @@ fn study(shared: &Shared, now: Time) -> Findings {
         finding: finding.clone(),
     });
     let found = found.collect();
-    let analysis = Analysis { inputs: Vec::new(), profile, findings, notes: Vec::new() };
+    let analysis =
+        Analysis { inputs: Vec::new(), reported: Vec::new(), profile, findings, notes: Vec::new() };
     let together = analysis.together().and_then(|together| together.usd_per_month);
     Findings { found, calls, is_running: false, forecast, together, studied: Some(now) }
 }

@@ -25,7 +25,7 @@ use scrimp_core::{
 
 use super::count::Count;
 use super::logged::{Logged, block, call_id, digest, serves};
-use super::{Clock, Import, Reading, Repeats, Source, lines};
+use super::{Clock, Import, Reading, Repeats, Source, lines, rows};
 
 pub(super) const FORMAT: Import = Import {
     name: "agent-session",
@@ -34,6 +34,7 @@ pub(super) const FORMAT: Import = Import {
     repeats: Repeats::Never,
     lacks: &["agent-session: what was read from a cache is not recorded: \
          costs are those without prompt caching"],
+    pieces: rows::whole,
     fits,
     read,
 };

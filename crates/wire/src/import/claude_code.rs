@@ -23,7 +23,7 @@ use scrimp_core::{Delivery, Ending, Entry, Metering, Role, Span, Tier, Time, Usa
 use super::chain::Chain;
 use super::count::Count;
 use super::logged::{Logged, block, call_id, digest, serves};
-use super::{Clock, Import, Reading, Repeats, Source, lines};
+use super::{Clock, Import, Reading, Repeats, Source, lines, rows};
 
 pub(super) const FORMAT: Import = Import {
     name: "claude-code",
@@ -31,6 +31,7 @@ pub(super) const FORMAT: Import = Import {
     clock: Clock::Calendar,
     repeats: Repeats::Growing,
     lacks: &["claude-code: latency is the time between the lines of the transcript"],
+    pieces: rows::whole,
     fits,
     read,
 };

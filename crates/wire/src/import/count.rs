@@ -5,6 +5,8 @@ use std::fmt;
 
 use scrimp_core::usage::MOST_TOKENS;
 
+use crate::meter::usage;
+
 /// A number of tokens, or what stands in its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Count {
@@ -29,6 +31,16 @@ impl Count {
 
     fn believed(number: u64) -> Count {
         if MOST_TOKENS < number { Count::Nonsense } else { Count::Of(number) }
+    }
+}
+
+impl From<Count> for usage::Count {
+    fn from(count: Count) -> usage::Count {
+        match count {
+            Count::Absent => usage::Count::Absent,
+            Count::Of(number) => usage::Count::Known(number),
+            Count::Nonsense => usage::Count::Bad,
+        }
     }
 }
 

@@ -5,22 +5,62 @@
 //! the rest is read: a log of a million lines is not thrown away for a broken one.
 
 mod agent_session;
+mod anthropic_usage;
+mod azure;
+mod bedrock;
+mod burstgpt;
 mod chain;
 mod claude_code;
+mod codex;
 mod count;
+mod csv;
+mod field;
+mod har;
+mod helicone;
+mod langfuse;
 mod lines;
+mod litellm;
 mod logged;
 mod mooncake;
+mod openai_usage;
+mod openrouter_activity;
+mod qwen;
+mod report;
+mod rows;
 mod scrimp;
+mod table;
+mod told;
+mod vllm;
 
 use std::fmt;
 use std::sync::Arc;
 
-use scrimp_core::{CallId, Entry, Time};
+use scrimp_core::{Aggregate, CallId, Entry, Time};
+
+pub use rows::Pieces;
+pub use table::{Columns, NoColumns};
 
 /// Every format, in the order in which they are tried.
-pub const IMPORTS: &[Import] =
-    &[agent_session::FORMAT, mooncake::FORMAT, scrimp::FORMAT, claude_code::FORMAT];
+pub const IMPORTS: &[Import] = &[
+    agent_session::FORMAT,
+    mooncake::FORMAT,
+    scrimp::FORMAT,
+    claude_code::FORMAT,
+    codex::FORMAT,
+    litellm::FORMAT,
+    langfuse::FORMAT,
+    helicone::FORMAT,
+    bedrock::FORMAT,
+    har::FORMAT,
+    azure::FORMAT,
+    burstgpt::FORMAT,
+    qwen::FORMAT,
+    vllm::FORMAT,
+    openai_usage::FORMAT,
+    anthropic_usage::FORMAT,
+    openrouter_activity::FORMAT,
+    table::FORMAT,
+];
 
 /// A format of logs.
 #[derive(Debug)]
@@ -35,9 +75,11 @@ pub struct Import {
     pub repeats: Repeats,
     /// What such logs do not say, and what that means for the figures made from them.
     pub lacks: &'static [&'static str],
+    /// How a file that begins like this may be read piece by piece.
+    pub pieces: fn(head: &[u8]) -> Pieces,
     /// Whether bytes that begin like this are of this format; the error says why not.
     pub fits: fn(bytes: &[u8]) -> Result<(), String>,
-    /// Reads a whole file.
+    /// Reads a whole file, or a piece of one.
     pub read: fn(bytes: &[u8], source: &Source<'_>) -> Reading,
 }
 
@@ -70,6 +112,17 @@ pub struct Source<'a> {
     pub start: Time,
     /// Whose calls these are, for logs that do not name a model.
     pub assumed: Option<&'a Assumed>,
+    /// How many lines of the file stand before these bytes, beside a header that they begin with.
+    pub lines_before: u64,
+    /// Which columns of a table hold what.
+    pub columns: Option<&'a Columns>,
+}
+
+impl<'a> Source<'a> {
+    /// A whole file of which the user said nothing.
+    pub fn new(name: &'a str, start: Time) -> Source<'a> {
+        Source { name, start, assumed: None, lines_before: 0, columns: None }
+    }
 }
 
 /// A model that the user names for a log that names none.
@@ -86,6 +139,12 @@ pub struct Assumed {
 pub struct Reading {
     /// The calls, in the order of the file.
     pub entries: Vec<Entry>,
+    /// Sums that a provider reports. They are no calls and never counted as such.
+    pub aggregates: Vec<Aggregate>,
+    /// What is to be known of this file, in sentences.
+    pub notes: Vec<String>,
+    /// Why nothing of it was read although it is of this format.
+    pub refused: Option<String>,
     /// What could not be read, the first [`MOST_SKIPPED_SHOWN`] of it.
     pub skipped: Vec<Skipped>,
     /// How many lines could not be read in all.
@@ -122,23 +181,26 @@ pub enum NotRead {
 }
 
 fn listed(tried: &[(&'static str, String)]) -> String {
-    let lines: Vec<_> = tried.iter().map(|(name, why)| format!("\n  not {name}: {why}")).collect();
-    lines.concat()
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, why) in tried {
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, names)) => names.push(name),
+            None => reasons.push((why, vec![name])),
+        }
+    }
+    let line = |(why, names): &(&str, Vec<&str>)| format!("\n  not {}: {why}", names.join(", "));
+    reasons.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 impl NotRead {
-    /// The error in one line, formats with the same reason together: for a file among many.
+    /// The error in one line: for a file among many, most of which are meant to be something else.
     pub fn in_short(&self) -> String {
-        let NotRead::UnknownFormat { tried } = self else { return self.to_string() };
-        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-        for (name, why) in tried {
-            match reasons.iter_mut().find(|(known, _)| known == why) {
-                Some((_, names)) => names.push(name),
-                None => reasons.push((why, vec![name])),
+        match self {
+            NotRead::UnknownFormat { .. } => {
+                "it is none of the known formats (name the file itself to see why)".to_owned()
             }
+            NotRead::NoSuchFormat { .. } => self.to_string(),
         }
-        let reasons = reasons.iter().map(|(why, names)| format!("not {}: {why}", names.join(", ")));
-        format!("it is none of the known formats ({})", reasons.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -159,6 +221,18 @@ pub fn recognise(bytes: &[u8]) -> Result<&'static Import, NotRead> {
         }
     }
     Err(NotRead::UnknownFormat { tried })
+}
+
+/// Finds out what `bytes` are, with the user's word on columns: a file that has them all is a table
+/// unless it is of a format of its own.
+///
+/// # Errors
+/// With every format's reason if none fits.
+pub fn recognise_with(bytes: &[u8], columns: Option<&Columns>) -> Result<&'static Import, NotRead> {
+    recognise(bytes).or_else(|error| match columns.is_some_and(|columns| columns.fit(bytes)) {
+        true => Ok(&table::FORMAT),
+        false => Err(error),
+    })
 }
 
 /// The format of this name.

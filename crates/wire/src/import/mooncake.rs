@@ -15,7 +15,7 @@ use scrimp_core::{Delivery, Ending, Entry, Metering, Role, Span, Trail, Usage, U
 
 use super::count::Count;
 use super::logged::{Logged, block, call_id};
-use super::{Assumed, Clock, Import, Reading, Repeats, Source, lines};
+use super::{Assumed, Clock, Import, Reading, Repeats, Source, lines, rows};
 use scrimp_core::record::TrailEnd;
 
 pub(super) const FORMAT: Import = Import {
@@ -28,6 +28,7 @@ pub(super) const FORMAT: Import = Import {
         "mooncake: no latencies, no errors; what was read from a cache is not recorded, \
          all input counts as uncached",
     ],
+    pieces: rows::by_line,
     fits,
     read,
 };
@@ -40,11 +41,14 @@ struct Request {
     input_length: Count,
     output_length: Count,
     hash_ids: Vec<u64>,
+    /// Bailian's traces name their chats.
+    #[serde(default)]
+    chat_id: Option<serde::de::IgnoredAny>,
 }
 
 fn fits(bytes: &[u8]) -> Result<(), String> {
     let wants = "`timestamp`, `input_length`, `output_length` and `hash_ids`";
-    lines::any::<Request>(bytes, wants, |_| true)
+    lines::any::<Request>(bytes, wants, |request| request.chat_id.is_none())
 }
 
 fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
@@ -53,6 +57,7 @@ fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
     let nobody = Assumed { provider: "unknown".into(), model: "unknown".into() };
     let whose = source.assumed.unwrap_or(&nobody);
     lines::read(bytes, &mut reading, |line, request: Request, reading| {
+        let line = source.lines_before + line;
         match entry(line, request, source, whose, &operation) {
             Some(entry) => reading.entries.push(entry),
             None => reading.skip(line, "a length is negative, no whole number, or huge"),

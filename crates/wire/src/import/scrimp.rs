@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use scrimp_core::record::RECORD_VERSION;
 use scrimp_core::{Entry, Record};
 
-use super::{Clock, Import, Reading, Repeats, Source, lines};
+use super::{Clock, Import, Reading, Repeats, Source, lines, rows};
 
 pub(super) const FORMAT: Import = Import {
     name: "scrimp",
@@ -14,6 +14,7 @@ pub(super) const FORMAT: Import = Import {
     clock: Clock::Calendar,
     repeats: Repeats::Copies,
     lacks: &[],
+    pieces: rows::by_line,
     fits,
     read,
 };
@@ -38,12 +39,12 @@ fn fits(bytes: &[u8]) -> Result<(), String> {
     lines::any::<Shape>(bytes, "`call`, `ending`, `metering` and `timing`", |_| true)
 }
 
-fn read(bytes: &[u8], _source: &Source<'_>) -> Reading {
+fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
     let mut reading = Reading::default();
     for (number, line) in lines::numbered(bytes) {
         match serde_json::from_slice::<Record>(line) {
             Ok(record) => reading.entries.push(Entry { record, trail: None }),
-            Err(error) => reading.skip(number, why_not(line, &error)),
+            Err(error) => reading.skip(source.lines_before + number, why_not(line, &error)),
         }
     }
     reading

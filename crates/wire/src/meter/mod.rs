@@ -5,7 +5,7 @@
 //! notice the difference.
 
 mod event;
-mod usage;
+pub(crate) mod usage;
 
 use std::sync::Arc;
 

@@ -14,9 +14,11 @@ use crate::scan::{Kind, Scanner, Wrong};
 
 /// A number of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Count {
+pub(crate) enum Count {
+    /// Not given.
     #[default]
     Absent,
+    /// Given and credible.
     Known(u64),
     /// Given, and not credible.
     Bad,
@@ -25,38 +27,38 @@ enum Count {
 /// One report of usage. The field names of both families mean the same thing wherever they occur,
 /// so one report holds either.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// Input contains cached and written tokens.
-    is_inclusive: bool,
-    input: Count,
-    output: Count,
-    total: Count,
-    cached: Count,
-    written: Count,
-    written_short: Count,
-    written_long: Count,
-    audio_input: Count,
-    image_input: Count,
-    reasoning: Count,
+    pub(crate) is_inclusive: bool,
+    pub(crate) input: Count,
+    pub(crate) output: Count,
+    pub(crate) total: Count,
+    pub(crate) cached: Count,
+    pub(crate) written: Count,
+    pub(crate) written_short: Count,
+    pub(crate) written_long: Count,
+    pub(crate) audio_input: Count,
+    pub(crate) image_input: Count,
+    pub(crate) reasoning: Count,
     /// Reasoning is counted beside the output and not in it.
-    is_reasoning_beside: bool,
-    audio_output: Count,
+    pub(crate) is_reasoning_beside: bool,
+    pub(crate) audio_output: Count,
     /// Input of tools, which is counted beside the prompt.
-    tool_input: Count,
+    pub(crate) tool_input: Count,
     /// Audio and images that were read from a cache.
-    cached_audio: Count,
-    cached_image: Count,
+    pub(crate) cached_audio: Count,
+    pub(crate) cached_image: Count,
     /// Tokens of compactions, which the provider does not count in the fields above.
-    beside: Option<Usage>,
-    is_beside_bad: bool,
-    pub(super) tier: Option<Tier>,
-    pub(super) region: Option<Region>,
-    pub(super) is_fast: Option<bool>,
+    pub(crate) beside: Option<Usage>,
+    pub(crate) is_beside_bad: bool,
+    pub(crate) tier: Option<Tier>,
+    pub(crate) region: Option<Region>,
+    pub(crate) is_fast: Option<bool>,
 }
 
 impl Report {
     /// Reads an object of usage.
-    pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Report, Wrong> {
+    pub(crate) fn read(scanner: &mut Scanner<'_>) -> Result<Report, Wrong> {
         let mut report = Report::default();
         let mut members = scanner.enter_object()?;
         while let Some(member) = scanner.member(&mut members)? {
@@ -215,7 +217,7 @@ impl Report {
     }
 
     /// Normalises the report into the partition.
-    pub(super) fn metering(&self) -> Metering {
+    pub(crate) fn metering(&self) -> Metering {
         let mut doubt = Doubt { suspect: self.is_beside_bad };
         // Without a credible total there is nothing to divide up.
         let Count::Known(input) = self.input else {
@@ -375,7 +377,7 @@ pub(super) fn word<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Cow<'a, [u8]>
 }
 
 /// The tier that an answer names.
-pub(super) fn tier(name: &[u8]) -> Tier {
+pub(crate) fn tier(name: &[u8]) -> Tier {
     match name {
         b"batch" => Tier::Batch,
         b"flex" => Tier::Flex,

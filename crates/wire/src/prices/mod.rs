@@ -14,7 +14,7 @@ mod keep;
 mod litellm;
 mod nearest;
 mod overlay;
-mod provider;
+pub(crate) mod provider;
 pub mod quote;
 mod report;
 mod snapshot;

@@ -69,13 +69,13 @@ pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
 const HOSTS: &[&str] = &["openai", "anthropic", "gemini", "azure", "bedrock", "vertex_ai"];
 
 /// The one name of the provider that people call `name`.
-pub(super) fn of_people(name: &str) -> &str {
+pub(crate) fn of_people(name: &str) -> &str {
     let other = OTHER_NAMES.iter().find(|(known, _)| *known == name);
     other.map_or(name, |(_, own)| own)
 }
 
 /// The one name of the provider that `LiteLLM` calls `litellm_provider`.
-pub(super) fn of_litellm(litellm_provider: &str) -> &str {
+pub(crate) fn of_litellm(litellm_provider: &str) -> &str {
     if litellm_provider.starts_with("vertex_ai-") {
         return "vertex_ai";
     }
@@ -87,7 +87,7 @@ pub(super) fn of_litellm(litellm_provider: &str) -> &str {
 ///
 /// A region or zone that `LiteLLM` puts before the model (`us-gov-west-1/…` at Bedrock, `eu/…` at
 /// Azure) stays: the price is that of a deployment there.
-pub(super) fn model_of<'e>(entry: &'e str, litellm_provider: &str) -> &'e str {
+pub(crate) fn model_of<'e>(entry: &'e str, litellm_provider: &str) -> &'e str {
     let provider = of_litellm(litellm_provider);
     let other = OTHER_PREFIX.iter().find(|(name, _)| *name == provider).map(|(_, prefix)| *prefix);
     [Some(litellm_provider), Some(provider), other]
@@ -98,7 +98,7 @@ pub(super) fn model_of<'e>(entry: &'e str, litellm_provider: &str) -> &'e str {
 }
 
 /// The vendor of `model`, where its name tells.
-pub(super) fn vendor_of(model: &str) -> Option<&'static str> {
+pub(crate) fn vendor_of(model: &str) -> Option<&'static str> {
     VENDORS.iter().find(|(start, _)| model.starts_with(start)).map(|(_, vendor)| *vendor)
 }
 

@@ -2,6 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test reads its samples")]
 
+mod reports;
+mod tables;
+mod tools;
+mod traces;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -10,15 +15,15 @@ use scrimp_core::{Entry, Time, UsageState};
 use scrimp_wire::import::{self, IMPORTS, Reading, Source};
 
 /// The sample of a format, whatever its extension.
-fn sample(format: &str) -> Vec<u8> {
+pub(crate) fn sample(format: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
     let mut paths = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let path = paths.find(|path| path.file_stem().is_some_and(|stem| stem == format));
     fs::read(path.unwrap_or_else(|| panic!("no sample for the format `{format}`"))).unwrap()
 }
 
-fn read(bytes: &[u8]) -> Reading {
-    let source = Source { name: "sample", start: Time::from_secs(1_790_000_000), assumed: None };
+pub(crate) fn read(bytes: &[u8]) -> Reading {
+    let source = Source::new("sample", Time::from_secs(1_790_000_000));
     (import::recognise(bytes).unwrap().read)(bytes, &source)
 }
 
@@ -52,6 +57,45 @@ fn line(entry: &Entry) -> String {
     )
 }
 
+/// Everything that a row of a tool's log says: more than a trace does.
+fn told(entry: &Entry) -> String {
+    let Entry { record, .. } = entry;
+    let part = |name: &str, value: Option<String>| {
+        value.map(|value| format!("; {name} {value}")).unwrap_or_default()
+    };
+    let tags = record.call.caller.tags.iter().map(|(name, value)| format!("{name}={value}"));
+    let tags = tags.collect::<Vec<_>>().join(" ");
+    let usage = &record.metering.usage;
+    let hidden =
+        [("reasoning", usage.reasoning), ("audio", usage.audio_input + usage.audio_output)];
+    let hidden = hidden.iter().filter(|(_, count)| 0 < *count);
+    let hidden: Vec<String> = hidden.map(|(name, count)| format!(" ({name} {count})")).collect();
+    let hidden = hidden.concat();
+    let attempt = record.attempts.first();
+    format!(
+        "  {}{}{}{}{}{}{}\n",
+        record.call.provider,
+        hidden,
+        part("cost", attempt.and_then(|attempt| attempt.cost).map(|cost| cost.to_string())),
+        part("first", record.timing.first_content.map(|first| first.to_string())),
+        part("session", record.call.caller.session.map(|_| "named".to_owned())),
+        part("tags", Some(tags).filter(|tags| !tags.is_empty())),
+        match (attempt, record.metering.suspect) {
+            (None, _) => "; not sent",
+            (_, true) => "; suspect",
+            (_, false) => "",
+        },
+    )
+}
+
+/// Like [`check`], with what only tools' logs say.
+pub(crate) fn check_told(bytes: &[u8], expected: &Expect) {
+    let reading = read(bytes);
+    let mut text: String = reading.entries.iter().map(|entry| line(entry) + &told(entry)).collect();
+    text.extend(reading.skipped.iter().map(|skipped| format!("skipped {skipped}\n")));
+    expected.assert_eq(&text);
+}
+
 fn check(bytes: &[u8], expected: &Expect) {
     let reading = read(bytes);
     let mut text: String = reading.entries.iter().map(line).collect();
@@ -66,7 +110,8 @@ fn every_format_has_a_sample_that_only_it_fits() {
         let fitting: Vec<_> = IMPORTS.iter().filter(|other| (other.fits)(&bytes).is_ok()).collect();
         let names: Vec<_> = fitting.iter().map(|import| import.name).collect();
         assert_eq!(names, [import.name]);
-        assert!(!read(&bytes).entries.is_empty(), "{}", import.name);
+        let Reading { entries, aggregates, .. } = read(&bytes);
+        assert!(!entries.is_empty() || !aggregates.is_empty(), "{}", import.name);
     }
 }
 
@@ -135,26 +180,48 @@ fn a_file_that_breaks_off_keeps_what_came_before() {
 
 #[test]
 fn an_unknown_format_is_told_what_was_tried() {
-    let error = import::recognise(b"date,model,tokens\n2026-01-01,x,5\n").unwrap_err();
+    let error = import::recognise(b"day,tokens\n2026-01-01,5\n").unwrap_err();
     expect![[r#"
         it is none of the known formats:
           not agent-session: it does not begin with `{`
-          not mooncake: no line is a JSON object
-          not scrimp: no line is a JSON object
-          not claude-code: no line is a JSON object"#]]
+          not mooncake, scrimp, claude-code, codex: no line is a JSON object
+          not litellm: no first record has `call_type`
+          not langfuse: no first record has `type`
+          not helicone: no first record has `response_id`
+          not bedrock: no first record has `schemaType`
+          not har: its beginning has no `log` with `entries`
+          not azure: no first record has `TIMESTAMP`
+          not burstgpt: no first record has `Timestamp`
+          not qwen-bailian: no first record has `chat_id`
+          not vllm: no first record has `metrics`
+          not openai-usage: no first record has `start_time`
+          not anthropic-usage: no first record has `starting_at`
+          not openrouter-activity: no first record has `date`
+          not table: no columns for time, input and output tokens (name them with --columns "time=…,input=…,output=…")"#]]
     .assert_eq(&error.to_string());
-    let error = import::recognise(b"{\"log\":{\"entries\":[]}}").unwrap_err();
+    let error = import::recognise(b"{\"log\":{\"lines\":[]}}").unwrap_err();
     expect![[r#"
         it is none of the known formats:
           not agent-session: its beginning has no "block_size"
           not mooncake: its one line is no object with `timestamp`, `input_length`, `output_length` and `hash_ids`
           not scrimp: its one line is no object with `call`, `ending`, `metering` and `timing`
-          not claude-code: its one line is no object with `type` and `message` as Claude Code writes them"#]].assert_eq(&error.to_string());
-    let error = import::named("litellm").unwrap_err();
-    expect![
-        "there is no format `litellm`; there are: agent-session, mooncake, scrimp, claude-code"
-    ]
-    .assert_eq(&error.to_string());
+          not claude-code: its one line is no object with `type` and `message` as Claude Code writes them
+          not codex: its one line is no object with `timestamp`, `type` and `payload` as Codex writes them
+          not litellm: no first record has `call_type`
+          not langfuse: no first record has `type`
+          not helicone: no first record has `response_id`
+          not bedrock: no first record has `schemaType`
+          not har: its beginning has no `log` with `entries`
+          not azure: no first record has `TIMESTAMP`
+          not burstgpt: no first record has `Timestamp`
+          not qwen-bailian: no first record has `chat_id`
+          not vllm: no first record has `metrics`
+          not openai-usage: no first record has `start_time`
+          not anthropic-usage: no first record has `starting_at`
+          not openrouter-activity: no first record has `date`
+          not table: no columns for time, input and output tokens (name them with --columns "time=…,input=…,output=…")"#]].assert_eq(&error.to_string());
+    let error = import::named("cohere").unwrap_err();
+    expect!["there is no format `cohere`; there are: agent-session, mooncake, scrimp, claude-code, codex, litellm, langfuse, helicone, bedrock, har, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity, table"].assert_eq(&error.to_string());
 }
 
 #[test]
@@ -162,7 +229,7 @@ fn garbage_of_every_kind_is_refused_or_skipped_and_never_panics() {
     for import in IMPORTS {
         let bytes = sample(import.name);
         for cut in 0..bytes.len().min(600) {
-            let source = Source { name: "cut", start: Time::EPOCH, assumed: None };
+            let source = Source::new("cut", Time::EPOCH);
             (import.read)(&bytes[..cut], &source);
             (import.read)(&bytes[cut..], &source);
         }

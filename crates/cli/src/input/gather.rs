@@ -1,0 +1,247 @@
+//! What the workers read, put together in the order of the files: every call once.
+//!
+//! The same call may stand in two files of one tool, or in the logs of two tools. It is the same if
+//! it has the same name (the provider's for its answer, where logs have it); or, between two tools,
+//! if it has the same model and the same tokens, and began within two seconds. The first file's copy
+//! counts; a transcript, which says less of a call than a gateway's log, gives way.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::Receiver;
+
+use rustc_hash::FxHashMap;
+use scrimp_analysis::profile::Calendar;
+use scrimp_analysis::report::{Input, SkippedLine};
+use scrimp_core::{Aggregate, Entry, UsageState, hash};
+use scrimp_wire::import::{self, Clock, Import, Reading, Repeats};
+
+use super::feed::{Feed, Piece};
+use super::{Inputs, Place};
+
+/// Two tools' clocks and beginnings of one call differ by less than this.
+const SAME_MOMENT_MS: i64 = 2_000;
+/// So many calls of one moment that are all alike are told apart; more are not compared.
+const MOST_ALIKE: u64 = 32;
+
+/// Puts together what the workers read.
+pub(super) struct Gathering<'e> {
+    each: &'e mut dyn FnMut(Entry, Calendar),
+    files: Vec<Input>,
+    formats: Vec<&'static Import>,
+    /// The format of each call of those whose copies are equal, by its name.
+    seen: FxHashMap<u64, u8>,
+    /// Calls of formats whose copies grow, until the largest is known.
+    growing: FxHashMap<u128, (u8, Entry)>,
+    alike: Alike,
+    aggregates: Vec<Aggregate>,
+    repeated: u64,
+    in_two_tools: u64,
+}
+
+/// Calls by what two tools must agree on.
+#[derive(Default)]
+struct Alike(FxHashMap<u64, (i64, u32)>);
+
+impl<'e> Gathering<'e> {
+    pub(super) fn new(each: &'e mut dyn FnMut(Entry, Calendar), places: &[Place]) -> Gathering<'e> {
+        let file = |place: &Place| Input::new(place.path.display().to_string());
+        Gathering {
+            each,
+            files: places.iter().map(file).collect(),
+            formats: Vec::new(),
+            seen: FxHashMap::default(),
+            growing: FxHashMap::default(),
+            alike: Alike::default(),
+            aggregates: Vec::new(),
+            repeated: 0,
+            in_two_tools: 0,
+        }
+    }
+
+    /// Takes pieces in their order, whatever the order in which they come.
+    pub(super) fn take(
+        &mut self,
+        pieces: &Receiver<(Piece<'_>, Option<Reading>)>,
+        feed: &Feed<'_>,
+    ) {
+        let (mut early, mut next) = (BTreeMap::new(), 0);
+        for (piece, reading) in pieces {
+            early.insert(piece.number, (piece, reading));
+            while let Some((piece, reading)) = early.remove(&next) {
+                self.piece(piece, reading);
+                feed.took();
+                next += 1;
+            }
+        }
+    }
+
+    fn piece(&mut self, piece: Piece<'_>, reading: Option<Reading>) {
+        let Piece { at, broken, content, .. } = piece;
+        let (content, reading) = match (content, reading) {
+            (Ok(content), Some(reading)) => (content, reading),
+            (Err(why), _) => {
+                self.files[at].error = Some(why);
+                return;
+            }
+            (Ok(_), None) => return,
+        };
+        let Reading { entries, aggregates, notes, refused, skipped, skipped_lines } = reading;
+        let format = content.format;
+        let has_calls = !entries.is_empty() || !aggregates.is_empty();
+        let file = &mut self.files[at];
+        file.format = Some(format.name.to_owned());
+        file.error = refused;
+        file.calls += entries.len() as u64;
+        file.sums += aggregates.len() as u64;
+        file.skipped_lines += skipped_lines;
+        let skipped =
+            skipped.into_iter().map(|skipped| SkippedLine { line: skipped.line, why: skipped.why });
+        let room = import::MOST_SKIPPED_SHOWN.saturating_sub(file.skipped.len());
+        file.skipped.extend(skipped.take(room));
+        if let Some(why) = broken {
+            let line = file.skipped.last().map_or(0, |last| last.line);
+            file.skipped.push(SkippedLine { line, why });
+            file.skipped_lines += 1;
+        }
+        for note in notes {
+            if !file.notes.contains(&note) {
+                file.notes.push(note);
+            }
+        }
+        for entry in &entries {
+            file.lacks.see(&entry.record, entry.trail.as_ref());
+        }
+        self.aggregates.extend(aggregates);
+        if has_calls {
+            let number = self.number(format);
+            for entry in entries {
+                self.entry(format, number, entry);
+            }
+        }
+    }
+
+    fn number(&mut self, format: &'static Import) -> u8 {
+        let known = self.formats.iter().position(|known| known.name == format.name);
+        let at = known.unwrap_or_else(|| {
+            self.formats.push(format);
+            self.formats.len() - 1
+        });
+        u8::try_from(at).expect("there are fewer formats")
+    }
+
+    fn entry(&mut self, format: &Import, number: u8, entry: Entry) {
+        match format.repeats {
+            Repeats::Growing => self.grow(number, entry),
+            Repeats::Never => self.pass(format, number, entry),
+            Repeats::Copies => match self.seen.get(&name(&entry)) {
+                Some(known) if *known == number => self.repeated += 1,
+                Some(_) => self.in_two_tools += 1,
+                None => {
+                    self.seen.insert(name(&entry), number);
+                    self.pass(format, number, entry);
+                }
+            },
+        }
+    }
+
+    fn grow(&mut self, number: u8, entry: Entry) {
+        let output = |entry: &Entry| entry.record.metering.usage.total_output();
+        match self.growing.get_mut(&import::same_call(entry.record.call.id)) {
+            None => {
+                self.growing.insert(import::same_call(entry.record.call.id), (number, entry));
+            }
+            Some((_, known)) => {
+                self.repeated += 1;
+                if output(known) < output(&entry) {
+                    *known = entry;
+                }
+            }
+        }
+    }
+
+    fn pass(&mut self, format: &Import, number: u8, entry: Entry) {
+        if format.clock == Clock::Calendar && self.alike.has(&entry, number) {
+            self.in_two_tools += 1;
+            return;
+        }
+        (self.each)(entry, calendar(format));
+    }
+
+    pub(super) fn finish(mut self) -> Inputs {
+        let mut growing: Vec<(u8, Entry)> = self.growing.drain().map(|(_, entry)| entry).collect();
+        growing.sort_by_key(|(_, entry)| (entry.record.call.arrived, entry.record.call.id));
+        for (number, entry) in growing {
+            match self.seen.contains_key(&name(&entry)) {
+                true => self.in_two_tools += 1,
+                false => self.pass(self.formats[usize::from(number)], number, entry),
+            }
+        }
+        self.formats.sort_by_key(|format| format.name);
+        let lacks = self.formats.iter().flat_map(|format| format.lacks);
+        let mut notes: Vec<String> = lacks.map(|lack| (*lack).to_owned()).collect();
+        for file in &self.files {
+            notes.extend(file.notes.iter().map(|note| format!("{}: {note}", file.path)));
+        }
+        if 0 < self.repeated {
+            notes.push(format!("{} calls stand in several files and count once", self.repeated));
+        }
+        if 0 < self.in_two_tools {
+            notes.push(format!(
+                "{} calls stand in the logs of two tools and count once: the answer's name is the \
+                 same, or model, tokens and time (within 2 s) are",
+                self.in_two_tools
+            ));
+        }
+        let has = |clock| self.formats.iter().any(|format| format.clock == clock);
+        let mixes_clocks = has(Clock::Calendar) && has(Clock::Relative);
+        if mixes_clocks {
+            notes.push("some calls have dates, others do not: together they have no period".into());
+        }
+        Inputs { files: self.files, aggregates: self.aggregates, notes, mixes_clocks }
+    }
+}
+
+/// A call's name, short enough for millions and long enough for no two to meet.
+fn name(entry: &Entry) -> u64 {
+    let name = import::same_call(entry.record.call.id);
+    u64::try_from(name & u128::from(u64::MAX)).expect("64 bits")
+}
+
+impl Alike {
+    /// Whether another tool's log had this call; each of its calls is met once by each other tool.
+    fn has(&mut self, entry: &Entry, number: u8) -> bool {
+        let record = &entry.record;
+        let usage = &record.metering.usage;
+        if record.metering.state != UsageState::Measured || usage.total_output() == 0 {
+            return false;
+        }
+        let tokens = hash::chain(usage.input(), usage.total_output());
+        let what = hash::chain(hash::text(&record.call.model), tokens);
+        let at = record.call.arrived.millis();
+        let bucket = at.div_euclid(SAME_MOMENT_MS);
+        let own = 1_u32 << (number % 32);
+        let slots = |bucket: i64| {
+            let first = hash::chain(what, bucket.unsigned_abs());
+            (0..MOST_ALIKE).map(move |more| first.wrapping_add(more))
+        };
+        for bucket in [bucket, bucket - 1, bucket + 1] {
+            for slot in slots(bucket) {
+                let Some((known, tools)) = self.0.get_mut(&slot) else { break };
+                if *tools & own == 0 && (at - *known).abs() <= SAME_MOMENT_MS {
+                    *tools |= own;
+                    return true;
+                }
+            }
+        }
+        if let Some(vacant) = slots(bucket).find(|slot| !self.0.contains_key(slot)) {
+            self.0.insert(vacant, (at, own));
+        }
+        false
+    }
+}
+
+fn calendar(format: &Import) -> Calendar {
+    match format.clock {
+        Clock::Calendar => Calendar::Real,
+        Clock::Relative => Calendar::Relative,
+    }
+}
