@@ -43,7 +43,7 @@ const CHORES: &[Chore] = &[
     Chore { name: "prices", does: "make the price snapshot from LiteLLM's map", run: prices::run },
     Chore {
         name: "oracle",
-        does: "compare costs with two independent calculators",
+        does: "compare costs with two independent calculators, or `tokens` with tiktoken",
         run: oracle::run,
     },
     Chore {

@@ -22,6 +22,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scrimp-analysis", &["scrimp-core"]),
     ("scrimp-sim", &[]),
     ("scrimp-dashboard", &[]),
+    ("scrimp-tokens", &["scrimp-core"]),
     (
         "scrimp-server",
         &["scrimp-core", "scrimp-wire", "scrimp-store", "scrimp-analysis", "scrimp-dashboard"],
@@ -35,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scrimp-analysis",
             "scrimp-server",
             "scrimp-sim",
+            "scrimp-tokens",
         ],
     ),
     ("xtask", &["scrimp-core", "scrimp-wire"]),

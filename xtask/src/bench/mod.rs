@@ -25,6 +25,7 @@ const BENCHES: &[Bench] = &[
     ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
     ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
     ("wire", "reading requests and metering streams", wire),
+    ("tokens", "counting 10 MB against OpenAI's tiktoken: equal, and how much faster", tokens),
     ("kill", "what a killed process loses, over N kills (default 50)", kill),
     ("hangup", "how soon a provider sees a client leave, N times (default 200) each", hangup),
     ("store", "every screen and its query over N million records (default 10)", store),
@@ -61,6 +62,10 @@ fn replay(arguments: &[String]) -> Result<()> {
 
 fn wire(arguments: &[String]) -> Result<()> {
     example("scrimp-wire", "read_speed", arguments)
+}
+
+fn tokens(arguments: &[String]) -> Result<()> {
+    crate::oracle::tokens(arguments)
 }
 
 fn proof(arguments: &[String]) -> Result<()> {
