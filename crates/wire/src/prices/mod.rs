@@ -2,7 +2,8 @@
 //!
 //! A chore turns `LiteLLM`'s price map into a compact snapshot that ships with the product
 //! ([`from_litellm`], [`write()`]), and keeps what a new map changes with its date ([`keep()`]);
-//! [`snapshot`] loads both, [`overlay`] puts a user's own prices on top, and
+//! [`snapshot`] loads both, [`update()`] takes a newer list in its place,
+//! [`overlay`] puts a user's own prices on top, and
 //! [`quote`](quote::quote) answers what a call would cost. The arithmetic is in `core::price`; what a
 //! list leaves out is filled in here, once (`card`), and what cannot be true is held back (`doubt`).
 
@@ -19,6 +20,7 @@ pub mod quote;
 mod report;
 mod snapshot;
 mod timeline;
+mod update;
 
 pub use diff::{Diff, diff};
 pub use keep::{Kept, keep};
@@ -26,6 +28,7 @@ pub use litellm::from_litellm;
 pub use overlay::{NotAnOverlay, overlay};
 pub use report::{Doubt, Held, Report};
 pub use snapshot::{NotASnapshot, parse, snapshot, write};
+pub use update::{Far, InUse, Jump, NotAnUpdate, Update, update};
 
 use scrimp_core::money::Rate;
 use scrimp_core::time::Time;

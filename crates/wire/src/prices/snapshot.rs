@@ -20,6 +20,7 @@ use super::cache_rules;
 use super::card::{CLASSES, Sparse};
 use super::multiplier;
 use super::timeline::timelines;
+use super::update::InUse;
 
 /// The letter of each class, in the order of [`CLASSES`].
 const LETTERS: [char; 9] = ['i', 'r', 'w', 'l', 'a', 'p', 'o', 't', 'v'];
@@ -54,8 +55,12 @@ pub struct NotASnapshot {
 
 /// The prices that ship with the product, each for its time.
 pub fn snapshot() -> Catalog {
-    let List { taken, mut rows } =
-        read(include_str!("../../data/prices.txt")).expect("the shipped snapshot is tested");
+    InUse::shipped().catalog().expect("the shipped prices are tested")
+}
+
+/// The prices of a list and of other days, with what vendors have retired.
+pub(super) fn compose(list: &str, dated: &str) -> Result<Catalog, NotASnapshot> {
+    let List { taken, mut rows } = read(list)?;
     // Logs outlive lists: what a vendor has retired is still priced, unless the list has it.
     let retired = super::overlay(include_str!("../../data/retired.toml"));
     for row in retired.expect("the shipped rows are tested") {
@@ -63,13 +68,12 @@ pub fn snapshot() -> Catalog {
             rows.push((0, row));
         }
     }
-    let dated = read(include_str!("../../data/dated.txt")).expect("the shipped rows are tested");
-    let rows = timelines(rows, dated.rows).expect("the shipped rows are tested");
+    let rows = timelines(rows, read(dated)?.rows)?;
     let mut catalog = catalog(taken, rows.into_iter());
     for (name, listed_as) in super::provider::OTHER_NAMES {
         catalog.also_called(name, listed_as);
     }
-    catalog
+    Ok(catalog)
 }
 
 pub(super) fn is_same_model(one: &PriceRow, other: &PriceRow) -> bool {

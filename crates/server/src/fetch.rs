@@ -1,0 +1,112 @@
+//! One file from the web, for chores: what the gateway speaks to providers, used once.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HOST, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use scrimp_core::Fault;
+use tokio::time::timeout;
+
+use crate::config::{Config, ConfigError};
+use crate::upstream::{Answer, Connector, Outgoing, Pool};
+
+/// Everything must have come by then.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Why there is no file.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// Not an address that is fetched from.
+    #[error("`{0}` is no https:// address")]
+    NotHttps(String),
+    /// The host's name makes no sense.
+    #[error(transparent)]
+    Host(#[from] ConfigError),
+    /// No answer, or not a whole one.
+    #[error("{host} did not answer: {fault:?}")]
+    Unanswered {
+        /// Who was asked.
+        host: String,
+        /// What went wrong.
+        fault: Fault,
+    },
+    /// Something else was answered. Redirects are not followed.
+    #[error("{host} answered {status}{}", redirected(.to.as_deref()))]
+    Status {
+        /// Who was asked.
+        host: String,
+        /// What it said.
+        status: StatusCode,
+        /// Where it points.
+        to: Option<String>,
+    },
+    /// More than was asked for.
+    #[error("the file is larger than {most} bytes")]
+    TooLarge {
+        /// The limit.
+        most: usize,
+    },
+    /// It took too long.
+    #[error("the file did not come in time")]
+    TimedOut,
+}
+
+fn redirected(to: Option<&str>) -> String {
+    to.map(|to| format!(": fetch it from {to} if you trust that")).unwrap_or_default()
+}
+
+/// Gets a file of at most `most` bytes over HTTPS; plain HTTP only from this machine.
+///
+/// # Errors
+/// If it does not come whole.
+pub fn fetch(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime of one thread can be made");
+    runtime.block_on(async {
+        timeout(PATIENCE, get(url, most)).await.unwrap_or(Err(FetchError::TimedOut))
+    })
+}
+
+async fn get(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
+    let not_https = || FetchError::NotHttps(url.to_owned());
+    let (scheme, rest) = url.split_once("://").ok_or_else(not_https)?;
+    let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let is_here = ["127.0.0.1", "localhost", "[::1]"].iter().any(|here| host.starts_with(here));
+    if !(scheme == "https" || scheme == "http" && is_here) || host.contains(['"', '\\', '@']) {
+        return Err(not_https());
+    }
+    let text = format!("[providers.list]\nbase_url = \"{scheme}://{host}\"\n");
+    let config = Config::parse("the address", &text, None, &|_| None)?;
+    let provider = config.providers.get("list").ok_or_else(not_https)?;
+    let mut headers = HeaderMap::new();
+    headers.insert(HOST, provider.origin.authority.clone());
+    headers.insert(USER_AGENT, HeaderValue::from_static("scrimp"));
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    let path = path.split('#').next().unwrap_or(path);
+    let request = Outgoing::whole(&Method::GET, path, &headers, Bytes::new());
+    let unanswered = |fault| FetchError::Unanswered { host: host.to_owned(), fault };
+    let pool = Pool::new(Connector::Network);
+    let opened = pool.open(provider, &config.limits, request).await.map_err(unanswered)?;
+    if opened.head.status != StatusCode::OK {
+        let to = opened.head.headers.get(http::header::LOCATION);
+        let to = to.and_then(|to| to.to_str().ok()).map(str::to_owned);
+        return Err(FetchError::Status { host: host.to_owned(), status: opened.head.status, to });
+    }
+    body(opened.answer, most, unanswered).await
+}
+
+async fn body(
+    mut answer: Answer,
+    most: usize,
+    unanswered: impl Fn(Fault) -> FetchError,
+) -> Result<Vec<u8>, FetchError> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = std::future::poll_fn(|cx| answer.poll_piece(cx)).await {
+        bytes.extend_from_slice(&piece.map_err(&unanswered)?);
+        if most < bytes.len() {
+            return Err(FetchError::TooLarge { most });
+        }
+    }
+    Ok(bytes)
+}
