@@ -42,8 +42,15 @@ pub(crate) enum Command {
     Undo(Undo),
     /// What applied rules saved, against the traffic held out
     Proof(Proof),
-    /// What a call costs
+    /// What a call costs; several models side by side, by given sizes or over recorded traffic
     Price(Price),
+    /// How many tokens a text or a request has
+    Tokens(Tokens),
+    /// The models that prices are known of
+    Models(Models),
+    /// Chores on the list of prices
+    #[command(subcommand)]
+    Prices(Prices),
     /// Check a configuration file, or print its reference
     #[command(subcommand)]
     Config(Config),
@@ -199,9 +206,9 @@ pub(crate) struct Proof {
 
 #[derive(Debug, Args)]
 pub(crate) struct Price {
-    /// The model, or provider/model
-    #[arg(required_unless_present = "batch")]
-    pub(crate) model: Option<String>,
+    /// The model, or provider/model; several are compared
+    #[arg(value_name = "MODEL", required_unless_present = "batch")]
+    pub(crate) models: Vec<String>,
     /// Input tokens that are neither read from nor written to a cache
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) uncached: u64,
@@ -217,6 +224,19 @@ pub(crate) struct Price {
     /// Output tokens
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) output: u64,
+    /// How many such calls there are a day, for what they cost a day and a month
+    #[arg(long, value_name = "N")]
+    pub(crate) calls_per_day: Option<u64>,
+    /// Instead of given sizes: recorded calls at each model's prices; without a path the gateway's own
+    #[arg(
+        long,
+        value_name = "PATH",
+        num_args = 0..=1,
+        conflicts_with_all = [
+            "uncached", "cache_read", "cache_write_short", "cache_write_long", "output", "tier",
+        ]
+    )]
+    pub(crate) traffic: Option<Vec<PathBuf>>,
     /// The service tier
     #[arg(long, value_enum)]
     pub(crate) tier: Option<Tier>,
@@ -229,6 +249,55 @@ pub(crate) struct Price {
     /// Price each JSON line of a file, one answer a line
     #[arg(long, value_name = "FILE", hide = true)]
     pub(crate) batch: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Tokens {
+    /// A text, or the body of a request with messages; `-` for standard input
+    pub(crate) file: PathBuf,
+    /// The model [default: the one that the request names]
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Models {
+    /// Only models whose name, with its provider's, has all of these in it
+    #[arg(value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Prices {
+    /// Take a newer list of prices and say what it changes
+    Update(Update),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Update {
+    /// The price map of LiteLLM, as a file or an https:// address
+    #[arg(value_name = "FILE|URL")]
+    pub(crate) list: String,
+    /// Take the prices, too, that are far from what they were
+    #[arg(long)]
+    pub(crate) confirm: bool,
+    /// The day the list is of [default: today]
+    #[arg(long, value_name = "DATE", value_parser = day)]
+    pub(crate) taken: Option<Time>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
     #[command(flatten)]
     pub(crate) json: Json,
 }

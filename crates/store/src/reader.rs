@@ -92,6 +92,14 @@ impl Reader {
         self.directory.set_aside()
     }
 
+    /// The digest key, for comparing a text at hand with what is recorded.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn key(&self) -> Result<[u8; 32], OpenError> {
+        self.directory.key(None)
+    }
+
     /// The latest calls that pass the filter, the latest first, without their prompts: these stand
     /// in other rows, which a list of rare calls would have to read for each. [`Reader::call`] gives
     /// a call with its prompt. Records that cannot be read are left out.

@@ -12,7 +12,7 @@ use crate::families::{self, Family, How};
 /// A published vocabulary. It is unpacked when something is first counted with it.
 pub(crate) struct Encoding {
     name: &'static str,
-    /// Tokens over those of `o200k_base`, on English prose.
+    /// Tokens over those of `o200k_base`, on English prose (this repository's documents).
     on_prose: f64,
     make: fn() -> CoreBpe,
     made: OnceLock<CoreBpe>,
@@ -37,13 +37,13 @@ impl fmt::Debug for Encoding {
 // Each is named by its function and not by its name, so that the linker leaves out what is not here.
 pub(crate) static O200K: Encoding = Encoding::new("o200k_base", 1.0, published::o200k_base);
 pub(crate) static CL100K: Encoding = Encoding::new("cl100k_base", 1.0, published::cl100k_base);
-pub(crate) static P50K: Encoding = Encoding::new("p50k_base", 1.0, published::p50k_base);
-pub(crate) static R50K: Encoding = Encoding::new("r50k_base", 1.0, published::r50k_base);
-pub(crate) static DEEPSEEK: Encoding = Encoding::new("deepseek_v3", 1.0, published::deepseek_v3);
-pub(crate) static QWEN2: Encoding = Encoding::new("qwen2", 1.0, published::qwen2);
-pub(crate) static TEKKEN: Encoding = Encoding::new("mistral_v3", 1.0, published::mistral_v3);
-pub(crate) static GLM4: Encoding = Encoding::new("glm4", 1.0, published::glm4);
-pub(crate) static GLM5: Encoding = Encoding::new("glm5", 1.0, published::glm5);
+pub(crate) static P50K: Encoding = Encoding::new("p50k_base", 1.05, published::p50k_base);
+pub(crate) static R50K: Encoding = Encoding::new("r50k_base", 1.09, published::r50k_base);
+pub(crate) static DEEPSEEK: Encoding = Encoding::new("deepseek_v3", 1.01, published::deepseek_v3);
+pub(crate) static QWEN2: Encoding = Encoding::new("qwen2", 1.06, published::qwen2);
+pub(crate) static TEKKEN: Encoding = Encoding::new("mistral_v3", 1.08, published::mistral_v3);
+pub(crate) static GLM4: Encoding = Encoding::new("glm4", 1.01, published::glm4);
+pub(crate) static GLM5: Encoding = Encoding::new("glm5", 1.01, published::glm5);
 #[cfg(feature = "conditional-vocabularies")]
 pub(crate) static LLAMA3: Encoding = Encoding::new("llama3", 1.0, published::llama3);
 #[cfg(feature = "conditional-vocabularies")]

@@ -10,7 +10,7 @@ use scrimp_analysis::report::{self, Paint};
 use scrimp_core::Time;
 use scrimp_store::Reader;
 
-use super::price::catalog;
+use super::price::catalog_in;
 use super::{data_dir, study};
 use crate::args::{Analyze, Cli, DataDir, Json, Logs};
 use crate::input;
@@ -18,7 +18,7 @@ use crate::ui::{self, OrHint};
 
 /// `scrimp analyze [PATH…]`
 pub(crate) fn run(arguments: &Analyze) -> Result<()> {
-    let prices = Arc::new(catalog(None)?);
+    let prices = Arc::new(catalog_in(None, &arguments.data)?);
     let calls = match arguments.paths.as_slice() {
         [] => {
             let data = data_dir(&arguments.data)?;

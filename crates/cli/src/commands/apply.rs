@@ -13,7 +13,7 @@ use scrimp_server::journal::{self, Application, Files, Judged};
 use scrimp_store::{OpenError, Options, Reader, Store};
 use serde_json::{Value, json};
 
-use super::price::{catalog, now};
+use super::price::{catalog_in, now};
 use super::running::Running;
 use super::{data_dir, study};
 use crate::args::{Apply, Proof, Undo};
@@ -29,7 +29,7 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
     if let Some(running) = Running::on(&data) {
         return apply_running(&running, arguments);
     }
-    let prices = Arc::new(catalog(None)?);
+    let prices = Arc::new(catalog_in(None, &arguments.data)?);
     let reader = Reader::open(&data).or_hint(ELSEWHERE)?;
     let calls = study::read_records(&reader, &data, &prices)?;
     let share = Share::from_millionths(arguments.share);

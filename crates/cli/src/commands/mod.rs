@@ -2,13 +2,17 @@
 
 mod analyze;
 pub(crate) mod apply;
+mod compare;
 mod config;
+mod models;
 mod price;
+mod prices;
 mod running;
 mod serve;
 mod sim;
 mod store;
 pub(crate) mod study;
+mod tokens;
 mod whatif;
 
 use std::path::PathBuf;
@@ -23,7 +27,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
     match cli.command {
         None => analyze::run_bare(),
         Some(Command::Demo(arguments)) => {
-            crate::demo::run(&arguments, price::now(), price::catalog(None)?)
+            crate::demo::run(&arguments, price::now(), scrimp_wire::prices::snapshot())
         }
         Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Apply(arguments)) => apply::apply(&arguments),
@@ -33,6 +37,9 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),
         Some(Command::Price(arguments)) => price::run(&arguments),
+        Some(Command::Tokens(arguments)) => tokens::run(&arguments),
+        Some(Command::Models(arguments)) => models::run(&arguments),
+        Some(Command::Prices(arguments)) => prices::run(&arguments),
         Some(Command::Store(arguments)) => store::run(&arguments),
         Some(Command::Sim(arguments)) => sim::run(&arguments),
     }

@@ -11,11 +11,11 @@ use anyhow::{Context, Result};
 use scrimp_analysis::report::day;
 use scrimp_core::price::{Catalog, Class, PriceRow, Terms, Tier};
 use scrimp_core::{Time, Usage};
-use scrimp_wire::prices;
 use scrimp_wire::prices::quote::{self, Quote, Unpriced};
 use serde::Serialize;
 
-use crate::args::{self, Price};
+use super::{compare, data_dir, prices};
+use crate::args::{self, DataDir, Price};
 use crate::ui::{self, OrHint};
 
 /// A token of each class that the command line can name.
@@ -39,26 +39,23 @@ struct Answer<'a> {
 
 /// `scrimp price MODEL …`
 pub(crate) fn run(arguments: &Price) -> Result<()> {
-    let catalog = catalog(arguments.prices.as_deref())?;
+    let catalog = catalog_in(arguments.prices.as_deref(), &arguments.data)?;
     if let Some(file) = &arguments.batch {
         return batch(&catalog, file);
     }
-    let model = arguments.model.as_deref().context("a model is asked for")?;
-    let at = arguments.at.unwrap_or_else(now);
-    let usage = Usage {
-        uncached: arguments.uncached,
-        cache_read: arguments.cache_read,
-        cache_write_short: arguments.cache_write_short,
-        cache_write_long: arguments.cache_write_long,
-        output: arguments.output,
-        ..Usage::ZERO
+    let model = match arguments.models.as_slice() {
+        [model] if arguments.traffic.is_none() && arguments.calls_per_day.is_none() => model,
+        _ => return compare::run(arguments, &catalog),
     };
-    let terms = Terms { tier: tier(arguments.tier), ..Terms::default() };
+    let at = arguments.at.unwrap_or_else(now);
+    let (usage, terms) = asked(arguments);
     let mut quote = match quote::quote(&catalog, None, model, &usage, terms, at) {
         Err(hostile @ Unpriced::TooMany { .. }) => return Err(hostile.into()),
         quote => quote.or_hint("own prices can be laid over the ones shipped: --prices FILE")?,
     };
-    let shipped = shipped(&catalog, &quote, at);
+    let data = data_dir(&arguments.data).ok();
+    let shipped = shipped(&prices::in_use(data.as_deref())?, &catalog, &quote, at);
+    quote.notes.extend(prices::note(data.as_deref())?);
     let taken = shipped.as_ref().map(|(taken, _)| *taken);
     let asked = arguments.at.zip(shipped);
     quote.notes.extend(asked.and_then(|(at, (taken, row))| of_another_day(&row, at, taken)));
@@ -73,11 +70,28 @@ pub(crate) fn run(arguments: &Price) -> Result<()> {
     }
 }
 
-/// The price as it ships, and when the list was taken that it ships with; `None` for own prices.
-fn shipped(catalog: &Catalog, quote: &Quote, at: Time) -> Option<(Time, Arc<PriceRow>)> {
-    let shipped = prices::snapshot();
+/// The sizes and terms that were given.
+pub(super) fn asked(arguments: &Price) -> (Usage, Terms) {
+    let usage = Usage {
+        uncached: arguments.uncached,
+        cache_read: arguments.cache_read,
+        cache_write_short: arguments.cache_write_short,
+        cache_write_long: arguments.cache_write_long,
+        output: arguments.output,
+        ..Usage::ZERO
+    };
+    (usage, Terms { tier: tier(arguments.tier), ..Terms::default() })
+}
+
+/// The price as it is listed, and when the list was taken; `None` for own prices.
+fn shipped(
+    shipped: &Catalog,
+    catalog: &Catalog,
+    quote: &Quote,
+    at: Time,
+) -> Option<(Time, Arc<PriceRow>)> {
     let row = |catalog: &Catalog| catalog.find(&quote.provider, &quote.model, at).cloned();
-    let found = row(&shipped).filter(|found| row(catalog).as_ref() == Some(found));
+    let found = row(shipped).filter(|found| row(catalog).as_ref() == Some(found));
     shipped.taken.zip(found)
 }
 
@@ -102,13 +116,20 @@ fn of_another_day(row: &PriceRow, at: Time, taken: Time) -> Option<String> {
     }
 }
 
-/// The prices shipped, with a file of own ones over them.
+/// The prices in use, with a file of own ones over them.
 pub(crate) fn catalog(overlay: Option<&Path>) -> Result<Catalog> {
-    let mut catalog = prices::snapshot();
+    catalog_in(overlay, &DataDir { data: None })
+}
+
+/// The same, as this data directory has them.
+pub(crate) fn catalog_in(overlay: Option<&Path>, data: &DataDir) -> Result<Catalog> {
+    // Without a home there is no list in it.
+    let data = data_dir(data).ok();
+    let mut catalog = prices::in_use(data.as_deref())?;
     let Some(path) = overlay else { return Ok(catalog) };
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("own prices could not be read from {}", path.display()))?;
-    for row in prices::overlay(&text).with_context(|| path.display().to_string())? {
+    for row in scrimp_wire::prices::overlay(&text).with_context(|| path.display().to_string())? {
         catalog.add(row);
     }
     Ok(catalog)

@@ -12,7 +12,7 @@ use scrimp_server::{Config, Gateway, Log, Program, serve};
 use scrimp_store::{OpenError, Options, Store};
 
 use super::data_dir;
-use super::price::catalog;
+use super::price::catalog_in;
 use super::running::address_file;
 use crate::args::Serve;
 use crate::ui::{self, OrHint};
@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let data = data_dir(&arguments.data)?;
     let files = Files { config: arguments.config.clone(), data: data.clone() };
     let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
-    let prices = catalog(config.prices.as_deref())?;
+    let prices = catalog_in(config.prices.as_deref(), &arguments.data)?;
     let store = Arc::new(open_store(&data, options(&config))?);
     let (log, writer) = match std::io::stderr().is_terminal() {
         true => Log::in_words(std::io::stderr()),

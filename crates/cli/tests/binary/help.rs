@@ -3,7 +3,7 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 18] = [
     &["demo"],
     &["serve"],
     &["analyze"],
@@ -12,6 +12,10 @@ const COMMANDS: [&[&str]; 14] = [
     &["undo"],
     &["proof"],
     &["price"],
+    &["tokens"],
+    &["models"],
+    &["prices"],
+    &["prices", "update"],
     &["config"],
     &["config", "check"],
     &["config", "reference"],
@@ -75,9 +79,9 @@ fn what_is_not_known_is_wrong_usage() {
     .assert_eq(&place.run(&["whatif"]).misused());
     expect![[r#"
         error: the following required arguments were not provided:
-          <MODEL>
+          <MODEL>...
 
-        Usage: scrimp price <MODEL>
+        Usage: scrimp price <MODEL>...
 
         For more information, try '--help'.
     "#]]
