@@ -12,6 +12,7 @@ use anyhow::{Context as _, Result, bail};
 use scrimp_wire::prices;
 
 const SNAPSHOT: &str = "crates/wire/data/prices.txt";
+const CONTEXTS: &str = "crates/wire/data/contexts.txt";
 const DATED: &str = "crates/wire/data/dated.txt";
 
 /// Makes the snapshot from the arguments after the chore's name. Runs in the repository's root.
@@ -50,6 +51,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     eprint!("{report}");
     eprint!("{}", prices::diff(&old, &new));
     eprint!("{kept}");
+    let is_listed = |provider: &str, model: &str| {
+        rows.iter().any(|row| &*row.provider == provider && &*row.model == model)
+    };
+    write(CONTEXTS, &prices::contexts_of_litellm(&json, is_listed))?;
     // First what would be lost: after the list is written, the old one is gone.
     write(DATED, &kept.text)?;
     write(SNAPSHOT, &text)

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Result, bail};
+use scrimp_analysis::report::count;
 use scrimp_core::money::Rate;
 use scrimp_core::price::{CacheKind, CacheRules, Card, Catalog, PriceRow};
 use scrimp_core::{Span, Time};
 use scrimp_tokens::{Basis, Vocabulary};
-use scrimp_wire::prices::quote;
+use scrimp_wire::prices::{Contexts, quote};
 use serde::Serialize;
 
 use super::price::{catalog_in, now};
@@ -61,11 +62,13 @@ pub(crate) fn run(arguments: &Models) -> Result<()> {
     if rows.is_empty() {
         bail!("{}", nothing(&catalog, &arguments.filter));
     }
+    let contexts = Contexts::shipped();
     if arguments.json.json {
-        return ui::print_json(&rows.iter().map(|row| model(row)).collect::<Vec<_>>());
+        let known = rows.iter().map(|row| model(row, &contexts));
+        return ui::print_json(&known.collect::<Vec<_>>());
     }
     let note = prices::note(data_dir(&arguments.data).ok().as_deref())?;
-    ui::print(&(table(&rows)? + &ui::notes(note.as_slice())))
+    ui::print(&(table(&rows, &contexts)? + &ui::notes(note.as_slice())))
 }
 
 /// The rows that hold at `now` and whose names have every word in them, by provider and model.
@@ -89,14 +92,14 @@ fn nothing(catalog: &Catalog, filter: &[String]) -> String {
     }
 }
 
-fn model(row: &PriceRow) -> Known<'_> {
+fn model<'r>(row: &'r PriceRow, contexts: &Contexts) -> Known<'r> {
     let vocabulary = Vocabulary::of_model(&row.model);
     Known {
         model: &row.model,
         provider: &row.provider,
         cards: row.cards.iter().map(rates).collect(),
         cache: row.cache.map(cache),
-        context: None,
+        context: contexts.of(&row.provider, &row.model),
         vocabulary: vocabulary.map(|vocabulary| vocabulary.encoding()),
         exact: vocabulary.is_some_and(|vocabulary| vocabulary.basis() == Basis::Published),
     }
@@ -121,16 +124,18 @@ fn cache(rules: CacheRules) -> Cache {
     Cache { kind, min_tokens, short_ms: short.as_millis_f64(), long_ms, marks, look_back, step }
 }
 
-fn table(rows: &[Arc<PriceRow>]) -> Result<String> {
+fn table(rows: &[Arc<PriceRow>], contexts: &Contexts) -> Result<String> {
     let name = |row: &PriceRow| format!("{}/{}", row.provider, row.model);
     let longest = rows.iter().map(|row| name(row).chars().count()).max().unwrap_or(0).clamp(12, 60);
     let mut text = format!(
-        "{:<longest$} {:>9} {:>9} {:>9} {:>9} {:>9}  cached from\n",
-        "$ per million", "input", "read", "write", "long", "output"
+        "{:<longest$} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}  cached from\n",
+        "$ per million", "input", "read", "write", "long", "output", "context"
     );
     let rate = |rate: Option<Rate>| rate.map_or_else(|| "-".to_owned(), Rate::per_million);
     for row in rows {
         let rates = &row.cards[0].rates;
+        let context = contexts.of(&row.provider, &row.model);
+        let context = context.map_or_else(|| "-".to_owned(), count);
         let kind = |rules: CacheRules| match rules.kind {
             CacheKind::Marked => "marks",
             CacheKind::Breakpoints => "breakpoints",
@@ -139,7 +144,7 @@ fn table(rows: &[Arc<PriceRow>]) -> Result<String> {
         let cache = row.cache.map(|rules| format!("{} tokens, {}", rules.min_tokens, kind(rules)));
         writeln!(
             text,
-            "{:<longest$} {:>9} {:>9} {:>9} {:>9} {:>9}  {}",
+            "{:<longest$} {:>9} {:>9} {:>9} {:>9} {:>9} {context:>8}  {}",
             name(row),
             rates.input.per_million(),
             rate(rates.cache_read),

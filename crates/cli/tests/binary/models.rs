@@ -8,16 +8,16 @@ fn models_are_listed_with_what_is_known_of_them() {
     let place = Place::new();
     let found = place.run(&["models", "anthropic/", "OPUS-4-5"]).done();
     expect![[r#"
-        $ per million                            input      read     write      long    output  cached from
-        anthropic/claude-opus-4-5                    5       0.5      6.25        10        25  4096 tokens, marks
-        anthropic/claude-opus-4-5-20251101           5       0.5      6.25        10        25  4096 tokens, marks
-        perplexity/anthropic/claude-opus-4-5         5       0.5         -         -        25  4096 tokens, marks
+        $ per million                            input      read     write      long    output  context  cached from
+        anthropic/claude-opus-4-5                    5       0.5      6.25        10        25     200k  4096 tokens, marks
+        anthropic/claude-opus-4-5-20251101           5       0.5      6.25        10        25     200k  4096 tokens, marks
+        perplexity/anthropic/claude-opus-4-5         5       0.5         -         -        25        -  4096 tokens, marks
     "#]].assert_eq(&found);
     let found = place.run(&["models", "anthropic/claude-opus-4-5", "--json"]).json();
     let model = &found[0];
     expect!["cache cards context exact model provider vocabulary"]
         .assert_eq(&fields(model).join(" "));
-    assert_eq!((&model["context"], &model["exact"]), (&serde_json::Value::Null, &false.into()));
+    assert_eq!((&model["context"], &model["exact"]), (&200_000.into(), &false.into()));
     let exact = place.run(&["models", "openai/gpt-4o", "--json"]).json();
     assert_eq!((&exact[0]["vocabulary"], &exact[0]["exact"]), (&"o200k_base".into(), &true.into()));
 }

@@ -9,6 +9,7 @@
 
 mod cache_rules;
 mod card;
+mod context;
 mod diff;
 mod doubt;
 mod keep;
@@ -22,6 +23,7 @@ mod snapshot;
 mod timeline;
 mod update;
 
+pub use context::{Contexts, contexts_of_litellm};
 pub use diff::{Diff, diff};
 pub use keep::{Kept, keep};
 pub use litellm::from_litellm;
