@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
         }
         paths => study::read_logs(paths, &arguments.logs, &prices)?,
     };
-    let (_, analysis) = study::analyse(calls, &prices);
+    let (_, mut analysis) = study::analyse(calls, &prices);
+    analysis.notes.extend(super::prices::note(data_dir(&arguments.data).ok().as_deref())?);
     if let Some(path) = &arguments.html {
         std::fs::write(path, report::html(&analysis))
             .with_context(|| format!("the page could not be written to {}", path.display()))?;
