@@ -17,5 +17,5 @@ mod vocabulary;
 pub use calibration::{Calibration, Corrected, Sample};
 pub use content::Kind;
 pub use image::Size;
-pub use request::{NotARequest, Part, PartKind, Request};
+pub use request::{Form, NotARequest, Part, PartKind, Request};
 pub use vocabulary::{Basis, Count, Vocabulary, encodings};

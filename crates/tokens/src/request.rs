@@ -1,7 +1,8 @@
 //! A request's body, part by part.
 //!
-//! Chat completions (`messages`, `tools`, also OpenAI's older `functions`) and Anthropic's messages
-//! (`system`, `messages`, `tools`) are read. What a vendor adds to the text is documented for messages
+//! Chat completions (`messages`, `tools`, also OpenAI's older `functions`), responses and embeddings
+//! (`input`, `instructions`), Anthropic's messages (`system`, `messages`, `tools`) and Gemini's
+//! `contents` are read. What a vendor adds to the text is documented for messages
 //! of OpenAI's chat; tools and images are estimates.
 
 use std::collections::BTreeMap;
@@ -61,14 +62,38 @@ pub struct Part {
     pub exact: bool,
 }
 
+/// By which name a body has what was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// `messages`: OpenAI's chat, Anthropic's messages.
+    #[default]
+    Messages,
+    /// `input`: OpenAI's responses and embeddings.
+    Input,
+    /// `contents`: Gemini.
+    Contents,
+}
+
+impl Form {
+    fn named(name: &str) -> Option<Form> {
+        match name {
+            "messages" => Some(Form::Messages),
+            "input" => Some(Form::Input),
+            "contents" => Some(Form::Contents),
+            _ => None,
+        }
+    }
+}
+
 /// The body is not a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a request: no JSON object with `messages`")]
+#[error("not a request: no JSON object with `messages`, `input` or `contents`")]
 pub struct NotARequest;
 
 /// A request's body.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
+    form: Form,
     model: Option<String>,
     system: Vec<String>,
     texts: Vec<String>,
@@ -85,28 +110,37 @@ impl Request {
     /// Reads a body.
     ///
     /// # Errors
-    /// If it is not a JSON object with an array of messages.
+    /// If it is not a JSON object with messages of a form that is known.
     pub fn read(body: &str) -> Result<Request, NotARequest> {
         let body: Value = serde_json::from_str(body).map_err(|_| NotARequest)?;
-        let messages = body.get("messages").and_then(Value::as_array).ok_or(NotARequest)?;
+        let said = |name: &str| Some((Form::named(name)?, body.get(name)?));
+        let (form, said) =
+            ["messages", "contents", "input"].iter().find_map(|n| said(n)).ok_or(NotARequest)?;
         let mut request = Request {
+            form,
             model: body.get("model").and_then(Value::as_str).map(str::to_owned),
-            tools: ["tools", "functions"]
-                .iter()
-                .filter_map(|name| body.get(*name)?.as_array())
-                .flatten()
-                .cloned()
-                .collect(),
+            tools: tools(&body),
             ..Request::default()
         };
-        if let Some(system) = body.get("system") {
+        let instructions = ["system", "instructions", "systemInstruction", "system_instruction"];
+        for system in instructions.iter().filter_map(|name| body.get(*name)) {
             request.instructions += 1;
             request.take(system, PartKind::System);
         }
-        for message in messages {
-            request.message(message);
+        match said {
+            Value::Array(messages) => messages.iter().for_each(|message| request.message(message)),
+            Value::String(text) if form == Form::Input => {
+                request.messages += 1;
+                request.texts.push(text.clone());
+            }
+            _ => return Err(NotARequest),
         }
         Ok(request)
+    }
+
+    /// Of which form it is.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The model that it names.
@@ -142,10 +176,15 @@ impl Request {
             .iter()
             .map(|(size, is_low)| image::tokens(model, size.unwrap_or(image::USUAL), *is_low).0);
         add(PartKind::Images, self.images.len() as u64, images.sum(), false);
+        if model.contains("embed") {
+            // An embedding is of the text and nothing else.
+            return parts.into_values().collect();
+        }
         let is_openai = vocabulary.encoding() == "o200k_base" || vocabulary.family() == "gpt-4";
         let around = self.messages + self.instructions;
         let overhead = FOR_A_MESSAGE * around + FOR_A_NAME * self.names + FOR_THE_ANSWER;
-        add(PartKind::Overhead, around, overhead, is_exact && is_openai);
+        let exact = is_exact && is_openai && self.form == Form::Messages;
+        add(PartKind::Overhead, around, overhead, exact);
         parts.into_values().collect()
     }
 
@@ -161,6 +200,10 @@ impl Request {
     }
 
     fn message(&mut self, message: &Value) {
+        if let Value::String(text) = message {
+            self.messages += 1;
+            return self.texts.push(text.clone());
+        }
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
         let (kind, count) = match role {
             "system" | "developer" => (PartKind::System, &mut self.instructions),
@@ -168,18 +211,20 @@ impl Request {
         };
         *count += 1;
         self.texts_of(kind).push(role.to_owned());
-        if let Some(name) = message.get("name").and_then(Value::as_str) {
+        let name = message.get("name").filter(|_| !role.is_empty());
+        if let Some(name) = name.and_then(Value::as_str) {
             self.names += 1;
             self.texts_of(kind).push(name.to_owned());
         }
-        for field in ["content", "refusal", "reasoning_content"] {
+        for field in ["content", "parts", "refusal", "reasoning_content", "output"] {
             if let Some(content) = message.get(field) {
                 self.take(content, kind);
             }
         }
         let calls = message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
         let calls = calls.filter_map(|call| call.get("function"));
-        for call in calls.chain(message.get("function_call")) {
+        let is_call = message.get("arguments").map(|_| message);
+        for call in calls.chain(message.get("function_call")).chain(is_call) {
             for field in ["name", "arguments"] {
                 if let Some(text) = call.get(field).and_then(Value::as_str) {
                     self.texts.push(text.to_owned());
@@ -213,6 +258,8 @@ impl Request {
                         let input = field("input").map(Value::to_string).unwrap_or_default();
                         self.texts_of(kind).extend([name.to_owned(), input]);
                     }
+                    "" if block.contains_key("parts") => self.take(&block["parts"], kind),
+                    "" if block.contains_key("inlineData") => self.image(content),
                     "tool_result" => {
                         if let Some(content) = field("content") {
                             self.take(content, kind);
@@ -232,7 +279,8 @@ impl Request {
     }
 
     fn image(&mut self, block: &Value) {
-        let of_anthropic = block.get("source").and_then(|source| source.get("data"));
+        let source = block.get("source").or(block.get("inlineData"));
+        let of_anthropic = source.and_then(|source| source.get("data"));
         let url = block.get("image_url").map(|url| url.get("url").unwrap_or(url));
         let inline = url.and_then(Value::as_str).and_then(|url| url.split_once(";base64,"));
         let data = of_anthropic.and_then(Value::as_str).or(inline.map(|(_, data)| data));
@@ -240,6 +288,19 @@ impl Request {
         let detail = detail.or(block.get("detail")).and_then(Value::as_str);
         self.images.push((data.and_then(Size::of_base64), detail == Some("low")));
     }
+}
+
+/// Definitions of tools, by whatever name.
+fn tools(body: &Value) -> Vec<Value> {
+    let lists = ["tools", "functions"].iter().filter_map(|name| body.get(*name)?.as_array());
+    let mut all = Vec::new();
+    for tool in lists.flatten() {
+        match tool.get("functionDeclarations").and_then(Value::as_array) {
+            Some(declared) => all.extend(declared.iter().cloned()),
+            None => all.push(tool.clone()),
+        }
+    }
+    all
 }
 
 #[cfg(test)]
@@ -292,8 +353,36 @@ mod tests {
     }
 
     #[test]
+    fn other_forms_of_a_request_have_the_same_parts() {
+        let responses = serde_json::json!({
+            "instructions": "Be brief.",
+            "input": [
+                {"role": "user", "content": [{"type": "input_text", "text": "hello world"}]},
+                {"type": "function_call", "name": "f", "arguments": "{}"},
+                {"type": "function_call_output", "output": "hello world"},
+            ],
+            "tools": [{"type": "function", "name": "f"}],
+        });
+        assert_eq!(
+            counted(&responses, "gpt-4o"),
+            ["1 system: 3", "1 tools: ~14", "3 messages: 7", "4 overhead: ~15"]
+        );
+        let gemini = serde_json::json!({
+            "systemInstruction": {"parts": [{"text": "Be brief."}]},
+            "contents": [{"role": "user", "parts": [{"text": "hello world"}]}],
+            "tools": [{"functionDeclarations": [{"name": "f"}]}],
+        });
+        assert_eq!(
+            counted(&gemini, "gemini-2.5-pro"),
+            ["1 system: ~3", "1 tools: ~15", "1 messages: ~3", "2 overhead: ~9"]
+        );
+        let embedding = serde_json::json!({"input": ["hello world", "hello"]});
+        assert_eq!(counted(&embedding, "text-embedding-3-small"), ["2 messages: 3"]);
+    }
+
+    #[test]
     fn what_is_no_request_is_said_to_be_none() {
-        for text in ["", "hi", "[]", "{}", r#"{"messages": 1}"#] {
+        for text in ["", "hi", "[]", "{}", r#"{"messages": 1}"#, r#"{"input": 1}"#] {
             assert!(Request::read(text).is_err(), "{text}");
         }
     }

@@ -9,7 +9,7 @@ use scrimp_analysis::report::count;
 use scrimp_core::call::Dialect;
 use scrimp_core::{Span, Time, UsageState};
 use scrimp_store::Reader;
-use scrimp_tokens::{Basis, Calibration, Corrected, Part, Request, Sample, Vocabulary};
+use scrimp_tokens::{Basis, Calibration, Corrected, Form, Part, Request, Sample, Vocabulary};
 use scrimp_wire::{Key, dialect, prices};
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: &Tokens) -> Result<()> {
         && let Ok(data) = data_dir(&arguments.data)
         && let Ok(records) = Reader::open(&data)
     {
-        correct(&mut answer, vocabulary, &records, &text, request.is_some())?;
+        correct(&mut answer, vocabulary, &records, &text, request.as_ref().map(Request::form))?;
     }
     match arguments.json.json {
         true => ui::print_json(&answer),
@@ -163,11 +163,11 @@ fn correct(
     vocabulary: Vocabulary,
     records: &Reader,
     text: &str,
-    is_request: bool,
+    form: Option<Form>,
 ) -> Result<()> {
     let calibration = learnt(vocabulary, records);
     let key = Key::new(records.key()?);
-    let Some(corrected) = corrected(&calibration, vocabulary, &key, text, is_request) else {
+    let Some(corrected) = corrected(&calibration, vocabulary, &key, text, form) else {
         return Ok(());
     };
     let Some(error) = corrected.error else { return Ok(()) };
@@ -219,17 +219,19 @@ fn corrected(
     vocabulary: Vocabulary,
     key: &Key,
     text: &str,
-    is_request: bool,
+    form: Option<Form>,
 ) -> Option<Corrected> {
-    let dialect = match vocabulary.family().starts_with("claude") {
-        true => Dialect::AnthropicMessages,
-        false => Dialect::OpenaiChat,
+    let dialect = match form {
+        Some(Form::Input) => Dialect::OpenaiResponses,
+        Some(Form::Contents) => Dialect::GeminiGenerate,
+        _ if vocabulary.family().starts_with("claude") => Dialect::AnthropicMessages,
+        Some(Form::Messages) | None => Dialect::OpenaiChat,
     };
     let sample = |body: &str| {
         let request = dialect::read(dialect, body.as_bytes(), key).ok()?;
         Some(Sample::of_blocks(&request.facts.prompt))
     };
-    if is_request {
+    if form.is_some() {
         return Some(calibration.correct(&sample(text)?));
     }
     let body = serde_json::json!({"messages": [{"role": "user", "content": text}]});
