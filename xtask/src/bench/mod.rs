@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use crate::process;
 use crate::steps::{self, example, target};
 
 /// A benchmark: its name, what it measures, and the function that runs it.
@@ -24,6 +25,11 @@ const BENCHES: &[Bench] = &[
     ("memory", "resident memory idle, under load, and for each open stream", gateway::memory),
     ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
     ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
+    (
+        "import",
+        "`analyze` over N megabytes of mixed logs (default 1000): time and peak memory",
+        import,
+    ),
     ("wire", "reading requests and metering streams", wire),
     ("tokens", "counting 10 MB against OpenAI's tiktoken: equal, and how much faster", tokens),
     ("kill", "what a killed process loses, over N kills (default 50)", kill),
@@ -66,6 +72,26 @@ fn wire(arguments: &[String]) -> Result<()> {
 
 fn tokens(arguments: &[String]) -> Result<()> {
     crate::oracle::tokens(arguments)
+}
+
+/// Reads made-up logs of several tools and says how long that took and how much memory.
+fn import(arguments: &[String]) -> Result<()> {
+    let folder = target().join("bench/import");
+    let megabytes = arguments.first().map_or("1000", String::as_str).to_owned();
+    example("scrimp-sim", "import_logs", &[folder.display().to_string(), megabytes])?;
+    let mut command = steps::command(gateway::binary()?, &["analyze"]);
+    command.arg(&folder).stdout(std::process::Stdio::null());
+    let started = std::time::Instant::now();
+    let mut analyze = command.spawn()?;
+    let mut peak_kb = 0;
+    while analyze.try_wait()?.is_none() {
+        peak_kb = process::resident_kb(analyze.id()).unwrap_or(0).max(peak_kb);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let took = started.elapsed().as_secs_f64();
+    println!("analyze: {took:.1} s, at most {} MB resident", peak_kb / 1_000);
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
 }
 
 fn proof(arguments: &[String]) -> Result<()> {

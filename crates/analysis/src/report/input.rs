@@ -96,7 +96,7 @@ impl Lacks {
         let most = all.into_iter().filter(|(lacking, _)| calls < lacking * 2);
         let sentence = |(lacking, what): (u64, &str)| match lacking == calls {
             true => format!("all {what}"),
-            false => format!("{what} of {} of {} calls", count(lacking), count(calls)),
+            false => format!("most {what} ({} of {})", count(lacking), count(calls)),
         };
         most.map(sentence).collect()
     }

@@ -60,7 +60,7 @@ pub(crate) fn read_logs(paths: &[PathBuf], logs: &Logs, prices: &Arc<Catalog>) -
         (tree.join().expect("the tree is built"), inputs)
     });
     let inputs = inputs.or_hint("name files or folders of logs, or `-` for standard input")?;
-    if trace.is_empty() && inputs.aggregates.is_empty() {
+    if inputs.files.iter().all(|file| file.calls == 0 && file.sums == 0) {
         bail!("no calls were found{}", reasons(paths, &inputs.files));
     }
     Ok(Calls { trace, profiler, inputs })
@@ -155,10 +155,11 @@ fn reasons(paths: &[PathBuf], files: &[Input]) -> String {
         let paths: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         return format!(": {} holds no files", paths.join(", "));
     }
-    let reasons: Vec<String> = files
-        .iter()
-        .filter_map(|file| Some(format!("\n{}: {}", file.path, file.error.as_ref()?)))
-        .take(5)
-        .collect();
+    let reason = |file: &Input| {
+        let format = file.format.as_deref().unwrap_or("nothing known");
+        let empty = || format!("it is {format} and holds no calls");
+        format!("\n{}: {}", file.path, file.error.clone().unwrap_or_else(empty))
+    };
+    let reasons: Vec<String> = files.iter().map(reason).take(5).collect();
     reasons.concat()
 }

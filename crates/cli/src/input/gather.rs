@@ -6,9 +6,10 @@
 //! counts; a transcript, which says less of a call than a gateway's log, gives way.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_analysis::profile::Calendar;
 use scrimp_analysis::report::{Input, SkippedLine};
 use scrimp_core::{Aggregate, Entry, UsageState, hash};
@@ -19,6 +20,8 @@ use super::{Inputs, Place};
 
 /// Two tools' clocks and beginnings of one call differ by less than this.
 const SAME_MOMENT_MS: i64 = 2_000;
+/// More different names than this are not looked for among others.
+const MOST_NAMES: usize = 100_000;
 /// So many calls of one moment that are all alike are told apart; more are not compared.
 const MOST_ALIKE: u64 = 32;
 
@@ -32,6 +35,7 @@ pub(super) struct Gathering<'e> {
     /// Calls of formats whose copies grow, until the largest is known.
     growing: FxHashMap<u128, (u8, Entry)>,
     alike: Alike,
+    names: Names,
     aggregates: Vec<Aggregate>,
     repeated: u64,
     in_two_tools: u64,
@@ -51,6 +55,7 @@ impl<'e> Gathering<'e> {
             seen: FxHashMap::default(),
             growing: FxHashMap::default(),
             alike: Alike::default(),
+            names: Names::default(),
             aggregates: Vec::new(),
             repeated: 0,
             in_two_tools: 0,
@@ -158,11 +163,12 @@ impl<'e> Gathering<'e> {
         }
     }
 
-    fn pass(&mut self, format: &Import, number: u8, entry: Entry) {
+    fn pass(&mut self, format: &Import, number: u8, mut entry: Entry) {
         if format.clock == Clock::Calendar && self.alike.has(&entry, number) {
             self.in_two_tools += 1;
             return;
         }
+        self.names.share(&mut entry);
         (self.each)(entry, calendar(format));
     }
 
@@ -204,6 +210,37 @@ impl<'e> Gathering<'e> {
 fn name(entry: &Entry) -> u64 {
     let name = import::same_call(entry.record.call.id);
     u64::try_from(name & u128::from(u64::MAX)).expect("64 bits")
+}
+
+/// Names that many calls have: each is kept once.
+#[derive(Default)]
+struct Names(FxHashSet<Arc<str>>);
+
+impl Names {
+    fn share(&mut self, entry: &mut Entry) {
+        let Some(call) = Arc::get_mut(&mut entry.record.call) else { return };
+        for name in [&mut call.provider, &mut call.model, &mut call.operation] {
+            self.one(name);
+        }
+        for (name, value) in &mut call.caller.tags {
+            self.one(name);
+            self.one(value);
+        }
+        for attempt in &mut entry.record.attempts {
+            self.one(&mut attempt.provider);
+            self.one(&mut attempt.model);
+        }
+    }
+
+    fn one(&mut self, name: &mut Arc<str>) {
+        match self.0.get(&**name) {
+            Some(known) => *name = known.clone(),
+            None if self.0.len() < MOST_NAMES => {
+                self.0.insert(name.clone());
+            }
+            None => {}
+        }
+    }
 }
 
 impl Alike {

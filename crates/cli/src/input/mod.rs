@@ -124,13 +124,27 @@ impl Inputs {
     }
 }
 
-/// What files lack for a replay, for a person: where most of a file's calls lack it.
+/// What files lack for a replay, for a person: where most of a file's calls lack it, files of one
+/// format that lack the same together. `--json` has the counts of each.
 pub(crate) fn lacking(files: &[Input]) -> Vec<String> {
-    let lacks = |file: &Input| {
-        let most = file.lacks.most(file.calls);
-        (!most.is_empty()).then(|| format!("{} lacks {}", file.path, most.join(", ")))
+    let mut groups: Vec<(&str, String, &str, u64)> = Vec::new();
+    for Input { path, format, calls, lacks, .. } in files {
+        let what = lacks.most(*calls).join(", ");
+        let format = format.as_deref().unwrap_or_default();
+        if what.is_empty() {
+            continue;
+        }
+        let is_same = |group: &&mut (&str, String, &str, u64)| group.0 == format && group.1 == what;
+        match groups.iter_mut().find(is_same) {
+            Some((.., more)) => *more += 1,
+            None => groups.push((format, what, path, 0)),
+        }
+    }
+    let sentence = |(format, what, path, more): (&str, String, &str, u64)| match more {
+        0 => format!("{path} lacks {what}"),
+        _ => format!("{path} and {} lack {what}", plural(more, &format!("more {format} file"))),
     };
-    the_first(files.iter().filter_map(lacks).collect(), "that lack something")
+    the_first(groups.into_iter().map(sentence).collect(), "that lack something")
 }
 
 fn the_first(mut notes: Vec<String>, what: &str) -> Vec<String> {

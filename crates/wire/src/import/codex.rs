@@ -77,6 +77,9 @@ struct Tokens {
     reasoning: Count,
 }
 
+/// Every call's path holds every item before it: beyond so many, only what was used is kept of a call.
+const MOST_ITEMS: u64 = 5_000;
+
 /// A session, as far as it was read.
 #[derive(Default)]
 struct Session {
@@ -152,6 +155,10 @@ impl Session {
     fn item(&mut self, bytes: u64, is_input: bool) {
         let parent = self.items.to_string();
         self.items += 1;
+        if MOST_ITEMS < self.items {
+            self.end = None;
+            return;
+        }
         let name = self.items.to_string();
         let head = hash::text(self.id.get().unwrap_or_default());
         self.chain.add(&name, (1 < self.items).then_some(&parent), head, bytes);

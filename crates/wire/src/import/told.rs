@@ -90,7 +90,8 @@ impl Told {
         let (prompt, trail) = match (self.blocks.take(), request) {
             (Some(blocks), _) => blocks.prompt(input),
             (None, Some(facts)) if !facts.prompt.is_empty() => (facts.prompt, None),
-            (None, _) => (vec![block(Role::User, hash::text(&key), input)], None),
+            // Nothing can be replayed over it, so nothing is made up.
+            (None, _) => (Vec::new(), None),
         };
         let tag = |(name, text): (&str, Text)| Some((Arc::from(name), text.0?));
         let logged = Logged {
