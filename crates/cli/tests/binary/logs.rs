@@ -437,3 +437,48 @@ fn the_page_stands_on_its_own() {
         error: the page could not be written to no/such/report.html: No such file or directory (os error 2)
     "#]].assert_eq(&unwritable);
 }
+
+#[test]
+fn a_providers_report_stands_apart_from_the_calls() {
+    let place = Place::new();
+    let bucket = |from: u64, input: u64| {
+        format!(
+            r#"{{"object":"bucket","start_time":{from},"end_time":{},"results":[{{"input_tokens":{input},"output_tokens":9,"input_cached_tokens":100,"num_model_requests":2,"model":"gpt-4o"}}]}}"#,
+            from + 86_400
+        )
+    };
+    let page = format!(
+        r#"{{"object":"page","data":[{},{}],"has_more":false}}"#,
+        bucket(1_772_409_600, 500),
+        bucket(1_772_582_400, 700)
+    );
+    place.write("usage.json", page);
+    expect![[r#"
+        1 file, 0 calls
+
+        reported by providers: sums, not among the calls
+        openai 2026-03-02 to 2026-03-04: 4 calls, 1,200 tokens in (200 read from cache), 18 out
+        ! no report covers 2026-03-03: unknown, not nothing
+    "#]]
+    .assert_eq(&place.run(&["analyze", "usage.json"]).done());
+    let found = place.run(&["analyze", "usage.json", "--json"]).json();
+    assert_eq!(found["totals"]["calls"], 0);
+    assert_eq!(found["reported"][0]["calls"], 4);
+    assert_eq!(found["reported"][0]["missing_days"][0], "2026-03-03");
+}
+
+#[test]
+fn columns_that_could_be_meant_twice_are_named_with_the_way_out() {
+    let place = Place::new();
+    let table = "Day,Model,Input tokens,Prompt tokens,Output tokens,Date\n\
+                 1,gpt-4o,5,6,7,2026-03-02T09:00:00Z\n";
+    place.write("calls.csv", table);
+    expect![[r#"
+        error: no calls were found
+        calls.csv: both `Input tokens` and `Prompt tokens` may be the input: say which with --columns "input=Input tokens"
+    "#]].assert_eq(&place.run(&["analyze", "calls.csv"]).failed());
+    let map = "input=Prompt tokens";
+    let found = place.run(&["analyze", "calls.csv", "--columns", map, "--json"]).json();
+    assert_eq!(found["totals"]["tokens"]["uncached"], 6);
+    assert_eq!(found["inputs"][0]["lacks"]["prompts"], 1);
+}
