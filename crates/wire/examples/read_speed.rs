@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use scrimp_core::policy::prompt_cache::{Edit, Mark};
-use scrimp_core::{Delivery, Dialect, Time, Ttl};
+use scrimp_core::{Dialect, Time, Ttl};
 use scrimp_wire::Key;
 use scrimp_wire::dialect::{WireEdit, edit, read};
-use scrimp_wire::meter::{End, Meter};
+use scrimp_wire::meter::{End, Framing, Meter};
 
 const PROSE: &str = "The quick brown fox jumps over the lazy dog, then counts to 1234 and rests. ";
 
@@ -45,7 +45,7 @@ fn main() {
         ("meter 57 events, messages", Dialect::AnthropicMessages, messages_stream()),
     ] {
         report(name, stream.as_bytes(), || {
-            let mut meter = Meter::new(dialect, Delivery::Stream, 200);
+            let mut meter = Meter::new(dialect, Framing::Sse, 200);
             for event in stream.split_inclusive("\n\n") {
                 meter.see(event.as_bytes(), Time::EPOCH);
             }

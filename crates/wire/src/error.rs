@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 use bytes::Bytes;
 use scrimp_core::call::{Dialect, Family};
 
+use crate::event_stream;
+
 /// The body of an error answer and its content type. `code` is a stable word for programs
 /// (`no_route`), `message` is for people and says the way out.
 pub fn error_body(
@@ -28,6 +30,13 @@ pub fn sse_error(dialect: Dialect, status: u16, code: &str, message: &str) -> By
         Family::Anthropic => format!("event: error\ndata: {json}\n\n").into(),
         Family::Openai | Family::Gemini | Family::Other => format!("data: {json}\n\n").into(),
     }
+}
+
+/// The frame that ends one of Amazon's event streams with an error. It may stand where a frame may
+/// begin, and nowhere else: a reader takes it for the rest of a frame that broke off.
+pub fn event_stream_error(status: u16, message: &str) -> Bytes {
+    let payload = format!(r#"{{"message":{}}}"#, json_string(message));
+    event_stream::exception(bedrock_exception(status), payload.as_bytes()).into()
 }
 
 fn json(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
@@ -94,6 +103,19 @@ fn gemini_status(status: u16) -> &'static str {
     }
 }
 
+/// The exception of a stream of Bedrock's.
+///
+/// Source: `docs.aws.amazon.com/bedrock/latest/APIReference`, `API_runtime_ConverseStreamOutput`.
+fn bedrock_exception(status: u16) -> &'static str {
+    match status {
+        408 | 424 | 502 | 504 => "modelStreamErrorException",
+        429 => "throttlingException",
+        503 | 529 => "serviceUnavailableException",
+        500.. => "internalServerException",
+        _ => "validationException",
+    }
+}
+
 /// `text` as a JSON string, quotes included.
 pub(crate) fn json_string(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
@@ -152,6 +174,14 @@ mod tests {
 
             "#]],
         );
+    }
+
+    #[test]
+    fn errors_in_event_streams_are_exceptions() {
+        let frame = event_stream_error(503, "say \"please\"");
+        let text = String::from_utf8_lossy(&frame);
+        assert!(text.contains("serviceUnavailableException") && text.contains("exception"));
+        assert!(text.contains(r#"{"message":"say \"please\""}"#));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What bytes mean: API dialects, server-sent events, usage, foreign log formats.
+//! What bytes mean: API dialects, event streams, usage, foreign log formats.
 //!
 //! Bytes in, values out. Nothing here opens anything, and nothing here knows a policy: a request
 //! becomes facts, a policy's edit becomes a splice, an answer becomes an outcome.
@@ -6,6 +6,7 @@
 mod ascii;
 pub mod dialect;
 mod error;
+mod event_stream;
 mod filter;
 pub mod import;
 mod key;
@@ -14,5 +15,5 @@ pub mod prices;
 mod scan;
 mod sse;
 
-pub use error::{error_body, sse_error};
+pub use error::{error_body, event_stream_error, sse_error};
 pub use key::Key;

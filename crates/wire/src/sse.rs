@@ -7,7 +7,7 @@
 pub(crate) const MOST_BYTES: usize = 8 << 20;
 
 /// Buffers that have grown beyond this are let go after use.
-const KEPT_BYTES: usize = 32 << 10;
+pub(crate) const KEPT_BYTES: usize = 32 << 10;
 
 /// Puts events together.
 #[derive(Debug, Default)]

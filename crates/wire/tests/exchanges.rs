@@ -3,7 +3,10 @@
 //! Made by hand after the vendors' documented formats of November 2026, not recorded. A snapshot lies beside each; after a wanted
 //! change, `UPDATE_EXPECT=1 cargo test -p scrimp-wire` writes them anew.
 
+mod frames;
+
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use expect_test::expect_file;
@@ -12,13 +15,13 @@ use scrimp_core::flight::Outcome;
 use scrimp_core::{Block, Delivery, Dialect, Time, UsageState};
 use scrimp_wire::Key;
 use scrimp_wire::dialect::{self, DIALECTS};
-use scrimp_wire::meter::{End, Meter, UsageChunkFilter, estimate};
+use scrimp_wire::meter::{End, Framing, Meter, UsageChunkFilter, estimate};
 
 struct Exchange {
     name: &'static str,
     status: u16,
     request: &'static [u8],
-    delivery: Delivery,
+    framing: Framing,
     response: &'static [u8],
 }
 
@@ -28,82 +31,102 @@ macro_rules! exchange {
             name: $name,
             status: $status,
             request: include_bytes!(concat!("exchanges/", $name, ".request.json")),
-            delivery: delivery($kind),
-            response: include_bytes!(concat!("exchanges/", $name, ".response.", $kind)),
+            framing: framing($kind),
+            response: response(
+                framing($kind),
+                include_str!(concat!("exchanges/", $name, ".response.", $kind)),
+            ),
         }
     };
 }
 
-const fn delivery(kind: &str) -> Delivery {
-    match kind.as_bytes() {
-        b"txt" => Delivery::Stream,
-        _ => Delivery::Whole,
+fn framing(kind: &str) -> Framing {
+    match kind {
+        "txt" => Framing::Sse,
+        "frames" => Framing::EventStream,
+        _ => Framing::Whole,
     }
 }
 
-const EXCHANGES: &[Exchange] = &[
-    exchange!("chat_audio", 200, "json"),
-    exchange!("chat_by_deepseek", 200, "json"),
-    exchange!("chat_by_fireworks_stream", 200, "txt"),
-    exchange!("chat_by_groq_stream", 200, "txt"),
-    exchange!("chat_by_llamacpp_stream", 200, "txt"),
-    exchange!("chat_by_mistral", 200, "json"),
-    exchange!("chat_by_ollama", 200, "json"),
-    exchange!("chat_by_openrouter_stream", 200, "txt"),
-    exchange!("chat_by_together", 200, "json"),
-    exchange!("chat_by_vllm", 200, "json"),
-    exchange!("chat_by_xai", 200, "json"),
-    exchange!("chat_cache_read_stream", 200, "txt"),
-    exchange!("chat_cache_write", 200, "json"),
-    exchange!("chat_error_429", 429, "json"),
-    exchange!("chat_hostile_usage", 200, "json"),
-    exchange!("chat_image", 200, "json"),
-    exchange!("chat_plain", 200, "json"),
-    exchange!("chat_reasoning", 200, "json"),
-    exchange!("chat_reasoning_stream_compatible", 200, "txt"),
-    exchange!("chat_stream", 200, "txt"),
-    exchange!("chat_stream_error", 200, "txt"),
-    exchange!("chat_stream_no_done", 200, "txt"),
-    exchange!("chat_stream_truncated", 200, "txt"),
-    exchange!("chat_stream_without_usage", 200, "txt"),
-    exchange!("chat_tools_stream", 200, "txt"),
-    exchange!("completions_plain", 200, "json"),
-    exchange!("completions_stream", 200, "txt"),
-    exchange!("count_tokens_plain", 200, "json"),
-    exchange!("embed_batch", 200, "json"),
-    exchange!("embed_plain", 200, "json"),
-    exchange!("embeddings_plain", 200, "json"),
-    exchange!("embeddings_tokens", 200, "json"),
-    exchange!("generate_array", 200, "json"),
-    exchange!("generate_call_stream", 200, "txt"),
-    exchange!("generate_error_429", 429, "json"),
-    exchange!("generate_hostile", 200, "json"),
-    exchange!("generate_plain", 200, "json"),
-    exchange!("generate_tools_stream", 200, "txt"),
-    exchange!("generate_truncated_stream", 200, "txt"),
-    exchange!("messages_cache_1h_stream", 200, "txt"),
-    exchange!("messages_compaction", 200, "json"),
-    exchange!("messages_error_529", 529, "json"),
-    exchange!("messages_fast_us", 200, "json"),
-    exchange!("messages_hostile_stream", 200, "txt"),
-    exchange!("messages_image", 200, "json"),
-    exchange!("messages_local_stream", 200, "txt"),
-    exchange!("messages_plain", 200, "json"),
-    exchange!("messages_server_tool_stream", 200, "txt"),
-    exchange!("messages_stream", 200, "txt"),
-    exchange!("messages_stream_error", 200, "txt"),
-    exchange!("messages_stream_truncated", 200, "txt"),
-    exchange!("messages_thinking_stream", 200, "txt"),
-    exchange!("messages_tools_stream", 200, "txt"),
-    exchange!("other_embeddings", 200, "json"),
-    exchange!("other_responses_stream", 200, "txt"),
-    exchange!("responses_error_stream", 200, "txt"),
-    exchange!("responses_failed_stream", 200, "txt"),
-    exchange!("responses_incomplete_stream", 200, "txt"),
-    exchange!("responses_plain", 200, "json"),
-    exchange!("responses_tools_stream", 200, "txt"),
-    exchange!("responses_truncated_stream", 200, "txt"),
-];
+fn response(framing: Framing, text: &'static str) -> &'static [u8] {
+    match framing {
+        Framing::EventStream => frames::written(text).leak(),
+        Framing::Whole | Framing::Sse => text.as_bytes(),
+    }
+}
+
+static EXCHANGES: LazyLock<Vec<Exchange>> = LazyLock::new(all);
+
+fn all() -> Vec<Exchange> {
+    vec![
+        exchange!("chat_audio", 200, "json"),
+        exchange!("chat_by_deepseek", 200, "json"),
+        exchange!("chat_by_fireworks_stream", 200, "txt"),
+        exchange!("chat_by_groq_stream", 200, "txt"),
+        exchange!("chat_by_llamacpp_stream", 200, "txt"),
+        exchange!("chat_by_mistral", 200, "json"),
+        exchange!("chat_by_ollama", 200, "json"),
+        exchange!("chat_by_openrouter_stream", 200, "txt"),
+        exchange!("chat_by_together", 200, "json"),
+        exchange!("chat_by_vllm", 200, "json"),
+        exchange!("chat_by_xai", 200, "json"),
+        exchange!("chat_cache_read_stream", 200, "txt"),
+        exchange!("chat_cache_write", 200, "json"),
+        exchange!("chat_error_429", 429, "json"),
+        exchange!("chat_hostile_usage", 200, "json"),
+        exchange!("chat_image", 200, "json"),
+        exchange!("chat_plain", 200, "json"),
+        exchange!("chat_reasoning", 200, "json"),
+        exchange!("chat_reasoning_stream_compatible", 200, "txt"),
+        exchange!("chat_stream", 200, "txt"),
+        exchange!("chat_stream_error", 200, "txt"),
+        exchange!("chat_stream_no_done", 200, "txt"),
+        exchange!("chat_stream_truncated", 200, "txt"),
+        exchange!("chat_stream_without_usage", 200, "txt"),
+        exchange!("chat_tools_stream", 200, "txt"),
+        exchange!("completions_plain", 200, "json"),
+        exchange!("completions_stream", 200, "txt"),
+        exchange!("count_tokens_plain", 200, "json"),
+        exchange!("embed_batch", 200, "json"),
+        exchange!("embed_plain", 200, "json"),
+        exchange!("embeddings_plain", 200, "json"),
+        exchange!("embeddings_tokens", 200, "json"),
+        exchange!("generate_array", 200, "json"),
+        exchange!("generate_call_stream", 200, "txt"),
+        exchange!("generate_error_429", 429, "json"),
+        exchange!("generate_hostile", 200, "json"),
+        exchange!("generate_plain", 200, "json"),
+        exchange!("generate_tools_stream", 200, "txt"),
+        exchange!("generate_truncated_stream", 200, "txt"),
+        exchange!("invoke_nova_stream", 200, "frames"),
+        exchange!("messages_cache_1h_stream", 200, "txt"),
+        exchange!("messages_compaction", 200, "json"),
+        exchange!("messages_error_529", 529, "json"),
+        exchange!("messages_fast_us", 200, "json"),
+        exchange!("messages_hostile_stream", 200, "txt"),
+        exchange!("messages_image", 200, "json"),
+        exchange!("messages_invoke_exception_stream", 200, "frames"),
+        exchange!("messages_invoke_stream", 200, "frames"),
+        exchange!("messages_invoke_tools_stream", 200, "frames"),
+        exchange!("messages_invoke_truncated_stream", 200, "frames"),
+        exchange!("messages_local_stream", 200, "txt"),
+        exchange!("messages_plain", 200, "json"),
+        exchange!("messages_server_tool_stream", 200, "txt"),
+        exchange!("messages_stream", 200, "txt"),
+        exchange!("messages_stream_error", 200, "txt"),
+        exchange!("messages_stream_truncated", 200, "txt"),
+        exchange!("messages_thinking_stream", 200, "txt"),
+        exchange!("messages_tools_stream", 200, "txt"),
+        exchange!("other_embeddings", 200, "json"),
+        exchange!("other_responses_stream", 200, "txt"),
+        exchange!("responses_error_stream", 200, "txt"),
+        exchange!("responses_failed_stream", 200, "txt"),
+        exchange!("responses_incomplete_stream", 200, "txt"),
+        exchange!("responses_plain", 200, "json"),
+        exchange!("responses_tools_stream", 200, "txt"),
+        exchange!("responses_truncated_stream", 200, "txt"),
+    ]
+}
 
 impl Exchange {
     fn dialect(&self) -> Dialect {
@@ -116,7 +139,7 @@ impl Exchange {
     /// Meters the answer in pieces of these lengths, the rest in one. Every piece comes at the same
     /// time, so that outcomes can be compared.
     fn metered(&self, response: &[u8], cuts: &[usize]) -> (Outcome, Meter) {
-        let mut meter = Meter::new(self.dialect(), self.delivery, self.status);
+        let mut meter = Meter::new(self.dialect(), self.framing, self.status);
         let mut rest = response;
         for cut in cuts {
             let (piece, after) = rest.split_at((*cut).min(rest.len()));
@@ -179,7 +202,7 @@ fn described(exchange: &Exchange) -> String {
 
 #[test]
 fn facts_and_outcomes_are_as_expected() {
-    for exchange in EXCHANGES {
+    for exchange in &*EXCHANGES {
         expect_file![format!("exchanges/{}.expected.txt", exchange.name)]
             .assert_eq(&described(exchange));
     }
@@ -189,7 +212,7 @@ fn facts_and_outcomes_are_as_expected() {
 fn every_dialect_has_exchanges_streamed_and_whole() {
     for row in DIALECTS {
         let has = |delivery: Delivery| {
-            EXCHANGES.iter().any(|e| e.dialect() == row.dialect && e.delivery == delivery)
+            EXCHANGES.iter().any(|e| e.dialect() == row.dialect && e.framing.delivery() == delivery)
         };
         assert!(has(Delivery::Whole), "{} has no exchange", row.path);
         let is_streamed = !matches!(
@@ -202,7 +225,7 @@ fn every_dialect_has_exchanges_streamed_and_whole() {
 
 #[test]
 fn cutting_at_every_single_byte_changes_nothing() {
-    for exchange in EXCHANGES {
+    for exchange in &*EXCHANGES {
         let (whole, _) = exchange.metered(exchange.response, &[]);
         let bytes = vec![1; exchange.response.len()];
         assert_eq!(exchange.metered(exchange.response, &bytes).0, whole, "{}", exchange.name);
@@ -214,8 +237,21 @@ fn cutting_at_every_single_byte_changes_nothing() {
 }
 
 #[test]
+fn a_flipped_bit_of_a_frame_is_seen_and_breaks_nothing() {
+    for exchange in EXCHANGES.iter().filter(|e| e.framing == Framing::EventStream) {
+        let mut response = exchange.response.to_vec();
+        for at in 0..response.len() {
+            response[at] ^= 1 << (at % 8);
+            let (outcome, _) = exchange.metered(&response, &[]);
+            assert!(outcome.truncated, "{} with byte {at} changed", exchange.name);
+            response[at] = exchange.response[at];
+        }
+    }
+}
+
+#[test]
 fn the_filter_takes_the_usage_chunk_and_nothing_else() {
-    for exchange in EXCHANGES.iter().filter(|e| e.delivery == Delivery::Stream) {
+    for exchange in EXCHANGES.iter().filter(|e| e.framing == Framing::Sse) {
         let mut filter = UsageChunkFilter::new();
         let mut out = filter.pass(&Bytes::from_static(exchange.response)).to_vec();
         out.extend(filter.finish());

@@ -9,8 +9,8 @@ use std::sync::LazyLock;
 
 use expect_test::{Expect, expect};
 use scrimp_core::price::{Catalog, Terms};
-use scrimp_core::{Delivery, Dialect, Time, Usage, UsageState};
-use scrimp_wire::meter::{End, Meter};
+use scrimp_core::{Dialect, Time, Usage, UsageState};
+use scrimp_wire::meter::{End, Framing, Meter};
 use scrimp_wire::prices::{self, quote};
 
 const OF_THEIR_DAY: &str = r#"
@@ -52,8 +52,8 @@ fn now() -> Time {
 }
 
 /// What an answer's `body` costs at the price of `provider/model`.
-fn dollars(dialect: Dialect, delivery: Delivery, model: &str, body: &str) -> String {
-    let mut meter = Meter::new(dialect, delivery, 200);
+fn dollars(dialect: Dialect, framing: Framing, model: &str, body: &str) -> String {
+    let mut meter = Meter::new(dialect, framing, 200);
     meter.see(body.as_bytes(), now());
     let outcome = meter.outcome(End::Complete);
     assert_eq!(outcome.metering.state, UsageState::Measured, "{body}");
@@ -66,7 +66,7 @@ fn messages(model: &str, usage: &str, expected: &str) {
     let body = format!(
         r#"{{"type":"message","model":"m","content":[],"stop_reason":"end_turn","usage":{usage}}}"#
     );
-    let found = dollars(Dialect::AnthropicMessages, Delivery::Whole, model, &body);
+    let found = dollars(Dialect::AnthropicMessages, Framing::Whole, model, &body);
     assert_eq!(found, expected, "{usage}");
 }
 
@@ -74,7 +74,7 @@ fn chat(model: &str, tier: &str, usage: &str, expected: &str) {
     let body = format!(
         r#"{{"model":"m","service_tier":"{tier}","choices":[{{"index":0,"message":{{"role":"assistant","content":"x"}},"finish_reason":"stop"}}],"usage":{usage}}}"#
     );
-    let found = dollars(Dialect::OpenaiChat, Delivery::Whole, model, &body);
+    let found = dollars(Dialect::OpenaiChat, Framing::Whole, model, &body);
     assert_eq!(found, expected, "{tier} {usage}");
 }
 
@@ -127,7 +127,7 @@ fn server_tool_stream() -> String {
 fn litellm_42663_writes_of_later_turns_are_billed_too() {
     let body = server_tool_stream();
     let found =
-        dollars(Dialect::AnthropicMessages, Delivery::Stream, "anthropic/claude-sonnet-4-5", &body);
+        dollars(Dialect::AnthropicMessages, Framing::Sse, "anthropic/claude-sonnet-4-5", &body);
     // 184,457 writes at 3.75, not 31,490; 10 at 3 and 100 at 15.
     assert_eq!(found, "0.69324375");
 }
@@ -140,7 +140,7 @@ fn litellm_11364_a_stream_costs_what_the_whole_answer_costs() {
         "event: message_start\ndata: {{\"type\":\"message_start\",\"message\":{{\"type\":\"message\",\"model\":\"m\",\"content\":[],\"usage\":{usage}}}}}\n\nevent: message_delta\ndata: {{\"type\":\"message_delta\",\"delta\":{{\"stop_reason\":\"end_turn\"}},\"usage\":{usage}}}\n\nevent: message_stop\ndata: {{\"type\":\"message_stop\"}}\n\n"
     );
     let model = "anthropic/claude-opus-4-5";
-    let found = dollars(Dialect::AnthropicMessages, Delivery::Stream, model, &body);
+    let found = dollars(Dialect::AnthropicMessages, Framing::Sse, model, &body);
     assert_eq!(found, "0.36391375");
 }
 
@@ -165,7 +165,7 @@ fn the_tier_that_the_answer_names_is_billed() {
 fn litellm_37734_a_call_that_its_client_left_is_not_free() {
     let body = server_tool_stream();
     let (start, _) = body.split_once("event: message_delta").unwrap();
-    let mut meter = Meter::new(Dialect::AnthropicMessages, Delivery::Stream, 200);
+    let mut meter = Meter::new(Dialect::AnthropicMessages, Framing::Sse, 200);
     meter.see(start.as_bytes(), now());
     let metering = meter.outcome(End::Broken).metering;
     assert_eq!(metering.state, UsageState::Partial);
@@ -177,7 +177,7 @@ fn litellm_37734_a_call_that_its_client_left_is_not_free() {
 
 #[test]
 fn openclaw_120008_no_usage_is_unknown_and_no_price_is_unpriced() {
-    let mut meter = Meter::new(Dialect::OpenaiChat, Delivery::Whole, 200);
+    let mut meter = Meter::new(Dialect::OpenaiChat, Framing::Whole, 200);
     meter.see(br#"{"model":"m","choices":[]}"#, now());
     assert_eq!(meter.outcome(End::Complete).metering.state, UsageState::Unknown);
     // The list has this model at 0 for everything.

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, SET_COOKIE};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use scrimp_core::{Call, Delivery, Dialect, Ending, Fault, Record, Refusal, Span};
+use scrimp_core::{Call, Dialect, Ending, Fault, Record, Refusal, Span};
+use scrimp_wire::meter::Framing;
 
 use super::outbound::strip;
 use crate::config::Provider;
@@ -79,12 +80,13 @@ pub(super) fn error(call: &Call, status: u16, code: &str, text: &str) -> (Parts,
 }
 
 /// The event that tells a stream's reader that it breaks off here.
-pub(super) fn last_words(dialect: Dialect, delivery: Delivery, fault: Fault) -> Option<Bytes> {
+pub(super) fn last_words(dialect: Dialect, framing: Framing, fault: Fault) -> Option<Bytes> {
     let (status, code, what) = fault_text(fault);
     let text = format!("scrimp: {what}; the answer is not complete");
-    match (delivery, dialect) {
-        (Delivery::Whole, _) | (_, Dialect::Other) => None,
-        (Delivery::Stream, _) => {
+    match (framing, dialect) {
+        (Framing::Whole, _) | (_, Dialect::Other) => None,
+        (Framing::EventStream, _) => Some(scrimp_wire::event_stream_error(status, &text)),
+        (Framing::Sse, _) => {
             // The event in which the stream broke is ended first, so that this one is read whole.
             let event = scrimp_wire::sse_error(dialect, status, code, &text);
             Some([b"\n\n", &event[..]].concat().into())

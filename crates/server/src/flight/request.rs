@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
 use scrimp_core::flight::Outcome;
-use scrimp_core::{Call, Delivery, Event, Fault, Metering, Op, Span, Usage, UsageState};
-use scrimp_wire::meter::{self, End as Seen, Meter, UsageChunkFilter};
+use scrimp_core::{Call, Event, Fault, Metering, Op, Span, Usage, UsageState};
+use scrimp_wire::meter::{self, End as Seen, Framing, Meter, UsageChunkFilter};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::answer;
@@ -50,7 +50,7 @@ struct Relaying {
     meter: Meter,
     decoding: Decoding,
     filter: Option<UsageChunkFilter>,
-    delivery: Delivery,
+    framing: Framing,
     status: u16,
     is_free: bool,
     /// The client has not taken what it was given, so nothing is read from the provider.
@@ -122,8 +122,8 @@ impl Request {
         let Stage::Headed(headed) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         let Opened { mut head, answer } = *headed;
         let status = head.status.as_u16();
-        let delivery = delivery_of(&head);
-        let hides = self.hides_usage && delivery == Delivery::Stream && head.status.is_success();
+        let framing = framing_of(&head);
+        let hides = self.hides_usage && framing == Framing::Sse && head.status.is_success();
         let decoding = Decoding::of(&head.headers);
         if hides {
             head.headers.remove(CONTENT_LENGTH);
@@ -133,10 +133,10 @@ impl Request {
         reply.answer(head);
         self.stage = Stage::Relaying(Box::new(Relaying {
             answer,
-            meter: Meter::new(call.dialect, delivery, status),
+            meter: Meter::new(call.dialect, framing, status),
             decoding,
             filter: hides.then(UsageChunkFilter::new),
-            delivery,
+            framing,
             status,
             is_free: self.is_free,
             is_client_slow: false,
@@ -240,8 +240,8 @@ impl Request {
                 Event::Closed { op, outcome }
             }
             Err(fault) => {
-                let words = answer::last_words(call.dialect, relaying.delivery, fault);
-                reply.end(End::Broken, words);
+                let words = answer::last_words(call.dialect, relaying.framing, fault);
+                reply.end(End::Broken, words.filter(|_| relaying.meter.is_between_events()));
                 let outcome = Outcome { waited, ..relaying.outcome(call, Seen::Broken) };
                 Event::Failed { op, fault, outcome }
             }
@@ -332,10 +332,7 @@ fn is_redirect(head: &Parts) -> bool {
     matches!(head.status.as_u16(), 300..=303 | 305..=308)
 }
 
-fn delivery_of(head: &Parts) -> Delivery {
+fn framing_of(head: &Parts) -> Framing {
     let content_type = head.headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
-    match content_type.is_some_and(|value| value.starts_with(b"text/event-stream")) {
-        true => Delivery::Stream,
-        false => Delivery::Whole,
-    }
+    Framing::of(content_type.unwrap_or_default())
 }

@@ -6,13 +6,13 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use scrimp_core::{Delivery, Dialect, Time};
+use scrimp_core::{Dialect, Time};
 
 use super::field::{Moment, Number, Text};
 use super::told::Told;
 use super::{Clock, Import, Reading, Repeats, Source, lines, rows};
 use crate::dialect::{DIALECTS, of_path};
-use crate::meter::{End, Meter};
+use crate::meter::{End, Framing, Meter};
 
 pub(super) const FORMAT: Import = Import {
     name: "har",
@@ -130,12 +130,10 @@ impl Entry {
         let row = known?;
         let (dialect, operation) = (row.dialect, row.name);
         let content = self.response.content.unwrap_or_default();
-        let is_stream =
-            content.mime_type.get().is_some_and(|kind| kind.starts_with("text/event-stream"));
-        let delivery = if is_stream { Delivery::Stream } else { Delivery::Whole };
+        let framing = Framing::of(content.mime_type.get().unwrap_or_default().as_bytes());
         let status = self.response.status.status();
         let body = content.bytes();
-        let mut meter = Meter::new(dialect, delivery, status.unwrap_or(200));
+        let mut meter = Meter::new(dialect, framing, status.unwrap_or(200));
         meter.see(&body, Time::EPOCH);
         let outcome = meter.outcome(End::Complete);
         let text = self.request.post_data.and_then(|data| data.text).unwrap_or_default();
@@ -149,7 +147,7 @@ impl Entry {
             provider: provider(host),
             model: Text(outcome.model.or(asked)),
             operation: operation.into(),
-            streams: Some(is_stream),
+            streams: Some(framing != Framing::Whole),
             status,
             finish: Text(outcome.finish),
             metered: Some(outcome.metering),

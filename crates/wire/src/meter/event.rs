@@ -42,6 +42,8 @@ pub(super) struct Found {
     /// Something of the answer came that is no text: a call to a tool, sound, a citation.
     has_other_content: bool,
     pub(super) report: Option<Report>,
+    /// What a host reports beside the model's own report.
+    pub(super) by_host: Option<Report>,
     pub(super) model: Option<Arc<str>>,
     pub(super) tier: Option<Tier>,
     pub(super) finish: Option<Arc<str>>,
@@ -103,6 +105,9 @@ impl Found {
                 (b"choices", Kind::Array) => self.choices(scanner)?,
                 (b"usage" | b"usageMetadata", Kind::Object) => {
                     self.report = Some(Report::read(scanner)?);
+                }
+                (b"amazon-bedrock-invocationMetrics", Kind::Object) => {
+                    self.by_host = Some(Report::read(scanner)?);
                 }
                 (b"model" | b"modelVersion", Kind::String) => self.model(scanner, known)?,
                 (b"candidates", Kind::Array) => self.candidates(scanner)?,
@@ -365,9 +370,10 @@ pub(super) struct Pattern {
 impl Pattern {
     /// Remembers an event that was read.
     pub(super) fn learn(&mut self, event: &[u8], found: &Found) {
-        let Found { report, model, finish, is_last, is_start, error, text, .. } = found;
+        let Found { report, by_host, model, finish, is_last, is_start, error, text, .. } = found;
         let says_more = found.has_other_content
             || report.is_some()
+            || by_host.is_some()
             || model.is_some()
             || finish.is_some()
             || error.is_some()

@@ -4,7 +4,9 @@
 //! `[DONE]`, `response.completed`); a connection that merely closes cleanly proves nothing, and the vendors' SDKs do not
 //! notice the difference.
 
+mod bedrock;
 mod event;
+mod framing;
 pub(crate) mod usage;
 
 use std::sync::Arc;
@@ -14,9 +16,11 @@ use scrimp_core::flight::Outcome;
 use scrimp_core::price::Terms;
 use scrimp_core::{Delivery, Metering, Span, Tier, Time, Usage, UsageState};
 
+use crate::event_stream::{Frame, Frames, Kind};
 pub use crate::filter::UsageChunkFilter;
 use crate::sse::{Events, MOST_BYTES};
 use event::{Found, Pattern};
+pub use framing::Framing;
 use usage::Report;
 
 /// How an answer's bytes ended.
@@ -32,9 +36,11 @@ pub enum End {
 #[derive(Debug)]
 pub struct Meter {
     dialect: Dialect,
-    delivery: Delivery,
+    framing: Framing,
     status: u16,
+    /// The events of a stream, or the frames that they are in.
     events: Events,
+    frames: Frames,
     /// The body of a whole answer.
     whole: Vec<u8>,
     is_too_long: bool,
@@ -61,14 +67,15 @@ struct Seen {
 }
 
 impl Meter {
-    /// For an answer with this status. `delivery` is what the answer's content type says
-    /// (`text/event-stream` or not), whatever the request asked for.
-    pub fn new(dialect: Dialect, delivery: Delivery, status: u16) -> Meter {
+    /// For an answer with this status. `framing` is what the answer's content type says, whatever the
+    /// request asked for.
+    pub fn new(dialect: Dialect, framing: Framing, status: u16) -> Meter {
         Meter {
             dialect,
-            delivery,
+            framing,
             status,
             events: Events::default(),
+            frames: Frames::default(),
             whole: Vec::new(),
             is_too_long: false,
             seen: Seen::default(),
@@ -77,15 +84,14 @@ impl Meter {
 
     /// Sees the next bytes, which came at `now`. Where they were cut does not matter.
     pub fn see(&mut self, bytes: &[u8], now: Time) {
-        match self.delivery {
-            Delivery::Stream => {
-                let Meter { events, seen, .. } = self;
-                events.feed(bytes, |data| seen.event(data, now));
-            }
-            Delivery::Whole if self.whole.len() + bytes.len() <= MOST_BYTES => {
+        let Meter { events, frames, seen, .. } = self;
+        match self.framing {
+            Framing::Sse => events.feed(bytes, |data| seen.event(data, now)),
+            Framing::EventStream => frames.feed(bytes, |frame| seen.frame(frame, now)),
+            Framing::Whole if self.whole.len() + bytes.len() <= MOST_BYTES => {
                 self.whole.extend_from_slice(bytes);
             }
-            Delivery::Whole => {
+            Framing::Whole => {
                 self.is_too_long = true;
                 self.whole = Vec::new();
             }
@@ -95,34 +101,44 @@ impl Meter {
     /// Unicode characters that the model has written so far, for [`estimate`]. Of a whole answer
     /// they are known at its end.
     pub fn characters(&self) -> u64 {
-        match self.delivery {
+        match self.framing.delivery() {
             Delivery::Stream => self.seen.characters,
             Delivery::Whole => self.whole_seen().characters,
         }
     }
 
     /// Whether something was passed over because it could not be read: an event or a whole answer
-    /// that was no JSON, or more than 8 MiB of either.
+    /// that was no JSON, a frame that contradicted its checksums, or more than 8 MiB of any.
     pub fn is_malformed(&self) -> bool {
-        match self.delivery {
-            Delivery::Stream => 0 < self.seen.malformed || self.events.overflowed(),
-            Delivery::Whole => self.is_too_long || 0 < self.whole_seen().malformed,
+        let is_malformed = 0 < self.seen.malformed;
+        match self.framing {
+            Framing::Sse => is_malformed || self.events.overflowed(),
+            Framing::EventStream => {
+                is_malformed || self.frames.is_broken() || self.frames.overflowed()
+            }
+            Framing::Whole => self.is_too_long || 0 < self.whole_seen().malformed,
         }
     }
 
     /// The type of the error that the answer carries, in a stream or as a whole.
     pub fn error(&self) -> Option<Arc<str>> {
-        match self.delivery {
+        match self.framing.delivery() {
             Delivery::Stream => self.seen.error.clone(),
             Delivery::Whole => self.whole_seen().error,
         }
+    }
+
+    /// Whether an event may be put behind what came so far. A frame that was begun cannot be ended by
+    /// others; a server-sent event can.
+    pub fn is_between_events(&self) -> bool {
+        self.framing != Framing::EventStream || self.frames.is_whole()
     }
 
     /// What was seen, now that the answer is over. `waited` is the caller's to fill in.
     ///
     /// Content times are of streams only: of a whole answer nobody knows when its content began.
     pub fn outcome(&self, end: End) -> Outcome {
-        let seen = match self.delivery {
+        let seen = match self.framing.delivery() {
             Delivery::Stream => self.seen.clone(),
             Delivery::Whole => self.whole_seen(),
         };
@@ -165,8 +181,11 @@ impl Meter {
     /// For `OpenAI` that is `[DONE]`; some that imitate it never send it, so a finish reason together
     /// with usage, after which nothing else can come, will do.
     fn is_over(&self, seen: &Seen) -> bool {
-        if self.delivery == Delivery::Whole {
+        if self.framing == Framing::Whole {
             return seen.is_done || self.is_too_long || self.dialect == Dialect::Other;
+        }
+        if !self.is_between_events() {
+            return false;
         }
         match self.dialect {
             Dialect::OpenaiChat | Dialect::OpenaiCompletions => {
@@ -214,6 +233,20 @@ impl Seen {
         self.take(found);
     }
 
+    fn frame(&mut self, frame: Frame<'_>, now: Time) {
+        let Frame { kind, name, payload } = frame;
+        match (kind, name) {
+            (Kind::Event, b"chunk") => match bedrock::chunk(payload) {
+                Some(event) => self.event(&event, now),
+                None => self.malformed += 1,
+            },
+            (Kind::Event, _) => self.event(payload, now),
+            (Kind::Exception | Kind::Error, name) => {
+                self.error = Some(String::from_utf8_lossy(name).into());
+            }
+        }
+    }
+
     fn content(&mut self, has_content: bool, now: Time) {
         if has_content {
             self.first_content.get_or_insert(now);
@@ -224,6 +257,8 @@ impl Seen {
     fn take(&mut self, found: Found) {
         let Found { characters, report, model, tier, finish, error, is_start, .. } = found;
         self.characters += characters;
+        // The host's own count is less than the model's, which came before it.
+        let report = report.or(found.by_host.filter(|_| self.report.is_none()));
         if let Some(report) = report {
             self.report = Some(self.report.unwrap_or_default().then(&report));
             // A running total is final once the model has stopped.

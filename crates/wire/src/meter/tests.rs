@@ -7,7 +7,7 @@ const MESSAGES: Dialect = Dialect::AnthropicMessages;
 
 /// Meters events that come a second apart.
 fn metered(dialect: Dialect, events: &[&str]) -> (Outcome, Meter) {
-    let mut meter = Meter::new(dialect, Delivery::Stream, 200);
+    let mut meter = Meter::new(dialect, Framing::Sse, 200);
     for (at, event) in (0..).zip(events) {
         meter.see(format!("data: {event}\n\n").as_bytes(), Time::from_secs(at));
     }
@@ -85,7 +85,7 @@ fn a_stream_ends_with_its_terminal_event_and_not_with_its_connection() {
     assert!(!metered(MESSAGES, &[stop]).0.truncated);
 
     let outcome = |status, bytes: &[u8], end| {
-        let mut meter = Meter::new(CHAT, Delivery::Stream, status);
+        let mut meter = Meter::new(CHAT, Framing::Sse, status);
         meter.see(bytes, Time::EPOCH);
         meter.outcome(end).truncated
     };
@@ -98,7 +98,7 @@ fn a_stream_ends_with_its_terminal_event_and_not_with_its_connection() {
 #[test]
 fn a_whole_answer_that_breaks_off_is_truncated() {
     let outcome = |dialect, body: &[u8]| {
-        let mut meter = Meter::new(dialect, Delivery::Whole, 200);
+        let mut meter = Meter::new(dialect, Framing::Whole, 200);
         meter.see(body, Time::EPOCH);
         (meter.outcome(End::Complete).truncated, meter.is_malformed())
     };
@@ -127,8 +127,8 @@ fn only_what_is_unknown_is_estimated() {
 #[test]
 fn memory_stays_bounded_whatever_comes() {
     let piece = vec![b'x'; 1 << 20];
-    for delivery in [Delivery::Whole, Delivery::Stream] {
-        let mut meter = Meter::new(CHAT, delivery, 200);
+    for framing in [Framing::Whole, Framing::Sse, Framing::EventStream] {
+        let mut meter = Meter::new(CHAT, framing, 200);
         for _ in 0..20 {
             meter.see(&piece, Time::EPOCH);
         }

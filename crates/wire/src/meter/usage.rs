@@ -1,7 +1,8 @@
 //! Usage as providers report it, and the one place where it becomes the partition.
 //!
 //! Two families: *inclusive* (`OpenAI` and all that imitate it, Gemini: the prompt's tokens contain
-//! cached and written ones) and *exclusive* (Anthropic: input is what is left beside the cache). A number
+//! cached and written ones) and *exclusive* (Anthropic; Bedrock, by its guide to prompt caching: input
+//! is what is left beside the cache). A number
 //! that is negative, no integer, or beyond 2^40 is refused here, before it can reach a sum.
 
 use std::borrow::Cow;
@@ -73,10 +74,18 @@ impl Report {
                 self.is_inclusive = true;
                 self.input = count(scanner)?;
             }
-            b"input_tokens" if self.input == Count::Absent => self.input = count(scanner)?,
+            b"input_tokens" | b"inputTokens" | b"inputTokenCount"
+                if self.input == Count::Absent =>
+            {
+                self.input = count(scanner)?;
+            }
             b"completion_tokens" | b"candidatesTokenCount" => self.output = count(scanner)?,
-            b"output_tokens" if self.output == Count::Absent => self.output = count(scanner)?,
-            b"total_tokens" | b"totalTokenCount" => self.total = count(scanner)?,
+            b"output_tokens" | b"outputTokens" | b"outputTokenCount"
+                if self.output == Count::Absent =>
+            {
+                self.output = count(scanner)?;
+            }
+            b"total_tokens" | b"totalTokenCount" | b"totalTokens" => self.total = count(scanner)?,
             b"thoughtsTokenCount" => {
                 self.is_reasoning_beside = true;
                 self.reasoning = count(scanner)?;
@@ -92,13 +101,18 @@ impl Report {
             b"cache_read_input_tokens"
             | b"prompt_cache_hit_tokens"
             | b"cached_tokens"
-            | b"cachedContentTokenCount" => {
+            | b"cachedContentTokenCount"
+            | b"cacheReadInputTokens"
+            | b"cacheReadInputTokenCount" => {
                 let cached = count(scanner)?;
                 if self.cached == Count::Absent {
                     self.cached = cached;
                 }
             }
-            b"cache_creation_input_tokens" => self.written = count(scanner)?,
+            b"cache_creation_input_tokens"
+            | b"cacheWriteInputTokens"
+            | b"cacheWriteInputTokenCount" => self.written = count(scanner)?,
+            b"cacheDetails" => self.details(scanner)?,
             b"prompt_tokens_details" | b"input_tokens_details" => {
                 self.is_inclusive = true;
                 self.input_details(scanner)?;
@@ -152,6 +166,27 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    /// Written tokens by the life that they got, as Bedrock lists them.
+    fn details(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        each(scanner, |scanner| {
+            let (mut life, mut tokens) = (None, Count::Absent);
+            let mut members = scanner.enter_object()?;
+            while let Some(member) = scanner.member(&mut members)? {
+                match &*member.key.decoded() {
+                    b"ttl" => life = word(scanner)?,
+                    b"inputTokens" => tokens = count(scanner)?,
+                    _ => drop(scanner.skip()?),
+                }
+            }
+            match life.as_deref() {
+                Some(b"5m") => self.written_short = tokens,
+                Some(b"1h") => self.written_long = tokens,
+                _ => {}
+            }
+            Ok(())
+        })
     }
 
     fn output_details(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
@@ -317,15 +352,7 @@ impl Count {
 /// Tokens of audio and of images in a list by kind, as Gemini gives it.
 fn modalities(scanner: &mut Scanner<'_>) -> Result<[Count; 2], Wrong> {
     let mut counts = [Count::Absent; 2];
-    if scanner.kind()? != Kind::Array {
-        return scanner.skip().map(|_| counts);
-    }
-    let mut elements = scanner.enter_array()?;
-    while scanner.element(&mut elements)? {
-        if scanner.kind()? != Kind::Object {
-            scanner.skip()?;
-            continue;
-        }
+    each(scanner, |scanner| {
         let (mut kind, mut tokens) = (None, Count::Absent);
         let mut members = scanner.enter_object()?;
         while let Some(member) = scanner.member(&mut members)? {
@@ -340,8 +367,27 @@ fn modalities(scanner: &mut Scanner<'_>) -> Result<[Count; 2], Wrong> {
             Some(b"IMAGE") => counts[1] = tokens,
             _ => {}
         }
-    }
+        Ok(())
+    })?;
     Ok(counts)
+}
+
+/// Reads each object of an array, and passes over anything else.
+fn each<'a>(
+    scanner: &mut Scanner<'a>,
+    mut read: impl FnMut(&mut Scanner<'a>) -> Result<(), Wrong>,
+) -> Result<(), Wrong> {
+    if scanner.kind()? != Kind::Array {
+        return scanner.skip().map(|_| ());
+    }
+    let mut elements = scanner.enter_array()?;
+    while scanner.element(&mut elements)? {
+        match scanner.kind()? {
+            Kind::Object => read(scanner)?,
+            _ => drop(scanner.skip()?),
+        }
+    }
+    Ok(())
 }
 
 fn count(scanner: &mut Scanner<'_>) -> Result<Count, Wrong> {
