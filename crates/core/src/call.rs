@@ -35,6 +35,8 @@ pub enum Dialect {
     GeminiGenerate,
     /// `POST /v1beta/models/…:embedContent` and `:batchEmbedContents`.
     GeminiEmbed,
+    /// Amazon Bedrock's `POST /model/…/converse` and `/converse-stream`.
+    BedrockConverse,
 }
 
 /// Whose API a dialect belongs to: what its errors look like and where its keys stand.
@@ -46,6 +48,8 @@ pub enum Family {
     Anthropic,
     /// Google's Gemini.
     Gemini,
+    /// Amazon's Bedrock.
+    Bedrock,
     /// Not known.
     Other,
 }
@@ -60,11 +64,13 @@ impl Dialect {
             | Dialect::OpenaiEmbeddings => Family::Openai,
             Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => Family::Anthropic,
             Dialect::GeminiGenerate | Dialect::GeminiEmbed => Family::Gemini,
+            Dialect::BedrockConverse => Family::Bedrock,
             Dialect::Other => Family::Other,
         }
     }
 
-    /// Whether requests of this dialect can say what of a prompt is to be cached.
+    /// Whether requests of this dialect can say what of a prompt is to be cached, and an edit knows
+    /// how. Converse can, by parts that stand behind what they mark; edits do not write them yet.
     pub const fn takes_marks(self) -> bool {
         match self {
             Dialect::OpenaiChat
@@ -75,6 +81,7 @@ impl Dialect {
             | Dialect::OpenaiEmbeddings
             | Dialect::GeminiGenerate
             | Dialect::GeminiEmbed
+            | Dialect::BedrockConverse
             | Dialect::Other => false,
         }
     }

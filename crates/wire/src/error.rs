@@ -28,7 +28,9 @@ pub fn sse_error(dialect: Dialect, status: u16, code: &str, message: &str) -> By
     match dialect.family() {
         // Unnamed events are skipped by these SDKs.
         Family::Anthropic => format!("event: error\ndata: {json}\n\n").into(),
-        Family::Openai | Family::Gemini | Family::Other => format!("data: {json}\n\n").into(),
+        Family::Openai | Family::Gemini | Family::Bedrock | Family::Other => {
+            format!("data: {json}\n\n").into()
+        }
     }
 }
 
@@ -53,6 +55,11 @@ fn json(dialect: Dialect, status: u16, code: &str, message: &str) -> String {
             format!(
                 r#"{{"error":{{"code":{status},"message":{message},"status":"{kind}","details":[{{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":{code},"domain":"scrimp"}}]}}}}"#
             )
+        }
+        // The type stands in a header, `x-amzn-errortype`, or here. A `code` would be taken for it.
+        Family::Bedrock => {
+            let kind = bedrock_type(status);
+            format!(r#"{{"__type":"{kind}","message":{message},"reason":{code}}}"#)
         }
         Family::Openai | Family::Other => {
             let kind = openai_type(status);
@@ -103,9 +110,24 @@ fn gemini_status(status: u16) -> &'static str {
     }
 }
 
-/// The exception of a stream of Bedrock's.
+/// The type of an error of Bedrock's.
 ///
-/// Source: `docs.aws.amazon.com/bedrock/latest/APIReference`, `API_runtime_ConverseStreamOutput`.
+/// Source: `docs.aws.amazon.com/bedrock/latest/APIReference`, the errors of `API_runtime_Converse`.
+pub fn bedrock_type(status: u16) -> &'static str {
+    match status {
+        401 | 403 => "AccessDeniedException",
+        402 => "ServiceQuotaExceededException",
+        404 => "ResourceNotFoundException",
+        408 | 504 => "ModelTimeoutException",
+        424 => "ModelErrorException",
+        429 => "ThrottlingException",
+        502 | 503 | 529 => "ServiceUnavailableException",
+        500.. => "InternalServerException",
+        _ => "ValidationException",
+    }
+}
+
+/// The exceptions of a stream are fewer: `API_runtime_ConverseStreamOutput`.
 fn bedrock_exception(status: u16) -> &'static str {
     match status {
         408 | 424 | 502 | 504 => "modelStreamErrorException",
@@ -171,6 +193,20 @@ mod tests {
                 application/json
                 {"error":{"code":429,"message":"say \"please\"\n\u0001","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"no_key","domain":"scrimp"}]}}
                 data: {"error":{"code":429,"message":"x","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"no_key","domain":"scrimp"}]}}
+
+            "#]],
+        );
+    }
+
+    #[test]
+    fn bedrock_errors_have_a_type_and_a_message() {
+        check(
+            Dialect::BedrockConverse,
+            429,
+            &expect![[r#"
+                application/json
+                {"__type":"ThrottlingException","message":"say \"please\"\n\u0001","reason":"no_key"}
+                data: {"__type":"ThrottlingException","message":"x","reason":"no_key"}
 
             "#]],
         );

@@ -15,5 +15,5 @@ pub mod prices;
 mod scan;
 mod sse;
 
-pub use error::{error_body, event_stream_error, sse_error};
+pub use error::{bedrock_type, error_body, event_stream_error, sse_error};
 pub use key::Key;

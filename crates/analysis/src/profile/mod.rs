@@ -224,7 +224,8 @@ fn kind_of(dialect: Dialect, stats: &Stats) -> &'static str {
         Dialect::OpenaiChat
         | Dialect::OpenaiResponses
         | Dialect::AnthropicMessages
-        | Dialect::GeminiGenerate => "chat",
+        | Dialect::GeminiGenerate
+        | Dialect::BedrockConverse => "chat",
         Dialect::OpenaiCompletions => "completion",
         Dialect::OpenaiEmbeddings | Dialect::GeminiEmbed => "embedding",
         Dialect::AnthropicCountTokens => "count_tokens",

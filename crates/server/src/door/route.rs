@@ -150,6 +150,7 @@ fn by_default(path: &str, headers: &HeaderMap, config: &Config) -> Option<Arc<Pr
     let name = match dialect_of(path).family() {
         Family::Anthropic => "anthropic",
         Family::Gemini => "google",
+        Family::Bedrock => "bedrock",
         Family::Openai | Family::Other if headers.contains_key("anthropic-version") => "anthropic",
         Family::Other if first == "v1beta" || headers.contains_key("x-goog-api-key") => "google",
         Family::Openai | Family::Other => "openai",

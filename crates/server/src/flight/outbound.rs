@@ -215,7 +215,7 @@ fn authorize(headers: &mut HeaderMap, provider: &Provider, dialect: Dialect) {
         Family::Openai => Speaks::Openai,
         Family::Anthropic => Speaks::Anthropic,
         Family::Gemini => Speaks::Gemini,
-        Family::Other => provider.speaks,
+        Family::Bedrock | Family::Other => provider.speaks,
     };
     let (name, value) = match speaks {
         Speaks::Anthropic => (X_API_KEY, HeaderValue::from_str(key.reveal())),

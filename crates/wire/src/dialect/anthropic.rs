@@ -17,6 +17,7 @@ pub(super) const WORDS: Words = Words {
     ],
     parts: b"content",
     mark: Some(b"cache_control"),
+    mark_behind: None,
     options: Some(b"cache_control"),
     long: b"1h",
     text: "text",

@@ -19,6 +19,7 @@ pub(super) const GENERATE: Words = Words {
     ],
     parts: b"parts",
     mark: None,
+    mark_behind: None,
     options: None,
     long: b"",
     text: "",

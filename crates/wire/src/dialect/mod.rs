@@ -5,6 +5,7 @@
 //! reaches the provider byte for byte, fields that this version does not know included.
 
 mod anthropic;
+mod bedrock;
 mod block;
 mod edit;
 mod features;
@@ -23,6 +24,7 @@ use scrimp_core::call::Dialect;
 use scrimp_core::{Block, Delivery, Parameters};
 
 pub use crate::error::{error_body, sse_error};
+pub use bedrock::model_of;
 pub use edit::{CannotEdit, WireEdit, edit};
 pub use layout::Layout;
 pub use read::read;
@@ -51,19 +53,22 @@ pub const DIALECTS: &[Row] = &[
     row("/messages", Dialect::AnthropicMessages, "messages"),
     row("/messages/count_tokens", Dialect::AnthropicCountTokens, "count_tokens"),
     row("/models/{model}:generateContent", Dialect::GeminiGenerate, "generate"),
-    Row {
-        delivery: Some(Delivery::Stream),
-        ..row("/models/{model}:streamGenerateContent", Dialect::GeminiGenerate, "generate")
-    },
+    streamed(row("/models/{model}:streamGenerateContent", Dialect::GeminiGenerate, "generate")),
     row("/deployments/{model}/chat/completions", Dialect::OpenaiChat, "chat"),
     row("/deployments/{model}/completions", Dialect::OpenaiCompletions, "completions"),
     row("/deployments/{model}/embeddings", Dialect::OpenaiEmbeddings, "embeddings"),
     row("/models/{model}:embedContent", Dialect::GeminiEmbed, "embed"),
     row("/models/{model}:batchEmbedContents", Dialect::GeminiEmbed, "embed"),
+    row("/model/{model}/converse", Dialect::BedrockConverse, "converse"),
+    streamed(row("/model/{model}/converse-stream", Dialect::BedrockConverse, "converse")),
 ];
 
 const fn row(path: &'static str, dialect: Dialect, name: &'static str) -> Row {
     Row { path, dialect, name, delivery: None }
+}
+
+const fn streamed(row: Row) -> Row {
+    Row { delivery: Some(Delivery::Stream), ..row }
 }
 
 /// What a request says.
@@ -209,6 +214,8 @@ mod tests {
             ("/v1beta/models/gemini-2.5-pro:countTokens", Dialect::Other),
             ("/v1beta/models/:generateContent", Dialect::Other),
             ("/v1messages", Dialect::Other),
+            ("/model/amazon.nova-pro-v1%3A0/converse", Dialect::BedrockConverse),
+            ("/model/us.anthropic.claude-opus-5/converse-stream", Dialect::BedrockConverse),
             ("/v1", Dialect::Other),
             ("", Dialect::Other),
         ] {
@@ -237,6 +244,12 @@ mod tests {
                 "chat",
                 "our-4o",
                 None,
+            ),
+            (
+                "/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Aprompt-router%2Fx/converse-stream",
+                "converse",
+                "arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Aprompt-router%2Fx",
+                Some(Delivery::Stream),
             ),
             ("/models/text-embedding-004:batchEmbedContents", "embed", "text-embedding-004", None),
         ] {

@@ -18,6 +18,7 @@ pub(super) const CHAT: Words = Words {
     ],
     parts: b"content",
     mark: Some(b"prompt_cache_breakpoint"),
+    mark_behind: None,
     options: Some(b"prompt_cache_options"),
     long: b"12h",
     text: "text",

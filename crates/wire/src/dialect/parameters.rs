@@ -19,6 +19,8 @@ const NOT_OF_THE_ANSWER: &[&[u8]] = &[
     b"diagnostics",
     b"user_profile_id",
     b"workspace_id",
+    b"requestMetadata",
+    b"serviceTier",
 ];
 
 /// Bytes that hold most values, so that none but a long one is moved while it is written down.
@@ -54,7 +56,8 @@ impl Collected {
 
     fn note(&mut self, key: &[u8], mut scanner: Scanner<'_>) {
         let kind = scanner.kind();
-        if kind == Ok(Kind::Object) && matches!(key, b"generationConfig" | b"generation_config") {
+        let holds_parameters = [&b"generationConfig"[..], b"generation_config", b"inferenceConfig"];
+        if kind == Ok(Kind::Object) && holds_parameters.contains(&key) {
             return self.note_members(scanner).unwrap_or_default();
         }
         let Ok(Kind::Number) = kind else { return };
@@ -64,7 +67,9 @@ impl Collected {
             b"max_completion_tokens" | b"max_output_tokens" | b"maxOutputTokens" => {
                 self.most_output = number.parse().ok();
             }
-            b"max_tokens" => self.most_output = self.most_output.or(number.parse().ok()),
+            b"max_tokens" | b"maxTokens" => {
+                self.most_output = self.most_output.or(number.parse().ok());
+            }
             b"temperature" => self.temperature = permille(number),
             b"n" | b"candidateCount" => self.answers = number.parse().ok(),
             _ => {}

@@ -23,6 +23,8 @@ pub(super) struct Words {
     pub(super) parts: &'static [u8],
     /// The member of a block that marks it.
     pub(super) mark: Option<&'static [u8]>,
+    /// The only member of what stands behind a block and marks it.
+    pub(super) mark_behind: Option<&'static [u8]>,
     /// The member of the request with its cache options.
     pub(super) options: Option<&'static [u8]>,
     /// How the long life is spelled.
@@ -196,10 +198,11 @@ impl Reader<'_> {
                 let mut elements = scanner.enter_array()?;
                 while scanner.element(&mut elements)? {
                     let role = self.role(speaker, Content::Other);
-                    out.push(match scanner.kind()? {
-                        Kind::Object => self.part(scanner, speaker)?,
-                        _ => self.anything(scanner, role, Content::Other)?,
-                    });
+                    match scanner.kind()? {
+                        Kind::Object if self.marks_behind(scanner, out)? => {}
+                        Kind::Object => out.push(self.part(scanner, speaker)?),
+                        _ => out.push(self.anything(scanner, role, Content::Other)?),
+                    }
                 }
             }
             _ => {
@@ -208,6 +211,24 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads what is no block but the mark of the one before it. Where none is before it in the same
+    /// section it marks nothing.
+    fn marks_behind(&self, scanner: &mut Scanner<'_>, out: &mut [Draft]) -> Read<bool> {
+        let Some(name) = self.words.mark_behind else { return Ok(false) };
+        let mut ahead = scanner.clone();
+        let mut members = ahead.enter_object()?;
+        match ahead.member(&mut members)? {
+            Some(member) if member.key.is(name) => {}
+            _ => return Ok(false),
+        }
+        let life = life(&mut ahead)?;
+        scanner.skip()?;
+        if let Some(draft) = out.last_mut() {
+            draft.block.mark = Some(life.unwrap_or(Ttl::Short));
+        }
+        Ok(true)
     }
 
     /// A plain string in place of an array of blocks.

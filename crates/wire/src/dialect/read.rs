@@ -7,9 +7,9 @@ use scrimp_core::{Delivery, Family, Ttl};
 
 use super::layout::{Layout, Object, Options, Slot};
 use super::parameters::{self, Collected};
-use super::prompt::{Draft, Reader, Words, refuse_second};
+use super::prompt::{Draft, Reader, Speaker, Words, refuse_second};
 use super::section::Section;
-use super::{Facts, Malformed, Request, anthropic, features, gemini, openai};
+use super::{Facts, Malformed, Request, anthropic, bedrock, features, gemini, openai};
 use crate::Key;
 use crate::scan::{Kind, Member, Piece, Scanner, Wrong};
 
@@ -62,6 +62,7 @@ pub(super) fn words(dialect: Dialect) -> Option<&'static Words> {
         Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => Some(&anthropic::WORDS),
         Dialect::GeminiGenerate => Some(&gemini::GENERATE),
         Dialect::GeminiEmbed => Some(&gemini::EMBED),
+        Dialect::BedrockConverse => Some(&bedrock::CONVERSE),
         Dialect::Other => None,
     }
 }
@@ -134,7 +135,13 @@ impl<'k> Top<'k> {
             other => match self.reader.words.section(other) {
                 Some((at, name, section)) => {
                     refuse_second(self.prompt[at].is_some(), name, member)?;
-                    self.reader.section(section, scanner, self.prompt[at].insert(Vec::new()))?;
+                    let out = self.prompt[at].insert(Vec::new());
+                    match (section, scanner.kind()?) {
+                        (Section::ToolConfig, Kind::Object) => {
+                            tool_config(&mut self.reader, &mut self.parameters, scanner, out)?;
+                        }
+                        _ => self.reader.section(section, scanner, out)?,
+                    }
                 }
                 None => self.parameters.take(other, scanner)?,
             },
@@ -164,7 +171,7 @@ impl<'k> Top<'k> {
         parameters.client_cache_options = cache_options.is_some_and(|o| o.object.is_some());
         let session = match dialect.family() {
             Family::Anthropic => self.user.as_deref().and_then(anthropic::session),
-            Family::Openai | Family::Gemini | Family::Other => None,
+            Family::Openai | Family::Gemini | Family::Bedrock | Family::Other => None,
         };
         let (model, model_at) = model.unzip();
         Request {
@@ -189,6 +196,27 @@ impl<'k> Top<'k> {
             },
         }
     }
+}
+
+/// Reads tools, and what is beside them, such as which of them has to be called.
+fn tool_config(
+    reader: &mut Reader<'_>,
+    parameters: &mut Collected,
+    scanner: &mut Scanner<'_>,
+    out: &mut Vec<Draft>,
+) -> Result<(), Malformed> {
+    let mut are_read = false;
+    let mut members = scanner.enter_object()?;
+    while let Some(member) = scanner.member(&mut members)? {
+        match &*member.key.decoded() {
+            b"tools" => {
+                refuse_second(std::mem::replace(&mut are_read, true), "tools", &member)?;
+                reader.content(scanner, Speaker::Tool, out)?;
+            }
+            other => parameters.take(other, scanner)?,
+        }
+    }
+    Ok(())
 }
 
 fn model(scanner: &mut Scanner<'_>) -> Result<(Arc<str>, Piece), Malformed> {

@@ -12,6 +12,8 @@ use crate::scan::{Kind, Scanner};
 pub(super) enum Section {
     /// An array of tools.
     Tools,
+    /// An object with an array of tools and parameters beside it.
+    ToolConfig,
     /// System instructions: a string, an array of blocks, or an object with these.
     System,
     /// An array of messages.
@@ -34,7 +36,9 @@ impl Reader<'_> {
     ) -> Read<()> {
         match (section, scanner.kind()?) {
             (_, Kind::Null) => scanner.skip().map(drop)?,
-            (Section::Tools, _) => self.content(scanner, Speaker::Tool, out)?,
+            (Section::Tools | Section::ToolConfig, _) => {
+                self.content(scanner, Speaker::Tool, out)?;
+            }
             (Section::System, Kind::Object) => self.instruction(scanner, out)?,
             (Section::System, _) => self.content(scanner, Speaker::System, out)?,
             (Section::Messages, _) => self.messages(scanner, out)?,

@@ -2,7 +2,7 @@
 //!
 //! The keys of the dialects do not collide, so one reader serves all of them: `choices` with deltas
 //! or messages, Anthropic's `delta`, `message` and `content`, `response` and `output` of the responses
-//! API, Gemini's `candidates`.
+//! API, Gemini's `candidates`, `output` as an object and `start` of Converse.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,6 +25,10 @@ const WRITTEN: &[&[u8]] = &[
     b"reasoning",
     b"refusal",
     b"transcript",
+    b"toolUse",
+    b"reasoningContent",
+    b"reasoningText",
+    b"citationsContent",
 ];
 
 /// The types of events that end a stream.
@@ -40,7 +44,7 @@ pub(super) struct Found {
     /// Characters that the model wrote.
     pub(super) characters: u64,
     /// Something of the answer came that is no text: a call to a tool, sound, a citation.
-    has_other_content: bool,
+    pub(super) has_other_content: bool,
     pub(super) report: Option<Report>,
     /// What a host reports beside the model's own report.
     pub(super) by_host: Option<Report>,
@@ -112,6 +116,9 @@ impl Found {
                 (b"model" | b"modelVersion", Kind::String) => self.model(scanner, known)?,
                 (b"candidates", Kind::Array) => self.candidates(scanner)?,
                 (b"output", Kind::Array) if level == 0 => self.written(scanner)?,
+                (b"output", Kind::Object) if level == 0 => self.output(scanner)?,
+                (b"start", Kind::Object) if level == 0 => self.start(scanner)?,
+                (b"serviceTier", Kind::Object) => self.served(scanner)?,
                 (b"status", Kind::String) => self.status(scanner)?,
                 (b"incomplete_details", Kind::Object) => self.reason(scanner)?,
                 (b"service_tier", Kind::String) => {
@@ -139,7 +146,7 @@ impl Found {
                 }
                 (b"content_block", Kind::Object) => self.block_start(scanner)?,
                 (b"delta", Kind::String) | (b"content", Kind::Array) => self.written(scanner)?,
-                (b"stop_reason", Kind::String) => self.finish = name(scanner)?,
+                (b"stop_reason" | b"stopReason", Kind::String) => self.finish = name(scanner)?,
                 _ => drop(scanner.skip()?),
             }
         }
@@ -270,14 +277,17 @@ impl Found {
         Ok(())
     }
 
-    /// A piece of an Anthropic block, or the end of its message.
+    /// A piece of an Anthropic block or of Converse's, or the end of a message.
     fn delta(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
         let mut members = scanner.enter_object()?;
         while let Some(member) = scanner.member(&mut members)? {
             match (&*member.key.decoded(), scanner.kind()?) {
-                (b"text" | b"thinking" | b"partial_json", _) => self.written(scanner)?,
+                (b"text" | b"thinking" | b"partial_json" | b"toolUse", _) => {
+                    self.written(scanner)?;
+                }
                 (b"stop_reason", Kind::String) => self.finish = name(scanner)?,
-                (b"citation", Kind::Object) => {
+                (b"reasoningContent", Kind::Object) => self.thought(scanner)?,
+                (b"citation" | b"image", Kind::Object) => {
                     self.has_other_content = true;
                     scanner.skip()?;
                 }
@@ -305,7 +315,7 @@ impl Found {
     }
 
     /// Counts what was written in a value: a text, or the texts under known keys inside.
-    fn written(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+    pub(super) fn written(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
         match scanner.kind()? {
             Kind::String => {
                 let start = scanner.at();

@@ -1,7 +1,7 @@
 //! Measures an answer while its bytes pass by: usage, finish, content times, truncation.
 //!
 //! Nothing is held back or changed. A stream ends when its terminal event has come (`message_stop`,
-//! `[DONE]`, `response.completed`); a connection that merely closes cleanly proves nothing, and the vendors' SDKs do not
+//! `[DONE]`, `response.completed`, `metadata`); a connection that merely closes cleanly proves nothing, and the vendors' SDKs do not
 //! notice the difference.
 
 mod bedrock;
@@ -192,7 +192,9 @@ impl Meter {
                 let is_done = seen.is_done || self.events.unfinished().trim_ascii() == b"[DONE]";
                 is_done || (seen.finish.is_some() && seen.report.is_some())
             }
-            Dialect::AnthropicMessages | Dialect::AnthropicCountTokens => seen.is_done,
+            Dialect::AnthropicMessages
+            | Dialect::AnthropicCountTokens
+            | Dialect::BedrockConverse => seen.is_done,
             Dialect::OpenaiResponses => seen.is_done || seen.error.is_some(),
             // No event ends such a stream; the last one says why the model stopped.
             Dialect::GeminiGenerate => seen.finish.is_some() || seen.error.is_some(),
@@ -240,7 +242,10 @@ impl Seen {
                 Some(event) => self.event(&event, now),
                 None => self.malformed += 1,
             },
-            (Kind::Event, _) => self.event(payload, now),
+            (Kind::Event, name) => {
+                self.is_done |= name == b"metadata";
+                self.event(payload, now);
+            }
             (Kind::Exception | Kind::Error, name) => {
                 self.error = Some(String::from_utf8_lossy(name).into());
             }
