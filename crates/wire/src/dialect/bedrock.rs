@@ -67,6 +67,12 @@ pub fn model_of(named: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a path names a model of Anthropic's, so that it is invoked by Anthropic's messages.
+pub fn is_claude(named: &str) -> bool {
+    let name = model_of(named);
+    name.contains("anthropic.") || name.contains("claude")
+}
+
 /// `text` with what is percent-encoded in it decoded. What is no such code stays, and so does all of
 /// it if it decodes to no text.
 fn percent_decoded(text: &str) -> Cow<'_, str> {
@@ -93,36 +99,42 @@ mod tests {
     #[test]
     fn a_path_names_a_model_by_its_name_or_by_an_arn() {
         let arn = "arn:aws:bedrock:us-east-1:";
-        for (named, model) in [
-            ("anthropic.claude-sonnet-5", "anthropic.claude-sonnet-5"),
+        for (named, model, claude) in [
+            ("anthropic.claude-sonnet-5", "anthropic.claude-sonnet-5", true),
             (
                 "us.anthropic.claude-haiku-4-5-20251001-v1%3A0",
                 "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+                true,
             ),
-            ("amazon.nova-pro-v1%3a0", "amazon.nova-pro-v1:0"),
+            ("amazon.nova-pro-v1%3a0", "amazon.nova-pro-v1:0", false),
             (
                 "arn%3Aaws%3Abedrock%3Aus-east-1%3A%3Afoundation-model%2Fanthropic.claude-opus-5",
                 "anthropic.claude-opus-5",
+                true,
             ),
             (
                 &format!("{arn}123456789012:inference-profile/us.anthropic.claude-sonnet-4-6"),
                 "us.anthropic.claude-sonnet-4-6",
+                true,
             ),
             (
                 &format!("{arn}123456789012:inference-profile%2Fglobal.amazon.nova-2-lite-v1:0"),
                 "global.amazon.nova-2-lite-v1:0",
+                false,
             ),
             (
                 &format!("{arn}123456789012:application-inference-profile/abc1def2"),
                 &format!("{arn}123456789012:application-inference-profile/abc1def2"),
+                false,
             ),
-            ("100%", "100%"),
-            ("%zz%4", "%zz%4"),
-            ("a%FFb", "a%FFb"),
-            ("arn:", "arn:"),
-            ("", ""),
+            ("100%", "100%", false),
+            ("%zz%4", "%zz%4", false),
+            ("a%FFb", "a%FFb", false),
+            ("arn:", "arn:", false),
+            ("", "", false),
         ] {
             assert_eq!(model_of(named), model, "{named}");
+            assert_eq!(is_claude(named), claude, "{named}");
         }
     }
 

@@ -24,7 +24,7 @@ use scrimp_core::call::Dialect;
 use scrimp_core::{Block, Delivery, Parameters};
 
 pub use crate::error::{error_body, sse_error};
-pub use bedrock::model_of;
+pub use bedrock::{is_claude, model_of};
 pub use edit::{CannotEdit, WireEdit, edit};
 pub use layout::Layout;
 pub use read::read;
@@ -41,6 +41,17 @@ pub struct Row {
     pub name: &'static str,
     /// How the answer comes, where the path says so and not the body.
     pub delivery: Option<Delivery>,
+    /// Which models are spoken to so there.
+    pub models: Models,
+}
+
+/// The models of a path on which each vendor's are spoken to in its own way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Models {
+    /// All, or all that no earlier row is for.
+    All,
+    /// Anthropic's.
+    Claude,
 }
 
 /// Every path whose requests are understood. Each dialect has recorded exchanges in
@@ -61,14 +72,35 @@ pub const DIALECTS: &[Row] = &[
     row("/models/{model}:batchEmbedContents", Dialect::GeminiEmbed, "embed"),
     row("/model/{model}/converse", Dialect::BedrockConverse, "converse"),
     streamed(row("/model/{model}/converse-stream", Dialect::BedrockConverse, "converse")),
+    of_claude(row("/model/{model}/invoke", Dialect::AnthropicMessages, "messages")),
+    streamed(of_claude(row(
+        "/model/{model}/invoke-with-response-stream",
+        Dialect::AnthropicMessages,
+        "messages",
+    ))),
+    row("/model/{model}/invoke", Dialect::Other, "invoke"),
+    streamed(row("/model/{model}/invoke-with-response-stream", Dialect::Other, "invoke")),
 ];
 
 const fn row(path: &'static str, dialect: Dialect, name: &'static str) -> Row {
-    Row { path, dialect, name, delivery: None }
+    Row { path, dialect, name, delivery: None, models: Models::All }
 }
 
 const fn streamed(row: Row) -> Row {
     Row { delivery: Some(Delivery::Stream), ..row }
+}
+
+const fn of_claude(row: Row) -> Row {
+    Row { models: Models::Claude, ..row }
+}
+
+impl Models {
+    fn include(self, named: &str) -> bool {
+        match self {
+            Models::All => true,
+            Models::Claude => is_claude(named),
+        }
+    }
 }
 
 /// What a request says.
@@ -171,7 +203,8 @@ pub fn of_path(path: &str) -> Option<(&'static Row, Option<Range<usize>>)> {
         Some((before, after)) => {
             let end = whole.strip_suffix(after)?.len();
             let start = whole[..end].rfind('/')? + 1;
-            let is_it = whole[..start].ends_with(before) && start < end;
+            let named = whole.get(start..end).filter(|named| !named.is_empty())?;
+            let is_it = whole[..start].ends_with(before) && row.models.include(named);
             is_it.then_some((row, Some(start..end)))
         }
     })
@@ -216,6 +249,13 @@ mod tests {
             ("/v1messages", Dialect::Other),
             ("/model/amazon.nova-pro-v1%3A0/converse", Dialect::BedrockConverse),
             ("/model/us.anthropic.claude-opus-5/converse-stream", Dialect::BedrockConverse),
+            ("/model/us.anthropic.claude-opus-5/invoke", Dialect::AnthropicMessages),
+            (
+                "/model/anthropic.claude-v2%3A1/invoke-with-response-stream",
+                Dialect::AnthropicMessages,
+            ),
+            ("/model/amazon.nova-pro-v1%3A0/invoke", Dialect::Other),
+            ("/model//invoke", Dialect::Other),
             ("/v1", Dialect::Other),
             ("", Dialect::Other),
         ] {
@@ -249,6 +289,12 @@ mod tests {
                 "/model/arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Aprompt-router%2Fx/converse-stream",
                 "converse",
                 "arn%3Aaws%3Abedrock%3Aeu-west-1%3A1%3Aprompt-router%2Fx",
+                Some(Delivery::Stream),
+            ),
+            (
+                "/model/amazon.nova-pro-v1%3A0/invoke-with-response-stream",
+                "invoke",
+                "amazon.nova-pro-v1%3A0",
                 Some(Delivery::Stream),
             ),
             ("/models/text-embedding-004:batchEmbedContents", "embed", "text-embedding-004", None),
