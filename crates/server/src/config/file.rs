@@ -55,6 +55,9 @@ pub enum Speaks {
     /// `OpenAI`'s as Azure serves it: `POST /openai/deployments/…/chat/completions` or
     /// `/openai/v1/…`, keys in `api-key`.
     Azure,
+    /// Amazon Bedrock's: `POST /model/…/converse` and its relatives, with an API key of Bedrock's in
+    /// `Authorization: Bearer`.
+    Bedrock,
     /// `POST /v1beta/models/…:generateContent` and its relatives, keys in `x-goog-api-key`.
     Gemini,
 }

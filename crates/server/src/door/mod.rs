@@ -8,6 +8,7 @@ pub(crate) mod hosts;
 mod identify;
 mod route;
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -86,7 +87,7 @@ fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap
         arrived: watch.arrived,
         dialect: route.dialect(),
         provider: route.provider.name.clone(),
-        model: route.model().unwrap_or_default().into(),
+        model: route.model().map_or(Cow::default(), dialect::model_of).into(),
         operation: identify::operation(headers).unwrap_or_else(|| route.operation().into()),
         caller: identify::caller(headers, route.query(), &shared.key),
         delivery: route.delivery().unwrap_or(Delivery::Whole),

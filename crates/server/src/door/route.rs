@@ -129,7 +129,7 @@ impl Route {
         };
         let base = &self.provider.base_path;
         let mut target = match self.provider.speaks {
-            Speaks::Azure => [base, &*path].concat(),
+            Speaks::Azure | Speaks::Bedrock => [base, &*path].concat(),
             Speaks::Openai | Speaks::Anthropic | Speaks::Gemini => join(base, &path),
         };
         // A caller's key may stand in the query, and a configured one takes its place.
@@ -216,7 +216,8 @@ mod tests {
     fn route(path: &str) -> String {
         let (method, path) = path.split_once(' ').unwrap_or(("POST", path));
         let text = "[providers.local]\nbase_url = \"http://127.0.0.1:9/api/v4\"\n\
-                    [providers.azure]\nbase_url = \"https://x.azure.com\"\ndialect = \"azure\"";
+                    [providers.azure]\nbase_url = \"https://x.azure.com\"\ndialect = \"azure\"\n\
+                    [providers.bedrock]\nbase_url = \"https://x.aws.com\"\ndialect = \"bedrock\"";
         let config = Config::parse("test", text, None, &|_| None).unwrap();
         let method = method.parse().unwrap();
         let route = Route::of(&method, &path.parse().unwrap(), &HeaderMap::new(), &config);
@@ -252,6 +253,11 @@ mod tests {
                 "azure OpenaiChat chat /openai/deployments/our-4o/chat/completions?api-version=1",
             ),
             ("/azure/openai/v1/responses", "azure OpenaiResponses responses /openai/v1/responses"),
+            (
+                "/bedrock/model/us.anthropic.claude-sonnet-5-v1%3A0/converse-stream",
+                "bedrock BedrockConverse converse \
+                 /model/us.anthropic.claude-sonnet-5-v1%3A0/converse-stream",
+            ),
             ("/v1/responses", "openai OpenaiResponses responses /v1/responses"),
             ("GET /v1/responses/resp_1", "openai Other responses /v1/responses/resp_1"),
             ("/v1/embeddings", "openai OpenaiEmbeddings embeddings /v1/embeddings"),

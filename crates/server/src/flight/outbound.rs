@@ -211,6 +211,8 @@ fn authorize(headers: &mut HeaderMap, provider: &Provider, dialect: Dialect) {
         headers.remove(name);
     }
     let speaks = match dialect.family() {
+        // Claude behind Bedrock's paths speaks Anthropic's dialect, and takes Bedrock's keys.
+        _ if provider.speaks == Speaks::Bedrock => Speaks::Bedrock,
         Family::Openai if provider.speaks == Speaks::Azure => Speaks::Azure,
         Family::Openai => Speaks::Openai,
         Family::Anthropic => Speaks::Anthropic,
@@ -221,7 +223,7 @@ fn authorize(headers: &mut HeaderMap, provider: &Provider, dialect: Dialect) {
         Speaks::Anthropic => (X_API_KEY, HeaderValue::from_str(key.reveal())),
         Speaks::Azure => (API_KEY, HeaderValue::from_str(key.reveal())),
         Speaks::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key.reveal())),
-        Speaks::Openai => {
+        Speaks::Openai | Speaks::Bedrock => {
             (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {}", key.reveal())))
         }
     };
