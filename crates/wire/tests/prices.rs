@@ -185,6 +185,20 @@ fn openclaw_120008_no_usage_is_unknown_and_no_price_is_unpriced() {
     assert!(!found, "a model whose price is not known is not free");
 }
 
+/// `ruby_llm` took what was cached and written off `inputTokens`, in which it never was.
+#[test]
+fn ruby_llm_828_converse_counts_its_input_beside_the_cache() {
+    let named = "arn%3Aaws%3Abedrock%3Aus-east-1%3A123456789012%3Ainference-profile%2F\
+                 us.anthropic.claude-haiku-4-5-20251001-v1%3A0";
+    let model = format!("bedrock/{}", scrimp_wire::dialect::model_of(named));
+    let body = r#"{"output":{"message":{"content":[{"text":"x"}],"role":"assistant"}},"stopReason":"end_turn",
+        "usage":{"inputTokens":12,"cacheReadInputTokens":3100,"cacheWriteInputTokens":1700,"outputTokens":7,
+        "totalTokens":4819,"cacheDetails":[{"ttl":"1h","inputTokens":1480},{"ttl":"5m","inputTokens":220}]}}"#;
+    // 12 at 1.10, 3100 at 0.11, 220 at 1.375, 1480 at 2.20, 7 at 5.50.
+    let found = dollars(Dialect::BedrockConverse, Framing::Whole, &model, body);
+    assert_eq!(found, "0.0039512");
+}
+
 #[test]
 fn a_vendor_s_common_name_means_the_vendor_and_no_host() {
     let resolve = |model: &str| quote::resolve(catalog(), None, model, now());

@@ -170,3 +170,44 @@ fn features_are_of_the_last_short_texts() {
     assert_eq!(has, [false, false, true, false]);
     assert!(prompt.iter().all(|block| block.content == Content::Text));
 }
+
+#[test]
+fn a_cache_point_marks_the_block_before_it_and_is_none() {
+    let ask = |system: &str| format!(r#"{{"system":[{system}],"messages":[]}}"#);
+    let prompt = |system: &str| facts(Dialect::BedrockConverse, &ask(system)).prompt;
+    let plain = prompt(r#"{"text":"a"},{"text":"b"}"#);
+    for (point, life) in [
+        (r#"{"type":"default"}"#, Ttl::Short),
+        (r#"{"type":"default","ttl":"5m"}"#, Ttl::Short),
+        (r#"{"type":"default","ttl":"1h"}"#, Ttl::Long),
+    ] {
+        let point = format!(r#"{{"cachePoint":{point}}}"#);
+        let marked = prompt(&format!(r#"{point},{{"text":"a"}},{{"text":"b"}},{point}"#));
+        let digests = |prompt: &[scrimp_core::Block]| {
+            prompt.iter().map(|block| block.digest).collect::<Vec<_>>()
+        };
+        assert_eq!(digests(&marked), digests(&plain));
+        let marks: Vec<_> = marked.iter().map(|block| block.mark).collect();
+        assert_eq!(marks, [None, Some(life)], "{point}");
+    }
+}
+
+#[test]
+fn what_is_chosen_beside_tools_is_a_parameter_and_the_tools_are_not() {
+    let parameters = |config: &str| {
+        let body = format!(r#"{{"toolConfig":{config},"messages":[]}}"#);
+        facts(Dialect::BedrockConverse, &body).parameters.digest
+    };
+    let [any, auto, others, none] = [
+        r#"{"tools":[{"toolSpec":{"name":"f"}}],"toolChoice":{"any":{}}}"#,
+        r#"{"tools":[{"toolSpec":{"name":"f"}}],"toolChoice":{"auto":{}}}"#,
+        r#"{"toolChoice":{"any":{}},"tools":[{"toolSpec":{"name":"g"}}]}"#,
+        r#"{"tools":[{"toolSpec":{"name":"f"}}]}"#,
+    ]
+    .map(parameters);
+    assert_eq!(any, others);
+    assert!(any != auto && any != none);
+    let twice = br#"{"toolConfig":{"tools":[],"tools":[]}}"#;
+    let why = refused(Dialect::BedrockConverse, twice);
+    assert!(matches!(why, Malformed::Duplicate { field: "tools", .. }));
+}

@@ -9,25 +9,37 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The bytes of the frames in `text`.
 pub(crate) fn written(text: &str) -> Vec<u8> {
+    changed(text, <[u8]>::to_vec)
+}
+
+/// The same, with every payload changed before it is put into its frame.
+pub(crate) fn changed(text: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for line in text.lines() {
         let (kind, rest) = line.split_once(' ').expect("a line has a kind");
-        let named = || rest.split_once(' ').expect("a frame has a name and a payload");
+        let named = || {
+            let (name, payload) = rest.split_once(' ').expect("a frame has a name and a payload");
+            (name, change(payload.as_bytes()))
+        };
         match kind {
             "event" => bytes.extend(frame(":event-type", "event", named())),
             "exception" => bytes.extend(frame(":exception-type", "exception", named())),
             "chunk" => {
-                let payload = format!(r#"{{"bytes":"{}","p":"abcdefg"}}"#, STANDARD.encode(rest));
-                bytes.extend(frame(":event-type", "event", ("chunk", &payload)));
+                let event = STANDARD.encode(change(rest.as_bytes()));
+                let payload = format!(r#"{{"bytes":"{event}","p":"abcdefg"}}"#);
+                bytes.extend(frame(":event-type", "event", ("chunk", payload.into())));
             }
-            "cut" => bytes.truncate(bytes.len() - rest.parse::<usize>().expect("a number")),
+            "cut" => {
+                let cut: usize = rest.parse().expect("a number");
+                bytes.truncate(bytes.len().saturating_sub(cut));
+            }
             _ => panic!("{kind} is no kind of line"),
         }
     }
     bytes
 }
 
-fn frame(name_of: &str, message: &str, (name, payload): (&str, &str)) -> Vec<u8> {
+fn frame(name_of: &str, message: &str, (name, payload): (&str, Vec<u8>)) -> Vec<u8> {
     let mut headers = Vec::new();
     let all = [(name_of, name), (":content-type", "application/json"), (":message-type", message)];
     for (header, value) in all {
@@ -42,7 +54,7 @@ fn frame(name_of: &str, message: &str, (name, payload): (&str, &str)) -> Vec<u8>
     frame.extend(number(headers.len()));
     frame.extend(crc(&frame).to_be_bytes());
     frame.extend(headers);
-    frame.extend(payload.bytes());
+    frame.extend(payload);
     frame.extend(crc(&frame).to_be_bytes());
     frame
 }
