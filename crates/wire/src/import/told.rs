@@ -158,7 +158,8 @@ impl Told {
     fn timing(&self, arrived: Time) -> Timing {
         let since = |moment: Moment| moment.get().map(|at| at.since(arrived));
         let is_believable = |took: &Span| Span::ZERO <= *took && *took <= LONGEST_CALL;
-        let ended = since(self.ended).or(self.took).filter(is_believable);
+        // A span was measured; the end may be when the log was written.
+        let ended = self.took.or(since(self.ended)).filter(is_believable);
         let first = since(self.first).or(self.waited).filter(is_believable);
         // Tools write the end as the first piece where the answer came whole.
         let first = first.filter(|first| ended.is_none_or(|ended| *first < ended));

@@ -110,18 +110,18 @@ fn helicone_requests() {
     check_told(
         &sample("helicone"),
         &expect![[r#"
-        1772442000000 chat gpt-4o: in 1200+0r+0s+0l out 40; took 2.0s; trail none; Answered { status: 200, finish: None }
-          openai; cost 0.0034; tags user=u1
-        1772442011000 chat claude-sonnet-4-5-20250929: in 90+0r+0s+0l out 30; took 1.5s; trail none; Answered { status: 200, finish: None }
-          anthropic; tags user=u2
-        1772442020000 chat gpt-4o: unknown; took 100.0ms; trail none; Answered { status: 429, finish: None }
-          openai; cost 0; tags user=u2
-        1772442030000 chat gpt-4o: suspect; took 1.0s; trail none; Answered { status: 200, finish: None }
-          openai; tags user=u2; suspect
-        1772442040000 chat gpt-4o: unknown; took 1.0s; trail none; Answered { status: 200, finish: None }
-          openai; tags user=u2
-        skipped line 7: a quote is opened and not closed
-    "#]],
+            1772442000000 chat gpt-4o: in 1200+0r+0s+0l out 40; took 2.0s; trail none; Answered { status: 200, finish: None }
+              openai; cost 0.0034; tags user=u1
+            1772442011000 chat claude-sonnet-4-5-20250929: in 90+0r+0s+0l out 30; took 1.5s; trail none; Answered { status: 200, finish: None }
+              anthropic; tags user=u2
+            1772442020000 chat gpt-4o: unknown; took 100.0ms; trail none; Answered { status: 429, finish: None }
+              openai; cost 0; tags user=u2
+            1772442030000 chat gpt-4o: suspect; took 1.0s; trail none; Answered { status: 200, finish: None }
+              openai; tags user=u2; suspect
+            1772442040000 chat gpt-4o: unknown; took 900.0ms; trail none; Answered { status: 200, finish: None }
+              openai; tags user=u2
+            skipped line 7: a quote is opened and not closed
+        "#]],
     );
 }
 
