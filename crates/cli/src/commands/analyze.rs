@@ -16,6 +16,9 @@ use crate::args::{Analyze, Cli, DataDir, Json, Logs};
 use crate::input;
 use crate::ui::{self, OrHint};
 
+/// Where coding agents keep their transcripts, below the home folder.
+const TRANSCRIPTS: [&str; 2] = [".claude/projects", ".codex/sessions"];
+
 /// `scrimp analyze [PATH…]`
 pub(crate) fn run(arguments: &Analyze) -> Result<()> {
     let prices = Arc::new(catalog_in(None, &arguments.data)?);
@@ -43,9 +46,9 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
 
 /// Bare `scrimp`: what is found on this machine, otherwise help.
 pub(crate) fn run_bare() -> Result<()> {
-    let transcripts = home().map(|home| home.join(".claude/projects"));
-    let found: Vec<PathBuf> =
-        transcripts.into_iter().filter(|path| input::holds_files(path)).collect();
+    let transcripts =
+        home().into_iter().flat_map(|home| TRANSCRIPTS.map(|folder| home.join(folder)));
+    let found: Vec<PathBuf> = transcripts.filter(|path| input::holds_files(path)).collect();
     let records = data_dir(&DataDir { data: None }).ok().filter(|folder| has_calls(folder));
     if found.is_empty() && records.is_none() {
         return Ok(Cli::command().print_help()?);

@@ -174,6 +174,19 @@ fn alone_with_transcripts_it_analyses_them() {
 }
 
 #[test]
+fn sessions_of_codex_are_found_beside_those_of_claude_code() {
+    let place = Place::new();
+    place.write("home/.claude/projects/x/one.jsonl", transcript());
+    let sample = include_str!("../../../wire/tests/samples/codex.jsonl");
+    place.write("home/.codex/sessions/2026/03/02/rollout.jsonl", sample);
+    let said = place.run(&[]);
+    let folders = said.err.matches("coding-agent transcripts in").count();
+    let analysed = said.done();
+    let has = |operation: &str| analysed.lines().any(|line| line.starts_with(operation));
+    assert!(folders == 2 && has("claude-code ") && has("codex "), "{analysed}");
+}
+
+#[test]
 fn folders_of_transcripts_without_any_do_not_hide_the_help() {
     let place = Place::new();
     std::fs::create_dir_all(place.path("home/.claude/projects/x")).unwrap();
