@@ -33,6 +33,8 @@ static USERS: [HeaderName; 3] = [
     HeaderName::from_static("x-litellm-end-user-id"),
     HeaderName::from_static("x-litellm-customer-id"),
 ];
+/// What begins the names of other gateways' headers.
+const OTHERS: [&str; 2] = ["helicone-", "x-litellm-"];
 /// What begins the names of headers that are tags with Helicone.
 const PROPERTY: &str = "helicone-property-";
 /// Tags beyond these are left out: they are kept with every call.
@@ -70,15 +72,24 @@ fn tags(headers: &HeaderMap) -> Vec<(Arc<str>, Arc<str>)> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let own = text(&TAGS).into_iter().flat_map(|list| list.split(','));
     let own = own.filter_map(|pair| pair.split_once('='));
+    // Nearly no call has any of the others: one look at the names is cheaper than to ask for each.
+    let is_other = |name: &HeaderName| OTHERS.iter().any(|start| name.as_str().starts_with(start));
+    if !headers.keys().any(is_other) {
+        return kept(own);
+    }
     let words = text(&WORDS).into_iter().flat_map(|list| list.split(','));
     let properties = headers.iter().filter_map(|(name, value)| {
         Some((name.as_str().strip_prefix(PROPERTY)?, value.to_str().ok()?))
     });
     let users = USERS.iter().filter_map(text);
-    own.chain(properties)
-        .chain(words.map(|word| ("tag", word)))
-        .chain(users.map(|user| ("user", user)).take(1))
-        .map(|(name, value)| (name.trim(), value.trim()))
+    let words = words.map(|word| ("tag", word));
+    let users = users.map(|user| ("user", user)).take(1);
+    kept(own.chain(properties).chain(words).chain(users))
+}
+
+/// Tags that are worth keeping.
+fn kept<'t>(tags: impl Iterator<Item = (&'t str, &'t str)>) -> Vec<(Arc<str>, Arc<str>)> {
+    tags.map(|(name, value)| (name.trim(), value.trim()))
         .filter(|(name, value)| !name.is_empty() && name.len() + value.len() <= LONGEST_NAME)
         .take(MOST_TAGS)
         .map(|(name, value)| (name.into(), value.into()))
