@@ -198,15 +198,17 @@ pub fn of_path(path: &str) -> Option<(&'static Row, Option<Range<usize>>)> {
     let whole = whole.strip_suffix('/').unwrap_or(whole);
     // Azure writes whose API it is before the version.
     let path = without_version(whole.strip_prefix("/openai").unwrap_or(whole));
-    DIALECTS.iter().find_map(|row| match row.path.split_once("{model}") {
-        None => (row.path == path).then_some((row, None)),
-        Some((before, after)) => {
-            let end = whole.strip_suffix(after)?.len();
-            let start = whole[..end].rfind('/')? + 1;
-            let named = whole.get(start..end).filter(|named| !named.is_empty())?;
-            let is_it = whole[..start].ends_with(before) && row.models.include(named);
-            is_it.then_some((row, Some(start..end)))
-        }
+    // Most paths name no model, and need no pattern to be taken apart.
+    if let Some(row) = DIALECTS.iter().find(|row| row.path == path) {
+        return Some((row, None));
+    }
+    DIALECTS.iter().find_map(|row| {
+        let (before, after) = row.path.split_once("{model}")?;
+        let end = whole.strip_suffix(after)?.len();
+        let start = whole[..end].rfind('/')? + 1;
+        let named = whole.get(start..end).filter(|named| !named.is_empty())?;
+        let is_it = whole[..start].ends_with(before) && row.models.include(named);
+        is_it.then_some((row, Some(start..end)))
     })
 }
 
