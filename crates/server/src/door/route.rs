@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, Method, Uri};
 use scrimp_core::{Delivery, Dialect, Family};
-use scrimp_wire::dialect::{Row, dialect_of, of_path};
+use scrimp_wire::dialect::{Row, of_path};
 
 use crate::config::{Config, Provider, Speaks};
 
@@ -67,13 +67,14 @@ impl Route {
         let path = uri.path();
         let (first, rest) = split_first(path);
         let named = config.provider(first).filter(|_| !rest.is_empty());
-        let (provider, path) = match named {
-            Some(provider) => (provider.clone(), rest),
-            None => (by_default(path, headers, config)?, path),
+        let path = if named.is_some() { rest } else { path };
+        let spoken = of_path(path);
+        let provider = match named {
+            Some(provider) => provider.clone(),
+            None => by_default(path, spoken.as_ref().map(|(row, _)| row.dialect), headers, config)?,
         };
         // The same paths list and delete what a provider has stored, and carry no prompt then.
-        let spoken = of_path(path).filter(|_| *method == Method::POST);
-        let (row, model) = spoken.unzip();
+        let (row, model) = spoken.filter(|_| *method == Method::POST).unzip();
         let route = Route {
             row,
             model: model.flatten(),
@@ -143,11 +144,17 @@ impl Route {
 }
 
 /// Which provider an unnamed path is meant for.
-fn by_default(path: &str, headers: &HeaderMap, config: &Config) -> Option<Arc<Provider>> {
+fn by_default(
+    path: &str,
+    spoken: Option<Dialect>,
+    headers: &HeaderMap,
+    config: &Config,
+) -> Option<Arc<Provider>> {
     let (first, rest) = split_first(path);
     let (family, _) = if first == "v1" { split_first(rest) } else { (first, rest) };
-    let is_known = matches!(first, "v1" | "v1beta") || FAMILIES.contains(&family);
-    let name = match dialect_of(path).family() {
+    let is_known =
+        spoken.is_some() || matches!(first, "v1" | "v1beta") || FAMILIES.contains(&family);
+    let name = match spoken.map_or(Family::Other, Dialect::family) {
         Family::Anthropic => "anthropic",
         Family::Gemini => "google",
         Family::Bedrock => "bedrock",
@@ -257,6 +264,10 @@ mod tests {
                 "/bedrock/model/us.anthropic.claude-sonnet-5-v1%3A0/converse-stream",
                 "bedrock BedrockConverse converse \
                  /model/us.anthropic.claude-sonnet-5-v1%3A0/converse-stream",
+            ),
+            (
+                "/model/amazon.nova-pro-v1:0/converse",
+                "bedrock BedrockConverse converse /model/amazon.nova-pro-v1:0/converse",
             ),
             ("/v1/responses", "openai OpenaiResponses responses /v1/responses"),
             ("GET /v1/responses/resp_1", "openai Other responses /v1/responses/resp_1"),

@@ -212,11 +212,6 @@ pub fn of_path(path: &str) -> Option<(&'static Row, Option<Range<usize>>)> {
     })
 }
 
-/// Which dialect is spoken at `path`.
-pub fn dialect_of(path: &str) -> Dialect {
-    of_path(path).map_or(Dialect::Other, |(row, _)| row.dialect)
-}
-
 /// A path behind its version, if it has one: `/v1`, `/v1beta`, `/v4`.
 fn without_version(path: &str) -> &str {
     let Some((version, rest)) = path.strip_prefix("/v").and_then(|rest| rest.split_once('/'))
@@ -261,7 +256,8 @@ mod tests {
             ("/v1", Dialect::Other),
             ("", Dialect::Other),
         ] {
-            assert_eq!(dialect_of(path), dialect, "{path}");
+            let found = of_path(path).map_or(Dialect::Other, |(row, _)| row.dialect);
+            assert_eq!(found, dialect, "{path}");
         }
     }
 

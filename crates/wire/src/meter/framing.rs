@@ -17,10 +17,14 @@ impl Framing {
     /// What a content type says.
     pub fn of(content_type: &[u8]) -> Framing {
         let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
-        match essence.trim_ascii().to_ascii_lowercase().as_slice() {
-            b"text/event-stream" => Framing::Sse,
-            b"application/vnd.amazon.eventstream" => Framing::EventStream,
-            _ => Framing::Whole,
+        let is = |known: &[u8]| essence.trim_ascii().eq_ignore_ascii_case(known);
+        if is(b"text/event-stream") {
+            return Framing::Sse;
+        }
+        if is(b"application/vnd.amazon.eventstream") {
+            Framing::EventStream
+        } else {
+            Framing::Whole
         }
     }
 
