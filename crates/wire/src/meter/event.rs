@@ -177,12 +177,7 @@ impl Found {
 
     /// Gemini's answers, or pieces of them.
     fn candidates(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
-        let mut elements = scanner.enter_array()?;
-        while scanner.element(&mut elements)? {
-            if scanner.kind()? != Kind::Object {
-                scanner.skip()?;
-                continue;
-            }
+        each_object(scanner, |scanner| {
             let mut members = scanner.enter_object()?;
             while let Some(member) = scanner.member(&mut members)? {
                 match (&*member.key.decoded(), scanner.kind()?) {
@@ -191,8 +186,8 @@ impl Found {
                     _ => drop(scanner.skip()?),
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn parts(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
@@ -202,18 +197,12 @@ impl Found {
                 scanner.skip()?;
                 continue;
             }
-            let mut elements = scanner.enter_array()?;
-            while scanner.element(&mut elements)? {
-                self.part(scanner)?;
-            }
+            each_object(scanner, |scanner| self.part(scanner))?;
         }
         Ok(())
     }
 
     fn part(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
-        if scanner.kind()? != Kind::Object {
-            return scanner.skip().map(|_| ());
-        }
         let mut members = scanner.enter_object()?;
         while let Some(member) = scanner.member(&mut members)? {
             match (&*member.key.decoded(), scanner.kind()?) {
@@ -241,12 +230,7 @@ impl Found {
     }
 
     fn choices(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
-        let mut elements = scanner.enter_array()?;
-        while scanner.element(&mut elements)? {
-            if scanner.kind()? != Kind::Object {
-                scanner.skip()?;
-                continue;
-            }
+        each_object(scanner, |scanner| {
             let mut members = scanner.enter_object()?;
             while let Some(member) = scanner.member(&mut members)? {
                 match (&*member.key.decoded(), scanner.kind()?) {
@@ -256,8 +240,8 @@ impl Found {
                     _ => drop(scanner.skip()?),
                 }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// What a message or a piece of it says. A role alone is no content.
@@ -406,6 +390,21 @@ impl Pattern {
         let string = scanner.string().ok().filter(|_| scanner.at() == text.len())?;
         Some(characters(&string.decoded()))
     }
+}
+
+/// Reads the objects of an array; what is none is passed over.
+fn each_object<'a>(
+    scanner: &mut Scanner<'a>,
+    mut read: impl FnMut(&mut Scanner<'a>) -> Result<(), Wrong>,
+) -> Result<(), Wrong> {
+    let mut elements = scanner.enter_array()?;
+    while scanner.element(&mut elements)? {
+        match scanner.kind()? {
+            Kind::Object => read(scanner)?,
+            _ => drop(scanner.skip()?),
+        }
+    }
+    Ok(())
 }
 
 fn name(scanner: &mut Scanner<'_>) -> Result<Option<Arc<str>>, Wrong> {
