@@ -315,14 +315,25 @@ impl fmt::Debug for CallId {
 #[error("`{0}` is not 32 hexadecimal digits")]
 pub struct NotAnId(pub String);
 
-/// Writes 32 digits. Each call's id stands in the head of its answer and in the log.
-fn write_hex(bytes: [u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl CallId {
+    /// The id as 32 digits, without a formatter around them: it stands in the head of every answer
+    /// and in the log.
+    pub fn digits(self) -> [u8; 32] {
+        hex(self.0.to_be_bytes())
+    }
+}
+
+fn hex(bytes: [u8; 16]) -> [u8; 32] {
     let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
     let mut text = [0; 32];
     for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
         *pair = [digit(byte >> 4), digit(byte & 15)];
     }
-    f.write_str(std::str::from_utf8(&text).expect("ASCII"))
+    text
+}
+
+fn write_hex(bytes: [u8; 16], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str(std::str::from_utf8(&hex(bytes)).expect("ASCII"))
 }
 
 fn hex128(text: &str) -> Result<u128, NotAnId> {

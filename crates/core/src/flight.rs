@@ -371,8 +371,11 @@ impl Flight {
         if let Some(row) = row.filter(|_| metering.state != UsageState::Unknown) {
             *cost = Some(row.cost(&metering.usage, outcome.terms));
             *priced_as = Some(row.model.clone());
-            request.cost_uncached =
-                Some(row.cost(&metering.usage.without_caching(), outcome.terms));
+            let uncached = metering.usage.without_caching();
+            request.cost_uncached = match uncached == metering.usage {
+                true => *cost,
+                false => Some(row.cost(&uncached, outcome.terms)),
+            };
         } else if metering.state != UsageState::Unknown && metering.usage == Usage::ZERO {
             (*cost, request.cost_uncached) = (Some(Usd::ZERO), Some(Usd::ZERO));
         }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use scrimp_core::Fault;
 use tokio::time::timeout;
 
 use crate::config::{Config, ConfigError};
-use crate::upstream::{Answer, Connector, Outgoing, Pool};
+use crate::upstream::{Answer, Connector, Lines, Outgoing, Pool};
 
 /// Everything must have come by then.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -79,12 +79,12 @@ async fn get(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
     let text = format!("[providers.list]\nbase_url = \"{scheme}://{host}\"\n");
     let config = Config::parse("the address", &text, None, &|_| None)?;
     let provider = config.providers.get("list").ok_or_else(not_https)?;
-    let mut headers = HeaderMap::new();
-    headers.insert(HOST, provider.origin.authority.clone());
-    headers.insert(USER_AGENT, HeaderValue::from_static("scrimp"));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    let mut lines = Lines::default();
+    lines.push(&HOST, &[provider.origin.authority.as_bytes()]);
+    lines.push(&USER_AGENT, &[b"scrimp"]);
+    lines.push(&ACCEPT, &[b"*/*"]);
     let path = path.split('#').next().unwrap_or(path);
-    let request = Outgoing::whole(&Method::GET, path, &headers, Bytes::new());
+    let request = Outgoing::whole(&Method::GET, path, &lines, Bytes::new());
     let unanswered = |fault| FetchError::Unanswered { host: host.to_owned(), fault };
     let pool = Pool::new(Connector::Network);
     let opened = pool.open(provider, &config.limits, request).await.map_err(unanswered)?;

@@ -113,10 +113,10 @@ impl Log {
             let mut members = Members(line);
             members.first("event", &"operation_completed");
             members.next("at_ms", &call.arrived.millis());
-            members.next("id", &call.id);
-            members.next("operation", &call.operation);
-            members.next("provider", &call.provider);
-            members.next("model", &call.model);
+            members.next_word("id", &call.id.digits());
+            members.next_text("operation", &call.operation);
+            members.next_text("provider", &call.provider);
+            members.next_text("model", &call.model);
             members.next("status", &status_of(record));
             members.next("success", &record.is_success());
             members.next("duration_ms", &ms(record.timing.ended));
@@ -180,6 +180,22 @@ impl Members<'_> {
     fn next(&mut self, key: &'static str, value: &impl Serialize) {
         self.key(b',', key);
         self.value(value);
+    }
+
+    fn next_text(&mut self, key: &'static str, text: &str) {
+        let needs_no_escape = |byte: u8| b' ' <= byte && !matches!(byte, b'"' | b'\\');
+        match text.bytes().all(needs_no_escape) {
+            true => self.next_word(key, text.as_bytes()),
+            false => self.next(key, &text),
+        }
+    }
+
+    /// Text in which there is nothing to escape.
+    fn next_word(&mut self, key: &'static str, word: &[u8]) {
+        self.key(b',', key);
+        for part in [b"\"", word, b"\""] {
+            self.0.extend_from_slice(part);
+        }
     }
 
     /// A member that is an object of its own, or null.

@@ -1,7 +1,7 @@
 //! What passes between a call's flight and its client: a head, pieces of a body, an end, a hang-up.
 //!
-//! The flight runs in a task of its own; the client's connection polls the other side. One piece is
-//! in passing at any time, so a client that reads slowly slows the provider down and nothing piles
+//! The client's connection polls one side, the flight the other, sooner or later from a task of its
+//! own. One piece is in passing at any time, so a client that reads slowly slows the provider down and nothing piles
 //! up. A client's side that is dropped before the end is a client that hung up.
 
 use std::pin::Pin;

@@ -21,10 +21,9 @@ use scrimp_wire::dialect::{self, Facts};
 
 use crate::api;
 use crate::clock::Stopwatch;
-use crate::flight::{Body, Departure, Outbound, Unsettled, fly, refuse};
+use crate::flight::{self, Body, Departure, Outbound, Unsettled, refuse};
 use crate::gateway::{Gateway, Phase};
 use crate::page::Page;
-use crate::reply;
 use crate::running::Running;
 use body::NotRead;
 use route::Route;
@@ -81,6 +80,7 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
 fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap) -> Call {
     let shared = gateway.shared();
     let (id, seed) = shared.ids.draw(watch.arrived);
+    let (caller, operation) = identify::caller(headers, route.query(), &shared.key);
     Call {
         id,
         seed,
@@ -88,8 +88,8 @@ fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap
         dialect: route.dialect(),
         provider: route.provider.name.clone(),
         model: route.model().map_or(Cow::default(), dialect::model_of).into(),
-        operation: identify::operation(headers).unwrap_or_else(|| route.operation().into()),
-        caller: identify::caller(headers, route.query(), &shared.key),
+        operation: operation.unwrap_or_else(|| route.operation().into()),
+        caller,
         delivery: route.delivery().unwrap_or(Delivery::Whole),
         parameters: Parameters {
             max_output_tokens: None,
@@ -209,12 +209,9 @@ impl Arrival {
         // A model that the path names is not named in the body.
         let renamed = renamed.filter(|_| route.model().is_none());
         let outbound =
-            Outbound::new(route.provider, method, target, head.headers, body, renamed, &call);
-        let (reply, awaiting) = reply::pair();
-        let departure = Departure { call, outbound, reply, watch, waited, running, unsettled };
-        // In a box of its own it is moved once, and not again with the task around it.
-        tokio::spawn(Box::pin(fly(gateway, departure)));
-        awaiting.await.map(Page::Answer)
+            Outbound::new(route.provider, method, target, &head.headers, body, renamed, &call);
+        let departure = Departure { call, outbound, watch, waited, running, unsettled };
+        flight::depart(gateway, departure).await.map(Page::Answer)
     }
 
     fn refuse(self, refusal: Refusal, waited: Span, incoming: Incoming) -> Response<Page> {

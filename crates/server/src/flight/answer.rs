@@ -40,7 +40,7 @@ fn put_millis(out: &mut Vec<u8>, span: Span) {
 
 /// Names the call.
 fn sign(headers: &mut HeaderMap, call: &Call) {
-    let id = HeaderValue::try_from(call.id.to_string()).expect("hexadecimal digits");
+    let id = HeaderValue::from_bytes(&call.id.digits()).expect("hexadecimal digits");
     headers.insert(SCRIMP_ID, id);
 }
 

@@ -1,10 +1,11 @@
 //! The live driver: carries out what a call's [`Flight`] commands, with sockets and the clock.
 //!
-//! A flight runs in a task of its own that outlives the client's connection. It waits for all open
-//! requests, timers and the client's hang-up together. No policy is decided here: whoever wants to
+//! A flight outlives the client's connection. It waits for all open requests, timers and the client's
+//! hang-up together. No policy is decided here: whoever wants to
 //! add an `if` about a provider's answer wants a policy.
 
 mod answer;
+mod carried;
 mod outbound;
 mod request;
 mod settle;
@@ -20,8 +21,9 @@ use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Stopwatch;
 use crate::gateway::Gateway;
-use crate::reply::Reply;
+use crate::reply::{self, Reply};
 use crate::running::Running;
+pub(crate) use carried::Carried;
 pub(crate) use outbound::{Body, Outbound};
 use request::Request;
 pub(crate) use settle::{Unsettled, refuse, status_of};
@@ -30,7 +32,6 @@ pub(crate) use settle::{Unsettled, refuse, status_of};
 pub(crate) struct Departure {
     pub(crate) call: Arc<Call>,
     pub(crate) outbound: Outbound,
-    pub(crate) reply: Reply,
     pub(crate) watch: Stopwatch,
     /// Time already spent waiting for the client's body.
     pub(crate) waited: Span,
@@ -53,9 +54,15 @@ struct Operations {
     has_hung_up: bool,
 }
 
+/// Begins to fly a call.
+pub(crate) fn depart(gateway: Gateway, departure: Departure) -> Carried {
+    let (reply, awaiting) = reply::pair();
+    Carried::new(fly(gateway, departure, reply), awaiting)
+}
+
 /// Flies a call to its end.
-pub(crate) async fn fly(gateway: Gateway, departure: Departure) {
-    let Departure { call, outbound, reply, watch, waited, running, unsettled } = departure;
+async fn fly(gateway: Gateway, departure: Departure, reply: Reply) {
+    let Departure { call, outbound, watch, waited, running, unsettled } = departure;
     let mut flight = Flight::new(call.clone());
     let mut open = Operations {
         gateway,
@@ -141,13 +148,15 @@ impl Operations {
 
     /// The next thing that happens, whatever it is.
     async fn next(&mut self) -> Event {
-        let mut idle_since = self.watch.now();
+        let mut idle_since = None;
         std::future::poll_fn(|cx| {
-            self.waited += self.watch.now().since(idle_since);
+            if let Some(since) = idle_since.take() {
+                self.waited += self.watch.now().since(since);
+            }
             let polled = self.poll(cx);
             // What was done meanwhile (a piece read, counted, passed on) is no waiting.
             if polled.is_pending() {
-                idle_since = self.watch.now();
+                idle_since = Some(self.watch.now());
             }
             polled
         })

@@ -4,11 +4,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, COOKIE, EXPECT, HOST, HeaderName,
-    PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-};
-use http::{HeaderMap, HeaderValue, Method};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName};
+use http::{HeaderMap, Method};
 use hyper::body::Incoming;
 use scrimp_core::policy::prompt_cache::Edit;
 use scrimp_core::{Call, Delivery, Dialect, Family, Fault};
@@ -17,7 +14,7 @@ use scrimp_wire::dialect::{Layout, WireEdit, edit};
 use crate::config::{Metering, Provider, Speaks};
 use crate::gateway::Gateway;
 use crate::running::Running;
-use crate::upstream::{Opened, Outgoing, Upload};
+use crate::upstream::{Lines, Opened, Outgoing, Upload};
 
 /// What is needed to send a call, once or again.
 pub(crate) struct Outbound {
@@ -25,7 +22,9 @@ pub(crate) struct Outbound {
     method: Method,
     /// The provider's path and query.
     target: String,
-    headers: HeaderMap,
+    lines: Lines,
+    /// The client says how long its body is.
+    is_length_said: bool,
     body: Body,
     /// The name that the provider knows the model by, where the client used another.
     renamed: Option<Arc<str>>,
@@ -55,27 +54,32 @@ pub(crate) struct Sending {
     pub(crate) is_free: bool,
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
-const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
-/// Headers that are about one connection and never about the call.
+/// Whether a header must not pass in either direction: it is about one connection and never about
+/// the call, or it is Scrimp's own.
 /// Source: RFC 9110 §7.6.1, and what clients send beside it.
-pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(*name, CONNECTION | TE | TRAILER | TRANSFER_ENCODING | UPGRADE | PROXY_AUTHENTICATE)
-        || matches!(*name, PROXY_AUTHORIZATION)
-        || *name == KEEP_ALIVE
-        || *name == PROXY_CONNECTION
-        || *name == HTTP2_SETTINGS
+fn stays_here(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "keep-alive"
+            | "proxy-connection"
+            | "http2-settings"
+    ) || name.starts_with("x-scrimp-")
 }
 
-/// Takes away what must not pass in either direction: what is about the connection, what the
-/// `connection` header says is about it, and Scrimp's own.
-pub(super) fn strip(headers: &mut HeaderMap) {
-    let named = headers
+/// What the `connection` header says is about the connection, too.
+fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
+    headers
         .get_all(CONNECTION)
         .iter()
         .filter_map(|value| value.to_str().ok())
@@ -83,13 +87,57 @@ pub(super) fn strip(headers: &mut HeaderMap) {
         .filter_map(|name| HeaderName::try_from(name.trim()).ok())
         // Framing is the connection's own affair on either side.
         .filter(|name| *name != CONTENT_LENGTH && *name != HOST)
-        .collect::<Vec<_>>();
-    let is_own = |name: &HeaderName| name.as_str().starts_with("x-scrimp-");
-    let gone = headers.keys().filter(|name| is_hop_by_hop(name) || is_own(name)).cloned();
+        .collect()
+}
+
+/// Takes away what must not pass.
+pub(super) fn strip(headers: &mut HeaderMap) {
+    let named = named_by_connection(headers);
+    let gone = headers.keys().filter(|name| stays_here(name.as_str())).cloned();
     let gone = gone.chain(named).collect::<Vec<_>>();
     for name in gone {
         headers.remove(name);
     }
+}
+
+/// The headers that the provider sees: the client's own in their order, but for those that are about
+/// the connection to it and those that are written anew.
+fn lines(headers: &HeaderMap, provider: &Provider, body: &Body, call: &Call) -> Lines {
+    let is_whole = matches!(body, Body::Read(..) | Body::Opaque(_));
+    let coding = accepted(headers, call.delivery).filter(|_| is_whole);
+    let credential = provider.api_key.as_ref().map(|key| key.reveal().as_bytes());
+    let named = named_by_connection(headers);
+    let mut lines = Lines::default();
+    lines.push(&HOST, &[provider.origin.authority.as_bytes()]);
+    for (name, value) in headers {
+        let text = name.as_str();
+        let is_left_out = match text {
+            "host" | "cookie" | "expect" => true,
+            // It may change with an edit, and is written anew from the body itself.
+            "content-length" => is_whole,
+            "accept-encoding" => coding.is_some(),
+            "authorization" | "x-api-key" | "x-goog-api-key" | "api-key" => credential.is_some(),
+            _ => stays_here(text),
+        };
+        if !is_left_out && !named.contains(name) {
+            lines.push(name, &[value.as_bytes()]);
+        }
+    }
+    if let Some(coding) = coding {
+        lines.push(&ACCEPT_ENCODING, &[coding.as_bytes()]);
+    }
+    // A configured key takes the place of the caller's; without one the caller's goes through.
+    if let Some(credential) = credential {
+        match speaks_to(provider, call.dialect) {
+            Speaks::Anthropic => lines.push(&X_API_KEY, &[credential]),
+            Speaks::Azure => lines.push(&API_KEY, &[credential]),
+            Speaks::Gemini => lines.push(&X_GOOG_API_KEY, &[credential]),
+            Speaks::Openai | Speaks::Bedrock => {
+                lines.push(&AUTHORIZATION, &[b"Bearer ", credential]);
+            }
+        }
+    }
+    lines
 }
 
 impl Outbound {
@@ -98,22 +146,14 @@ impl Outbound {
         provider: Arc<Provider>,
         method: Method,
         target: String,
-        mut headers: HeaderMap,
+        headers: &HeaderMap,
         body: Body,
         renamed: Option<Arc<str>>,
         call: &Call,
     ) -> Outbound {
-        strip(&mut headers);
-        headers.remove(COOKIE);
-        headers.remove(EXPECT);
-        headers.insert(HOST, provider.origin.authority.clone());
-        if let Body::Read(..) | Body::Opaque(_) = body {
-            // The length may change with an edit; it is written anew from the body itself.
-            headers.remove(CONTENT_LENGTH);
-            accept_what_can_be_metered(&mut headers, call.delivery);
-        }
-        authorize(&mut headers, &provider, call.dialect);
-        Outbound { provider, method, target, headers, body, renamed }
+        let lines = lines(headers, &provider, &body, call);
+        let is_length_said = headers.contains_key(CONTENT_LENGTH);
+        Outbound { provider, method, target, lines, is_length_said, body, renamed }
     }
 
     /// The provider that the call goes to.
@@ -124,7 +164,7 @@ impl Outbound {
     /// Lets go of what was only needed to send.
     pub(crate) fn let_go(&mut self) {
         self.body = Body::Gone;
-        self.headers = HeaderMap::new();
+        self.lines = Lines::default();
     }
 
     /// Begins a request.
@@ -138,14 +178,14 @@ impl Outbound {
         let hides_usage = self.asks_for_usage(call);
         let (provider, limits) = (self.provider.clone(), running.config.limits);
         let body = self.body(call.dialect, edits, hides_usage);
-        let Outbound { method, target, headers, .. } = self;
+        let Outbound { method, target, lines, is_length_said, .. } = self;
         let request = match body {
             Body::Read(body, _) | Body::Opaque(body) => {
-                Some(Outgoing::whole(method, target, headers, body))
+                Some(Outgoing::whole(method, target, lines, body))
             }
             Body::Passing(body) => {
                 let body = Upload::new(body, limits.body_bytes);
-                Some(Outgoing::passing(method, target, headers, body))
+                Some(Outgoing::passing(method, target, lines, body, !*is_length_said))
             }
             Body::Gone => None,
         };
@@ -188,29 +228,20 @@ impl Outbound {
 }
 
 /// Answers are metered as they pass, so they may come only in encodings that can be read. Streams
-/// come plain: compressing single events saves nothing and delays them.
-fn accept_what_can_be_metered(headers: &mut HeaderMap, delivery: Delivery) {
-    let accepts_gzip = headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|coding| coding.trim() == "gzip");
-    let value = match (headers.contains_key(ACCEPT_ENCODING), delivery) {
-        (false, _) => return,
-        (true, Delivery::Whole) if accepts_gzip => HeaderValue::from_static("gzip"),
-        (true, _) => HeaderValue::from_static("identity"),
-    };
-    headers.insert(ACCEPT_ENCODING, value);
+/// come plain: compressing single events saves nothing and delays them. `None` where the client says
+/// nothing.
+fn accepted(headers: &HeaderMap, delivery: Delivery) -> Option<&'static str> {
+    let mut asked = headers.get_all(ACCEPT_ENCODING).iter().peekable();
+    asked.peek()?;
+    let mut codings =
+        asked.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    let is_gzip = delivery == Delivery::Whole && codings.any(|coding| coding.trim() == "gzip");
+    Some(if is_gzip { "gzip" } else { "identity" })
 }
 
-/// Puts the configured key in the place of the caller's. Without one the caller's goes through.
-fn authorize(headers: &mut HeaderMap, provider: &Provider, dialect: Dialect) {
-    let Some(key) = &provider.api_key else { return };
-    for name in [AUTHORIZATION, X_API_KEY, X_GOOG_API_KEY, API_KEY] {
-        headers.remove(name);
-    }
-    let speaks = match dialect.family() {
+/// By whose rules a key is sent.
+fn speaks_to(provider: &Provider, dialect: Dialect) -> Speaks {
+    match dialect.family() {
         // Claude behind Bedrock's paths speaks Anthropic's dialect, and takes Bedrock's keys.
         _ if provider.speaks == Speaks::Bedrock => Speaks::Bedrock,
         Family::Openai if provider.speaks == Speaks::Azure => Speaks::Azure,
@@ -218,16 +249,5 @@ fn authorize(headers: &mut HeaderMap, provider: &Provider, dialect: Dialect) {
         Family::Anthropic => Speaks::Anthropic,
         Family::Gemini => Speaks::Gemini,
         Family::Bedrock | Family::Other => provider.speaks,
-    };
-    let (name, value) = match speaks {
-        Speaks::Anthropic => (X_API_KEY, HeaderValue::from_str(key.reveal())),
-        Speaks::Azure => (API_KEY, HeaderValue::from_str(key.reveal())),
-        Speaks::Gemini => (X_GOOG_API_KEY, HeaderValue::from_str(key.reveal())),
-        Speaks::Openai | Speaks::Bedrock => {
-            (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {}", key.reveal())))
-        }
-    };
-    let mut value = value.expect("a configured key is printable");
-    value.set_sensitive(true);
-    headers.insert(name, value);
+    }
 }

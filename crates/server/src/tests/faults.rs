@@ -197,7 +197,7 @@ async fn a_client_that_takes_nothing_is_one_that_hung_up() {
     client.write_all(&chat(PLAIN)).await.unwrap();
     let (mut got, mut piece) = (0, vec![0; 32 << 10]);
     while got < long.len() {
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
         let read = client.read(&mut piece).await.unwrap();
         assert_ne!(read, 0, "cut off after {got} bytes");
         got += read;

@@ -11,16 +11,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::CONTENT_LENGTH;
+use http::Method;
 use http::response::Parts;
-use http::{HeaderMap, Method};
 use scrimp_core::Fault;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
 
 use super::connect::Stream;
 use super::framing::Framing;
-use super::head::{self, Sized};
+use super::head::{self, Lines, Sized};
 use super::upload::{CutOff, Upload};
 
 /// What is read at once.
@@ -170,14 +169,9 @@ impl Line {
 
 impl Outgoing {
     /// A request for a path and query, with all of its body.
-    pub(crate) fn whole(
-        method: &Method,
-        target: &str,
-        headers: &HeaderMap,
-        body: Bytes,
-    ) -> Outgoing {
+    pub(crate) fn whole(method: &Method, target: &str, lines: &Lines, body: Bytes) -> Outgoing {
         let size = Sized::Known(body.len() as u64);
-        let mut head = head::encode(method, target, headers, size);
+        let mut head = head::encode(method, target, lines, size);
         let piece = match body.len() <= COPIED {
             true => {
                 head.extend_from_slice(&body);
@@ -188,16 +182,16 @@ impl Outgoing {
         Outgoing { piece, ..Outgoing::new(method, head.into()) }
     }
 
-    /// A request whose body goes as the client sends it.
+    /// A request whose body goes as the client sends it, in chunks where its length is not said.
     pub(crate) fn passing(
         method: &Method,
         target: &str,
-        headers: &HeaderMap,
+        lines: &Lines,
         body: Upload,
+        is_chunked: bool,
     ) -> Outgoing {
-        let is_chunked = !headers.contains_key(CONTENT_LENGTH);
         let size = if is_chunked { Sized::Chunked } else { Sized::Said };
-        let head = head::encode(method, target, headers, size);
+        let head = head::encode(method, target, lines, size);
         Outgoing { passing: Some(body), is_chunked, ..Outgoing::new(method, head.into()) }
     }
 
