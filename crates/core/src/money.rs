@@ -251,6 +251,13 @@ impl FromStr for Usd {
     }
 }
 
+impl Usd {
+    /// Gives the exact amount in dollars, as text, to `take`.
+    pub fn spell<T>(self, take: impl FnOnce(&str) -> T) -> T {
+        Decimal { value: self.pico, scale: PICO_DIGITS }.spell(take)
+    }
+}
+
 impl fmt::Display for Usd {
     /// Exact, in dollars: `-0.00000123`. With a precision it is rounded half to even: `{:.2}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

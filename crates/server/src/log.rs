@@ -126,7 +126,10 @@ impl Log {
                 tokens.next("output", &usage.total_output());
                 tokens.next("measured", &(record.metering.state == UsageState::Measured));
             });
-            members.next("usd", &record.cost);
+            match record.cost {
+                Some(cost) => cost.spell(|usd| members.next_word("usd", usd.as_bytes())),
+                None => members.next("usd", &()),
+            }
             members.inner("prompt_cache_usage", known && 0 < usage.cache_read + written, |used| {
                 used.first("read", &usage.cache_read);
                 used.next("written", &written);

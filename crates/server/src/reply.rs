@@ -78,11 +78,17 @@ impl Passing {
     }
 
     fn wait_as_client(&mut self, cx: &Context<'_>) {
-        self.client = Some(cx.waker().clone());
+        wait(&mut self.client, cx);
     }
 
     fn wait_as_flight(&mut self, cx: &Context<'_>) {
-        self.flight = Some(cx.waker().clone());
+        wait(&mut self.flight, cx);
+    }
+}
+
+fn wait(waker: &mut Option<Waker>, cx: &Context<'_>) {
+    if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+        *waker = Some(cx.waker().clone());
     }
 }
 
@@ -155,6 +161,8 @@ impl Drop for Reply {
     /// A flight that fell over leaves a client that must not wait for ever.
     fn drop(&mut self) {
         let mut passing = lock(&self.0);
+        // Nobody is left to be woken.
+        passing.flight = None;
         if !passing.is_answered {
             let response = Response::builder().status(StatusCode::INTERNAL_SERVER_ERROR).body(());
             passing.head = Some(response.expect("a bare status is valid").into_parts().0);

@@ -13,10 +13,10 @@ pub(super) struct Decimal {
     pub(super) scale: u32,
 }
 
-impl fmt::Display for Decimal {
-    /// From the last digit to the first: every call writes its cost down, in its answer and in the
-    /// log.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Decimal {
+    /// Gives the digits to `take`. They are made from the last to the first, without a formatter:
+    /// every call writes its cost down, in its answer and in the log.
+    pub(super) fn spell<T>(&self, take: impl FnOnce(&str) -> T) -> T {
         let mut text = [0; LONGEST];
         let mut start = LONGEST;
         let mut push = |byte| {
@@ -42,7 +42,13 @@ impl fmt::Display for Decimal {
         if self.value < 0 {
             push(b'-');
         }
-        f.write_str(std::str::from_utf8(&text[start..]).expect("ASCII"))
+        take(std::str::from_utf8(&text[start..]).expect("ASCII"))
+    }
+}
+
+impl fmt::Display for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spell(|digits| f.write_str(digits))
     }
 }
 

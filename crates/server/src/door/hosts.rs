@@ -32,11 +32,12 @@ pub(crate) fn is_own_origin(headers: &HeaderMap, config: &Config) -> bool {
 }
 
 fn is_ours(authority: &str, config: &Config) -> bool {
-    let host = name_of(authority).to_ascii_lowercase();
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok()
-        || config.listen.hosts.contains(&host)
+    let host = name_of(authority);
+    if host == "localhost" || host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let host = host.to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost") || config.listen.hosts.contains(&host)
 }
 
 /// The name without a port.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, HeaderName, Method, Uri};
 use scrimp_core::{Delivery, Dialect, Family};
 use scrimp_wire::dialect::{Row, of_path};
 
@@ -24,6 +24,9 @@ pub(super) struct Route {
     /// The path itself names the provider, so names of models are the provider's own.
     pub(super) is_named: bool,
 }
+
+static ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+static X_GOOG_API_KEY: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// Families of paths that providers serve, and so the names of operations that are passed through.
 /// Anything else is called `other`, so that no caller can make up names without end.
@@ -158,8 +161,8 @@ fn by_default(
         Family::Anthropic => "anthropic",
         Family::Gemini => "google",
         Family::Bedrock => "bedrock",
-        Family::Openai | Family::Other if headers.contains_key("anthropic-version") => "anthropic",
-        Family::Other if first == "v1beta" || headers.contains_key("x-goog-api-key") => "google",
+        Family::Openai | Family::Other if headers.contains_key(&ANTHROPIC_VERSION) => "anthropic",
+        Family::Other if first == "v1beta" || headers.contains_key(&X_GOOG_API_KEY) => "google",
         Family::Openai | Family::Other => "openai",
     };
     config.providers.get(name).filter(|_| is_known).cloned()
@@ -168,7 +171,8 @@ fn by_default(
 /// Splits `/first/rest` into `first` and `/rest`.
 fn split_first(path: &str) -> (&str, &str) {
     let path = path.strip_prefix('/').unwrap_or(path);
-    path.find('/').map_or((path, ""), |at| path.split_at(at))
+    // By bytes: a search by characters costs several times as much for a few letters.
+    path.bytes().position(|byte| byte == b'/').map_or((path, ""), |at| path.split_at(at))
 }
 
 /// Whether a part of a path is a version: `v1`, `v1beta`, `v4`.

@@ -47,7 +47,7 @@ fn sign(headers: &mut HeaderMap, call: &Call) {
 /// Says what a call cost, if its head has not left before that was known.
 pub(super) fn add_cost(headers: &mut HeaderMap, record: &Record) {
     if let Some(cost) = record.cost {
-        let cost = HeaderValue::try_from(cost.to_string()).expect("a decimal number");
+        let cost = cost.spell(HeaderValue::from_str).expect("a decimal number");
         headers.insert(SCRIMP_COST, cost);
     }
 }

@@ -132,7 +132,7 @@ impl Operations {
         self.outbound.let_go();
         let own = self.watch.now().since(self.call.arrived) - self.waited;
         if let Some(request) = self.requests.iter_mut().find(|request| request.op == op) {
-            request.relay(&self.call, &self.reply, own);
+            request.relay(&self.call, &self.reply, own, self.waited);
         }
     }
 

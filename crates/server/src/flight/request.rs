@@ -117,8 +117,9 @@ impl Request {
         }
     }
 
-    /// Begins to give the answer to the client. `own` is the time spent in this program so far.
-    pub(super) fn relay(&mut self, call: &Call, reply: &Reply, own: Span) {
+    /// Begins to give the answer to the client. `own` is the time spent in this program so far,
+    /// `waited` the time spent for others.
+    pub(super) fn relay(&mut self, call: &Call, reply: &Reply, own: Span, waited: Span) {
         let Stage::Headed(headed) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         let Opened { mut head, answer } = *headed;
         let status = head.status.as_u16();
@@ -128,8 +129,7 @@ impl Request {
         if hides {
             head.headers.remove(CONTENT_LENGTH);
         }
-        let head_waited = self.watch.now().since(call.arrived) - own;
-        answer::prepare(&mut head.headers, call, own, head_waited);
+        answer::prepare(&mut head.headers, call, own, waited);
         reply.answer(head);
         self.stage = Stage::Relaying(Box::new(Relaying {
             answer,
