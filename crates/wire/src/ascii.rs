@@ -21,13 +21,14 @@ const ONES: u64 = u64::MAX / 255;
 /// The bit that tells a small letter from a capital, in every byte.
 pub(crate) const SMALL: u64 = ONES * 0x20;
 
-/// The high bit of every one of eight bytes that is no ASCII letter.
-pub(crate) fn others_than_letters(word: u64) -> u64 {
-    // No byte but a capital becomes a small letter by that bit.
-    let low = (word | SMALL) & (ONES * 0x7f);
-    let from_a = low + ONES * u64::from(0x80 - b'a');
-    let beyond_z = low + ONES * u64::from(0x7f - b'z');
-    (!(from_a ^ beyond_z) | word) & (ONES * 0x80)
+/// The lowest bit that is set stands in the first of eight bytes that is no ASCII letter; those behind
+/// it may be marked wrongly. `small` has [`SMALL`] set in all of them.
+pub(crate) fn first_other_than_letters(small: u64) -> u64 {
+    // No byte but a capital became a small letter by that bit. A subtraction borrows only from what
+    // is above a byte that is none.
+    let below_a = small.wrapping_sub(ONES * u64::from(b'a'));
+    let beyond_z = (ONES * u64::from(b'z')).wrapping_sub(small);
+    (below_a | beyond_z) & (ONES * 0x80)
 }
 
 /// Eight bytes with their ASCII letters made small.
@@ -60,10 +61,11 @@ mod tests {
             let text = [byte, b'A', 0xff, byte, b'Z', b'[', byte, b'@'];
             let small = u64::from_le_bytes(text.map(|byte| byte.to_ascii_lowercase()));
             assert_eq!(lower(u64::from_le_bytes(text)), small, "{byte}");
-            let text = [b'a', b'Z', byte, byte, b'q', b'0', b'a', byte];
-            let others = text.map(|byte| if byte.is_ascii_alphabetic() { 0 } else { 0x80 });
-            let found = others_than_letters(u64::from_le_bytes(text));
-            assert_eq!(found, u64::from_le_bytes(others), "{byte}");
+            for text in [[b'a', b'Z', byte, byte, b'q', b'0', b'a', byte], [byte; 8]] {
+                let found = first_other_than_letters(u64::from_le_bytes(text) | SMALL);
+                let letters = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
+                assert_eq!(found.trailing_zeros() as usize / 8, letters, "{byte}");
+            }
         }
     }
 }

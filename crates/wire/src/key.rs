@@ -3,7 +3,7 @@
 //! A record holds digests, never text. They are keyed so that nobody without the key in the data
 //! directory can test a guess of a text against them.
 
-use scrimp_core::{Digest, hash};
+use scrimp_core::Digest;
 
 use crate::ascii;
 
@@ -15,18 +15,31 @@ pub struct Key {
     chunks: [u8; 32],
     /// For single words.
     words: [u64; 2],
+    /// For words that are mixed and not kept.
+    mixing: Mixing,
+}
+
+/// What words are mixed with.
+#[derive(Clone)]
+struct Mixing {
+    /// One for each length of what is left of a word behind its whole eights, so that words which
+    /// end in zeros differ.
+    starts: [u64; 8],
+    /// For what stands in an order. Odd, so that a product loses nothing.
+    factor: u64,
 }
 
 impl Key {
     /// From 32 secret bytes.
     pub fn new(bytes: [u8; 32]) -> Key {
         let part = |purpose: &[u8]| *blake3::keyed_hash(&bytes, purpose).as_bytes();
-        let words = part(b"scrimp words");
-        let word = |at: usize| {
-            let bytes = words[at..at + 8].try_into().expect("eight bytes of thirty-two");
-            u64::from_le_bytes(bytes)
-        };
-        Key { root: part(b"scrimp"), chunks: part(b"scrimp chunks"), words: [word(0), word(8)] }
+        let [factor] = integers(&bytes, b"scrimp factor");
+        Key {
+            root: part(b"scrimp"),
+            chunks: part(b"scrimp chunks"),
+            words: integers(&bytes, b"scrimp words"),
+            mixing: Mixing { starts: integers(&bytes, b"scrimp starts"), factor: factor | 1 },
+        }
     }
 
     /// Digests `bytes`. Digests of different domains never mean the same.
@@ -64,21 +77,28 @@ impl Key {
 
     /// Mixes a word into an integer; `head` is [`ascii::lower`] of its first eight bytes. Some ten
     /// times faster than [`Key::word`], and not to be kept: what is made of many of these is to be
-    /// sealed with [`Key::seal`]. The secret start keeps anybody from choosing words that collide.
+    /// sealed with [`Key::seal`]. The secrets keep anybody from choosing words that collide.
     pub(crate) fn mix_word(&self, word: &[u8], head: u64) -> u64 {
         if word.len() < 8 {
             return self.mix_short(head, word.len());
         }
         let (words, rest) = word.as_chunks::<8>();
-        let next =
-            |state, bytes: &[u8; 8]| hash::chain(state, ascii::lower(u64::from_le_bytes(*bytes)));
-        let state = words.iter().fold(self.words[0], next);
-        hash::chain(state, ascii::lower(ascii::load(rest)) | (word.len() as u64) << 56)
+        let next = |state, bytes: &[u8; 8]| {
+            fold(state ^ self.mixing.starts[0] ^ ascii::lower(u64::from_le_bytes(*bytes)))
+        };
+        let state = words.iter().fold(0, next);
+        fold(state ^ self.mixing.starts[rest.len()] ^ ascii::lower(ascii::load(rest)))
     }
 
     /// [`Key::mix_word`] of a word of up to seven bytes.
     pub(crate) fn mix_short(&self, head: u64, length: usize) -> u64 {
-        hash::mix(self.words[0] ^ head ^ (length as u64) << 56)
+        fold(self.mixing.starts[length] ^ head)
+    }
+
+    /// Mixes the next of some mixed words into what was mixed of those before; order matters. Not to
+    /// be kept either.
+    pub(crate) fn mix_next(&self, state: u64, word: u64) -> u64 {
+        (state.rotate_left(23) ^ word).wrapping_mul(self.mixing.factor)
     }
 
     /// Hashes an integer.
@@ -105,6 +125,24 @@ impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Key(…)")
     }
+}
+
+/// Mixes a value into which a secret went, well enough for what is sealed later. It is multiplied by
+/// itself and not by a secret, because sums of multiples of one number are often equal: those of
+/// words that differ in one letter would be.
+fn fold(value: u64) -> u64 {
+    let (low, high) = value.carrying_mul(value.rotate_left(32), 0);
+    low ^ high
+}
+
+/// Secret integers for a purpose.
+fn integers<const N: usize>(secret: &[u8; 32], purpose: &[u8]) -> [u64; N] {
+    let mut bytes = blake3::Hasher::new_keyed(secret).update(purpose).finalize_xof();
+    [(); N].map(|()| {
+        let mut integer = [0; 8];
+        bytes.fill(&mut integer);
+        u64::from_le_bytes(integer)
+    })
 }
 
 struct Sip([u64; 4]);
@@ -149,6 +187,7 @@ fn short(hash: &[u8; 32]) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
     fn digests_depend_on_key_domain_and_bytes() {
@@ -171,6 +210,19 @@ mod tests {
         assert!(differ(hash(1, b""), hash(1, b"\0")));
         assert!(differ(hash(1, b"sevenths"), hash(1, b"sevenths\0")));
         assert_eq!(hash(1, b"Internationally"), hash(1, b"internationallY"));
+    }
+
+    #[test]
+    fn mixed_words_and_their_pairs_are_all_different() {
+        let key = Key::new([1; 32]);
+        let letters = || b'a'..=b'z';
+        let words = letters().flat_map(|a| letters().map(move |b| [a, b]));
+        let mixed: Vec<u64> = words.map(|word| key.mix_short(ascii::load(&word), 2)).collect();
+        let pairs = || mixed.iter().flat_map(|one| mixed.iter().map(move |other| (*one, *other)));
+        let orders: BTreeSet<u64> = pairs().map(|(a, b)| key.mix_next(a, b)).collect();
+        assert_eq!(orders.len(), mixed.len() * mixed.len());
+        let bags: BTreeSet<u64> = pairs().map(|(a, b)| a.wrapping_add(b)).collect();
+        assert_eq!(bags.len(), mixed.len() * (mixed.len() + 1) / 2);
     }
 
     #[test]

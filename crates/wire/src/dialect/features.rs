@@ -3,8 +3,10 @@
 //! Words are hashed, so their cost is per word and not per byte. They are taken only where they can
 //! matter: of the last short texts of the user and the system, within a budget.
 
+use std::num::NonZero;
+
 use scrimp_core::call::{Content, Features};
-use scrimp_core::{Block, Role, hash};
+use scrimp_core::{Block, Role};
 
 use crate::scan::{Piece, Scanner};
 use crate::{Key, ascii};
@@ -59,8 +61,8 @@ struct Sums {
 }
 
 impl Sums {
-    fn take(&mut self, word: u64, is_negation: bool) {
-        self.order = hash::mix(self.order.rotate_left(23) ^ word);
+    fn take(&mut self, word: u64, is_negation: bool, key: &Key) {
+        self.order = key.mix_next(self.order, word);
         // A sum does not depend on order, and needs no list of words to be sorted.
         self.bag = self.bag.wrapping_add(word);
         // Texts have fewer words than fit: see `LONGEST`.
@@ -89,26 +91,24 @@ impl<'k> Taking<'k> {
         // The longest word, the sign, and the white space.
         while let Some(window) = text.first_chunk::<9>() {
             let packed = u64::from_le_bytes(*window.first_chunk().expect("eight of nine"));
-            let others = ascii::others_than_letters(packed);
+            let small = packed | ascii::SMALL;
+            let Some(others) = NonZero::new(ascii::first_other_than_letters(small)) else { break };
             let letters = others.trailing_zeros() as usize / 8;
-            if !(1..8).contains(&letters) {
-                break;
-            }
-            let (end, ends_sentence) = match window[letters] {
-                byte if class(byte) == SPACE => (letters, false),
-                _ if class(window[letters + 1]) != SPACE => break,
-                b',' | b';' => (letters + 1, false),
-                b'.' | b'!' | b'?' | b':' => (letters + 1, true),
+            let (end, ends_sentence) = match (window[letters], window[letters + 1]) {
+                (b' ', _) => (letters, false),
+                (byte, _) if class(byte) == SPACE => (letters, false),
+                (_, next) if class(next) != SPACE => break,
+                (b',' | b';', _) => (letters + 1, false),
+                (b'.' | b'!' | b'?' | b':', _) => (letters + 1, true),
                 _ => break,
             };
-            let mask = (1 << (letters * 8)) - 1;
-            let head = (packed | ascii::SMALL) & mask;
-            // A capital that begins a sentence says nothing.
-            let telling = if sums.starts_sentence { mask & !0xff } else { mask };
-            if ascii::SMALL & telling & !packed != 0 {
+            let (word, head) = (packed & MASKS[letters], small & MASKS[letters]);
+            // A capital that begins a sentence says nothing, any other makes a name.
+            let is_plain = word == head || (sums.starts_sentence && word | 0x20 == head);
+            if !is_plain || letters == 0 {
                 break;
             }
-            sums.take(key.mix_short(head, letters), is_listed(head));
+            sums.take(key.mix_short(head, letters), is_listed(head), key);
             sums.starts_sentence = ends_sentence;
             text = &text[end + 1..];
         }
@@ -133,7 +133,7 @@ impl<'k> Taking<'k> {
         }
         let head = ascii::lower(ascii::load(word.text));
         let is_negation = is_listed(head) || word.is_contracted_not();
-        self.sums.take(self.key.mix_word(word.text, head), is_negation);
+        self.sums.take(self.key.mix_word(word.text, head), is_negation, self.key);
         if word.has_digit() {
             self.numbers.push(self.key.word(word.text));
         }
@@ -143,6 +143,17 @@ impl<'k> Taking<'k> {
         self.sums.starts_sentence = ends_sentence;
     }
 }
+
+/// The first bytes of a packed word, by how many.
+const MASKS: [u64; 8] = {
+    let mut masks = [0; 8];
+    let mut length = 1;
+    while length < 8 {
+        masks[length] = masks[length - 1] << 8 | 0xff;
+        length += 1;
+    }
+    masks
+};
 
 /// A word without the punctuation around it, and what it looks like by its ASCII; letters of other
 /// scripts count as small ones.
