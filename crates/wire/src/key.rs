@@ -49,11 +49,26 @@ impl Key {
 
     /// Digests the parts as one, behind the domain's length, so that no domain runs into a part.
     pub(crate) fn digest_parts(&self, domain: &str, parts: &[&[u8]]) -> Digest {
+        let length = (domain.len() as u64).to_le_bytes();
+        let parts = [&length, domain.as_bytes()].into_iter().chain(parts.iter().copied());
+        // What fits into one chunk of the hash is joined: to hash it in one go costs less than to
+        // feed a hasher in pieces.
+        let mut joined = [0; blake3::CHUNK_LEN];
+        let mut end = 0;
+        for part in parts.clone() {
+            let Some(place) = joined.get_mut(end..end + part.len()) else {
+                return self.digest_pieces(parts);
+            };
+            place.copy_from_slice(part);
+            end += part.len();
+        }
+        short(blake3::keyed_hash(&self.root, &joined[..end]).as_bytes())
+    }
+
+    fn digest_pieces<'p>(&self, pieces: impl Iterator<Item = &'p [u8]>) -> Digest {
         let mut hasher = blake3::Hasher::new_keyed(&self.root);
-        hasher.update(&(domain.len() as u64).to_le_bytes());
-        hasher.update(domain.as_bytes());
-        for part in parts {
-            hasher.update(part);
+        for piece in pieces {
+            hasher.update(piece);
         }
         short(hasher.finalize().as_bytes())
     }
@@ -196,6 +211,17 @@ mod tests {
         assert_ne!(one.digest("a", b"x"), other.digest("a", b"x"));
         assert_ne!(one.digest("a", b"x"), one.digest("b", b"x"));
         assert_ne!(one.digest("a", b"\0x"), one.digest("a\0", b"x"));
+    }
+
+    #[test]
+    fn a_digest_is_that_of_its_pieces_however_long_they_are() {
+        let (key, bytes) = (Key::new([1; 32]), [b'x'; 1_100]);
+        for length in [0, 1, 1_014, 1_015, 1_016, 1_024, 1_100] {
+            let (head, tail) = bytes[..length].split_at(length / 3);
+            let pieces = [&1_u64.to_le_bytes(), b"a".as_slice(), &bytes[..length]];
+            let expected = key.digest_pieces(pieces.into_iter());
+            assert_eq!(key.digest_parts("a", &[head, tail]), expected, "{length}");
+        }
     }
 
     #[test]
