@@ -85,17 +85,17 @@ impl Counts {
     fn of(bytes: &[u8]) -> Counts {
         let mut sum = Counts { bytes: bytes.len(), ..Counts::default() };
         let mut later = 0;
+        let count = |stride: &[u8], is: fn(u8) -> bool| {
+            usize::from(stride.iter().fold(0_u8, |count, byte| count + u8::from(is(*byte))))
+        };
         // Counters of a byte each, in strides that cannot overflow them: this is vectorised.
         for stride in bytes.chunks(192) {
-            let (mut digits, mut foreign, mut inner) = (0_u8, 0_u8, 0_u8);
-            for byte in stride {
-                digits += u8::from(byte.wrapping_sub(b'0') < 10);
-                foreign += byte >> 7;
-                inner += u8::from(byte & 0xc0 == 0x80);
+            sum.digits += count(stride, |byte| byte.is_ascii_digit());
+            // Most text is ASCII, of which nothing else has to be counted.
+            if !stride.is_ascii() {
+                sum.foreign += count(stride, |byte| !byte.is_ascii());
+                later += count(stride, |byte| byte & 0xc0 == 0x80);
             }
-            sum.digits += usize::from(digits);
-            sum.foreign += usize::from(foreign);
-            later += usize::from(inner);
         }
         sum.characters = sum.bytes - later;
         sum
