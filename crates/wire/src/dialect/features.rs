@@ -8,7 +8,7 @@ use std::num::NonZero;
 use scrimp_core::call::{Content, Features};
 use scrimp_core::{Block, Role};
 
-use crate::scan::{Piece, Scanner};
+use crate::scan::{Piece, Text};
 use crate::{Key, ascii};
 
 /// Texts longer than this have no features.
@@ -26,9 +26,8 @@ pub(super) fn take(prompt: &mut [Block], texts: &[Option<Piece>], body: &[u8], k
         let Some(text) = text.filter(|_| is_eligible) else { continue };
         let Some(rest) = left.checked_sub(block.characters) else { return };
         left = rest;
-        let mut scanner = Scanner::new(text.of(body));
-        let string = scanner.string().expect("read before");
-        block.features = Some(Box::new(of(&string.decoded(), key)));
+        let text = Text::read_before(text.of(body));
+        block.features = Some(Box::new(of(&text.decoded(), key)));
     }
 }
 

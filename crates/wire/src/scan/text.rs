@@ -13,6 +13,12 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// A string that a scanner has read, from quote to quote.
+    pub(crate) fn read_before(quoted: &'a [u8]) -> Text<'a> {
+        let raw = &quoted[1..quoted.len() - 1];
+        Text { raw, is_escaped: memchr::memchr(b'\\', raw).is_some() }
+    }
+
     /// The text with its escapes resolved. Lone surrogates keep three bytes of their own, as in
     /// WTF-8, so that different texts never become equal.
     #[inline]
