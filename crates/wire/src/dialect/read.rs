@@ -32,7 +32,10 @@ pub fn read(dialect: Dialect, body: &[u8], key: &Key) -> Result<Request, Malform
     let Some(words) = words(dialect) else {
         return Ok(other(body).unwrap_or_else(|_| nothing(body.len())));
     };
-    if let Err(error) = std::str::from_utf8(body) {
+    // Most bodies are ASCII, and that is seen several times faster.
+    if !body.is_ascii()
+        && let Err(error) = std::str::from_utf8(body)
+    {
         return Err(Malformed::NotUtf8 { at: error.valid_up_to() });
     }
     let mut scanner = Scanner::new(body);
