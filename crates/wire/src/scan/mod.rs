@@ -138,6 +138,10 @@ impl<'a> Scanner<'a> {
     /// The next member's key; its value must be read before the next call. `None` at the end.
     pub(crate) fn member(&mut self, state: &mut Loop) -> Result<Option<Member<'a>>, Wrong> {
         let is_first = state.is_first;
+        if let Some(member) = self.compact_member(is_first) {
+            state.is_first = false;
+            return Ok(Some(member));
+        }
         if self.closes(state, b'}')? {
             return Ok(None);
         }
@@ -149,6 +153,16 @@ impl<'a> Scanner<'a> {
         self.expect_byte(b':')?;
         self.at += 1;
         Ok(Some(Member { key, start, is_first }))
+    }
+
+    /// The next member if it is written as most are: no white space around its key, no escape in it.
+    fn compact_member(&mut self, is_first: bool) -> Option<Member<'a>> {
+        let start = self.at;
+        let rest = self.bytes.get(start..)?;
+        let rest = if is_first { rest } else { rest.strip_prefix(b",")? };
+        let (key, rest) = Text::plain(rest.strip_prefix(b"\"")?);
+        self.at = self.bytes.len() - rest.strip_prefix(b"\":")?.len();
+        Some(Member { key, start, is_first })
     }
 
     /// Whether another element follows; it must be read before the next call.

@@ -49,6 +49,42 @@ fn what_is_no_json_is_refused_where_it_goes_wrong() {
 }
 
 #[test]
+fn members_are_the_same_however_they_are_spaced() {
+    let members = |text: &str| {
+        let mut scanner = Scanner::new(text.as_bytes());
+        let (mut state, mut found) = (scanner.enter_object()?, Vec::new());
+        while let Some(member) = scanner.member(&mut state)? {
+            let key = String::from_utf8(member.key.decoded().into_owned()).unwrap();
+            found.push((key, member.start, member.is_first));
+            scanner.skip()?;
+        }
+        scanner.finish().map(|()| found)
+    };
+    let key = "a key of more than thirty-two characters";
+    let expected = |starts: [usize; 3]| {
+        Ok(vec![
+            (String::from("a"), starts[0], true),
+            (String::from("b"), starts[1], false),
+            (String::from(key), starts[2], false),
+        ])
+    };
+    let compact = format!(r#"{{"a":1,"\u0062":2,"{key}":3}}"#);
+    assert_eq!(members(&compact), expected([1, 6, 17]));
+    let spaced = format!("{{ \"a\" :1\n, \"b\": 2 ,\"{key}\"\t:3}}");
+    assert_eq!(members(&spaced), expected([2, 9, 18]));
+    for (text, at) in [
+        ("{\"a\":1,}", 7),
+        ("{\"a\":1,,\"b\":1}", 7),
+        ("{,\"a\":1}", 1),
+        ("{\"a\":1\"b\":1}", 6),
+        ("{\"a\"1}", 4),
+        ("{\"a\":1,\"b\n\":1}", 9),
+    ] {
+        assert_eq!(members(text), Err(Wrong::Syntax { at }), "{text}");
+    }
+}
+
+#[test]
 fn different_texts_stay_different_when_their_escapes_are_resolved() {
     let decoded = |text: &str| {
         let mut out = Vec::new();

@@ -19,6 +19,12 @@ impl<'a> Text<'a> {
         Text { raw, is_escaped: memchr::memchr(b'\\', raw).is_some() }
     }
 
+    /// What `bytes` begin with before a quote, an escape or a control character, and what is left.
+    pub(super) fn plain(bytes: &'a [u8]) -> (Text<'a>, &'a [u8]) {
+        let (raw, rest) = bytes.split_at(plain_run(bytes));
+        (Text { raw, is_escaped: false }, rest)
+    }
+
     /// The text with its escapes resolved. Lone surrogates keep three bytes of their own, as in
     /// WTF-8, so that different texts never become equal.
     #[inline]
@@ -153,7 +159,8 @@ impl<'a> Scanner<'a> {
 /// First by eight, within a few of which keys and short values end; then in strides of 32, which the
 /// compiler turns into vector instructions, and by eight again to find the place.
 fn plain_run(bytes: &[u8]) -> usize {
-    let start = &bytes[..bytes.len().min(SHORT)];
+    // Only the end of a body is shorter.
+    let Some(start) = bytes.first_chunk::<SHORT>() else { return plain_words(bytes) };
     match plain_words(start) {
         SHORT => SHORT + long_plain_run(&bytes[SHORT..]),
         run => run,
