@@ -391,6 +391,10 @@ fn each<'a>(
 }
 
 fn count(scanner: &mut Scanner<'_>) -> Result<Count, Wrong> {
+    // Twelve digits are less than [`MOST_TOKENS`].
+    if let Some(count) = scanner.short_whole() {
+        return Ok(Count::Known(count));
+    }
     Ok(match scanner.kind()? {
         Kind::Number => whole(scanner.number()?)
             .filter(|count| *count <= MOST_TOKENS)

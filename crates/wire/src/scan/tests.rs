@@ -85,6 +85,30 @@ fn members_are_the_same_however_they_are_spaced() {
 }
 
 #[test]
+fn a_short_whole_number_is_read_where_it_ends_plainly() {
+    for (text, expected) in [
+        ("0,", Some(0)),
+        ("7}", Some(7)),
+        ("999999999999]", Some(999_999_999_999)),
+        ("1000000000000]", None),
+        ("00,", None),
+        ("07,", None),
+        ("-1,", None),
+        ("1.0,", None),
+        ("1e3,", None),
+        ("1 ,", None),
+        ("1", None),
+        (",", None),
+        ("", None),
+        ("null,", None),
+    ] {
+        let mut scanner = Scanner::new(text.as_bytes());
+        assert_eq!(scanner.short_whole(), expected, "{text}");
+        assert_eq!(scanner.at(), expected.map_or(0, |_| text.len() - 1), "{text}");
+    }
+}
+
+#[test]
 fn different_texts_stay_different_when_their_escapes_are_resolved() {
     let decoded = |text: &str| {
         let mut out = Vec::new();

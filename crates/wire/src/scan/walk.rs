@@ -88,6 +88,24 @@ impl<'a> Scanner<'a> {
         Ok(&self.bytes[start..self.at])
     }
 
+    /// Reads a number that is at most twelve digits right before a comma or a bracket, as most are, and
+    /// returns its value. Anything else is left for [`Scanner::number`].
+    pub(crate) fn short_whole(&mut self) -> Option<u64> {
+        let rest = &self.bytes[self.at..];
+        let mut value = 0;
+        for (length, byte) in rest.iter().enumerate().take(13) {
+            match byte {
+                b'0'..=b'9' => value = value * 10 + u64::from(byte - b'0'),
+                b',' | b'}' | b']' if length == 1 || (1 < length && rest[0] != b'0') => {
+                    self.at += length;
+                    return Some(value);
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+
     fn walk(&mut self, sink: &mut impl Sink) -> Result<(), Wrong> {
         match self.kind()? {
             Kind::String => sink.string(self),
