@@ -138,21 +138,24 @@ impl Meter {
     ///
     /// Content times are of streams only: of a whole answer nobody knows when its content began.
     pub fn outcome(&self, end: End) -> Outcome {
-        let seen = match self.framing.delivery() {
-            Delivery::Stream => self.seen.clone(),
-            Delivery::Whole => self.whole_seen(),
-        };
-        let report = seen.report.unwrap_or_default();
+        match self.framing.delivery() {
+            Delivery::Stream => self.outcome_of(&self.seen, end),
+            Delivery::Whole => self.outcome_of(&self.whole_seen(), end),
+        }
+    }
+
+    fn outcome_of(&self, seen: &Seen, end: End) -> Outcome {
+        let report = seen.report.as_ref();
         Outcome {
-            metering: self.metering(&seen),
+            metering: self.metering(seen),
             terms: Terms {
-                tier: seen.tier.or(report.tier).unwrap_or_default(),
-                fast: report.is_fast.unwrap_or_default(),
-                region: report.region.unwrap_or_default(),
+                tier: seen.tier.or(report.and_then(|report| report.tier)).unwrap_or_default(),
+                fast: report.and_then(|report| report.is_fast).unwrap_or_default(),
+                region: report.and_then(|report| report.region).unwrap_or_default(),
             },
-            truncated: end == End::Complete && self.is_success() && !self.is_over(&seen),
-            model: seen.model,
-            finish: seen.finish,
+            truncated: end == End::Complete && self.is_success() && !self.is_over(seen),
+            model: seen.model.clone(),
+            finish: seen.finish.clone(),
             first_content: seen.first_content,
             last_content: seen.last_content,
             waited: Span::ZERO,
@@ -164,7 +167,7 @@ impl Meter {
         if self.dialect == Dialect::AnthropicCountTokens && self.is_success() {
             return Metering::measured(Usage::ZERO);
         }
-        let Some(report) = seen.report else { return Metering::UNKNOWN };
+        let Some(report) = &seen.report else { return Metering::UNKNOWN };
         let mut metering = report.metering();
         if metering.state == UsageState::Measured && !seen.is_final && !self.is_over(seen) {
             // The input was reported, the output is still growing: what was written counts.
@@ -265,7 +268,10 @@ impl Seen {
         // The host's own count is less than the model's, which came before it.
         let report = report.or(found.by_host.filter(|_| self.report.is_none()));
         if let Some(report) = report {
-            self.report = Some(self.report.unwrap_or_default().then(&report));
+            self.report = Some(match &self.report {
+                Some(earlier) => earlier.then(&report),
+                None => report,
+            });
             // A running total is final once the model has stopped.
             self.is_final = !is_start && (finish.is_some() || self.finish.is_some());
         }
