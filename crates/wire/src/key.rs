@@ -7,6 +7,9 @@ use scrimp_core::Digest;
 
 use crate::ascii;
 
+/// The domain of parameters.
+const PARAMETERS: &str = "parameters";
+
 /// Digests content under one secret.
 #[derive(Clone)]
 pub struct Key {
@@ -17,6 +20,8 @@ pub struct Key {
     words: [u64; 2],
     /// For words that are mixed and not kept.
     mixing: Mixing,
+    /// The digest of no parameters at all, which many requests have.
+    no_parameters: Digest,
 }
 
 /// What words are mixed with.
@@ -34,12 +39,14 @@ impl Key {
     pub fn new(bytes: [u8; 32]) -> Key {
         let part = |purpose: &[u8]| *blake3::keyed_hash(&bytes, purpose).as_bytes();
         let [factor] = integers(&bytes, b"scrimp factor");
-        Key {
+        let key = Key {
             root: part(b"scrimp"),
             chunks: part(b"scrimp chunks"),
             words: integers(&bytes, b"scrimp words"),
             mixing: Mixing { starts: integers(&bytes, b"scrimp starts"), factor: factor | 1 },
-        }
+            no_parameters: Digest::default(),
+        };
+        Key { no_parameters: key.digest_parts(PARAMETERS, &[]), ..key }
     }
 
     /// Digests `bytes`. Digests of different domains never mean the same.
@@ -63,6 +70,14 @@ impl Key {
             end += part.len();
         }
         short(blake3::keyed_hash(&self.root, &joined[..end]).as_bytes())
+    }
+
+    /// Digests parameters.
+    pub(crate) fn parameters(&self, parts: &[&[u8]]) -> Digest {
+        match parts {
+            [] => self.no_parameters,
+            parts => self.digest_parts(PARAMETERS, parts),
+        }
     }
 
     fn digest_pieces<'p>(&self, pieces: impl Iterator<Item = &'p [u8]>) -> Digest {
@@ -211,6 +226,13 @@ mod tests {
         assert_ne!(one.digest("a", b"x"), other.digest("a", b"x"));
         assert_ne!(one.digest("a", b"x"), one.digest("b", b"x"));
         assert_ne!(one.digest("a", b"\0x"), one.digest("a\0", b"x"));
+    }
+
+    #[test]
+    fn the_digest_of_no_parameters_is_like_any_other() {
+        let key = Key::new([1; 32]);
+        assert_eq!(key.parameters(&[]), key.digest("parameters", b""));
+        assert_eq!(key.parameters(&[b"a", b"b"]), key.digest("parameters", b"ab"));
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Collected {
             answers: self.answers.unwrap_or(1),
             usage_in_stream: false,
             client_cache_options: false,
-            digest: key.digest_parts("parameters", &parts),
+            digest: key.parameters(&parts),
         }
     }
 }
