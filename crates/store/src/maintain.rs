@@ -20,10 +20,12 @@ const MEASURE_EVERY: Duration = Duration::from_secs(5);
 /// A segment is read and written as a whole, so that one which cannot be is left alone for a while.
 const MEND_AGAIN_AFTER: Duration = Duration::from_mins(1);
 const RETAIN_EVERY: Duration = Duration::from_mins(5);
-/// The log is brought into the database from this size on, without waiting for anybody...
-const LOG_BYTES: u64 = 16 << 20;
+/// The log is brought into the database from this size on, without waiting for anybody: some times
+/// what a busy tail has between two sealings, since pages that it uses again meanwhile are copied
+/// once...
+const LOG_BYTES: u64 = 48 << 20;
 /// ...and from this size on its file is made short again, for which the writer has to wait.
-const MOST_LOG_BYTES: u64 = 64 << 20;
+const MOST_LOG_BYTES: u64 = 96 << 20;
 
 /// What the keeper does; how each went last is kept apart from the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
