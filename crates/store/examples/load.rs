@@ -45,9 +45,9 @@ fn main() {
     let (done, batches) = channel();
     let workers: Vec<Sender<u64>> = (0..WORKERS)
         .map(|_| {
-            let (begin, begun) = channel();
+            let (begin, told) = channel();
             let (store, done) = (store.clone(), done.clone());
-            let run = move || work(&begun, store.as_deref(), &done);
+            let run = move || work(&told, store.as_deref(), &done);
             std::thread::Builder::new().name("worker".to_owned()).spawn(run).expect("a thread");
             begin
         })
@@ -59,7 +59,9 @@ fn main() {
         for _ in &workers {
             batches.recv().expect("it answers");
         }
-        store.iter().for_each(|store| store.flush());
+        if let Some(store) = &store {
+            store.flush();
+        }
     }
     if let Some(store) = &store {
         store.seal().expect("sealed");
@@ -71,9 +73,9 @@ fn main() {
 }
 
 /// Settles every second call of a batch, as often as it is told the first of one.
-fn work(begun: &Receiver<u64>, store: Option<&Store>, done: &Sender<()>) {
+fn work(told: &Receiver<u64>, store: Option<&Store>, done: &Sender<()>) {
     let template = fixture::turn_of(0, 0, 0, fixture::NOON);
-    for first in begun {
+    for first in told {
         for n in (first..first + BATCH).step_by(WORKERS as usize) {
             let record = Arc::new(small(&template, n));
             match store {

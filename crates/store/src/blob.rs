@@ -8,10 +8,11 @@
 //! needs a new version and a reader for the old one. Two things remind of that: records and calls
 //! are taken apart here without `..`, and a test compares the bytes of a full record.
 
+use std::hash::Hasher;
 use std::sync::Arc;
 
-use postcard::ser_flavors::Flavor;
-use postcard::{serialize_with_flavor, take_from_bytes};
+use postcard::take_from_bytes;
+use rustc_hash::FxHasher;
 use scrimp_core::call::{Content, Features};
 use scrimp_core::policy::prompt_cache::Placement;
 use scrimp_core::record::{RECORD_VERSION, Timing};
@@ -19,10 +20,11 @@ use scrimp_core::{
     Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters,
     Record, Role, Time, Ttl, Usd, hash,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
+use crate::draft::{Drafts, put_base};
 use crate::resolve::Known;
-use crate::view::{BlockView, Skipped};
+use crate::view::Skipped;
 
 /// Where a prompt's beginning is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,6 @@ pub(crate) enum Torn {
 }
 
 /// A block without its mark, in the order of the fields on disk.
-type BlockOut<'a> = (Role, Content, Digest, &'a [u64], u32, u32, &'a Option<Box<Features>>, bool);
 type BlockIn = (Role, Content, Digest, Box<[u64]>, u32, u32, Option<Box<Features>>, bool);
 type Marks = Vec<(u32, Ttl)>;
 type CallIn =
@@ -72,33 +73,8 @@ pub(crate) struct Prompt {
 
 /// Appends `record` to `out`. The first `base.shared` blocks of its prompt are not written.
 pub(crate) fn write(record: &Record, base: Option<Base>, mut out: Vec<u8>) -> Vec<u8> {
-    let start = out.len();
-    let Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing } =
-        record;
-    let Call {
-        id,
-        seed,
-        arrived,
-        dialect,
-        provider,
-        model,
-        operation,
-        caller,
-        delivery,
-        parameters,
-        prompt,
-        body_bytes,
-    } = &**call;
-    let shared = base.map_or(0, |base| base.shared);
-    let added = Added(&prompt[shared..]);
-    let marks: Marks = (0..).zip(prompt).filter_map(|(at, b)| Some((at, b.mark?))).collect();
-    let base = base.map(|base| (base.row, base.shared as u64));
-    out = put(&(RECORD_VERSION, base, added, marks), out);
-    let call = (id, seed, arrived, dialect, provider, model, operation, caller);
-    out = put(&(call, delivery, parameters, body_bytes), out);
-    out = put(&(placement, attempts, ending, metering, cost, cost_uncached, timing), out);
-    let sum = checksum(&out[start..]);
-    out.extend_from_slice(&sum.to_le_bytes());
+    let drafts = Drafts::of(record);
+    drafts.iter().for_each(|draft| draft.write(base, &mut out));
     out
 }
 
@@ -111,8 +87,7 @@ pub(crate) fn split(blob: &[u8]) -> Result<(Option<Base>, &[u8]), Torn> {
 /// Appends a blob with another base but the same rest, as [`split`] gives it.
 pub(crate) fn join(base: Option<Base>, rest: &[u8], mut out: Vec<u8>) -> Vec<u8> {
     let start = out.len();
-    let base = base.map(|base| (base.row, base.shared as u64));
-    out = put(&(RECORD_VERSION, base), out);
+    put_base(base, &mut out);
     out.extend_from_slice(rest);
     let sum = checksum(&out[start..]);
     out.extend_from_slice(&sum.to_le_bytes());
@@ -128,7 +103,7 @@ pub(crate) fn read_prompt(blob: &[u8]) -> Result<Prompt, Torn> {
 /// Reads a record without its prompt, which stays empty: what other rows hold of it is not asked for.
 pub(crate) fn read_without_prompt(blob: &[u8]) -> Result<Record, Torn> {
     let (_, mut rest) = split(blob)?;
-    let _: (Skipped<BlockView>, Skipped<(u32, Ttl)>) = take(&mut rest)?;
+    let _: (Skipped<BlockIn>, Skipped<(u32, Ttl)>) = take(&mut rest)?;
     record_of(&mut rest, Vec::new())
 }
 
@@ -159,40 +134,27 @@ impl Prompt {
     }
 }
 
-/// A hash over everything of a block but its mark: equal hashes mean equal bytes on disk.
+/// A hash over everything of a block but its mark: equal hashes mean equal bytes on disk. Most of it
+/// are keyed digests, so that a quick hash tells them apart. It is in memory only.
 pub(crate) fn block_hash(block: &Block) -> u64 {
     let Block { role, content, digest, chunks, characters, tokens, features, mark: _, markable } =
         block;
-    let kind = (*role as u64) << 16 | (*content as u64) << 8 | u64::from(*markable);
-    let [low, high] = [digest.word(), (u128::from_le_bytes(digest.0) >> 64) as u64];
-    let size = u64::from(*characters) << 32 | u64::from(*tokens);
-    let state = hash::chain(hash::chain(hash::mix(kind ^ low), high), size);
-    let state = chunks.iter().fold(state, |state, chunk| hash::chain(state, *chunk));
-    match features {
-        None => state,
-        Some(features) => {
-            let Features { numbers, names, negations, order, bag } = &**features;
-            let state = hash::chain(state, numbers.len() as u64);
-            let words = numbers.iter().chain(names);
-            let state = words.fold(state, |state, word| hash::chain(state, *word));
-            [u64::from(*negations), *order, *bag].into_iter().fold(state, hash::chain)
-        }
+    let mut hasher = FxHasher::default();
+    let mut add = |word| hasher.write_u64(word);
+    add((*role as u64) << 16 | (*content as u64) << 8 | u64::from(*markable));
+    add(digest.word());
+    add((u128::from_le_bytes(digest.0) >> 64) as u64);
+    add(u64::from(*characters) << 32 | u64::from(*tokens));
+    chunks.iter().for_each(|chunk| add(*chunk));
+    if let Some(features) = features {
+        let Features { numbers, names, negations, order, bag } = &**features;
+        add(numbers.len() as u64);
+        numbers.iter().chain(names).for_each(|word| add(*word));
+        add(u64::from(*negations));
+        add(*order);
+        add(*bag);
     }
-}
-
-fn block_out(block: &Block) -> BlockOut<'_> {
-    let Block { role, content, digest, chunks, characters, tokens, features, mark: _, markable } =
-        block;
-    (*role, *content, *digest, chunks, *characters, *tokens, features, *markable)
-}
-
-/// Blocks as a list of [`BlockOut`], written without making one.
-struct Added<'a>(&'a [Block]);
-
-impl Serialize for Added<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(block_out))
-    }
+    hasher.finish()
 }
 
 fn block_in(block: BlockIn) -> Block {
@@ -243,31 +205,6 @@ fn record_of(rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
     Ok(Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing })
 }
 
-fn put<T: Serialize>(value: &T, out: Vec<u8>) -> Vec<u8> {
-    serialize_with_flavor(value, AtEnd(out)).expect("a record is plain data and a vector grows")
-}
-
-/// Bytes at the end of a vector. Postcard's own goes through `Extend`, one byte at a time.
-struct AtEnd(Vec<u8>);
-
-impl Flavor for AtEnd {
-    type Output = Vec<u8>;
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<Vec<u8>> {
-        Ok(self.0)
-    }
-}
-
 /// Reads the next value.
 pub(crate) fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, Torn> {
     let (value, left) = take_from_bytes(rest).map_err(|_| Torn::Shape)?;
@@ -312,6 +249,11 @@ mod tests {
         }
     }
 
+    fn chained(record: &Record, row: u64, chains: &mut Chains) -> Vec<u8> {
+        let base = Drafts::of(record).iter().find_map(|draft| chains.base(&draft, row));
+        write(record, base, Vec::new())
+    }
+
     proptest! {
         #[test]
         fn every_record_comes_back_identical(seed: u64) {
@@ -341,7 +283,7 @@ mod tests {
             }).collect();
             let mut chains = Chains::default();
             let blobs = records.iter().zip(0..).map(|(record, row)| {
-                write(record, chains.base(&record.call, row), Vec::new())
+                chained(record, row, &mut chains)
             });
             let mut rows = All(blobs.collect());
             let mut prompts = Prompts::default();
@@ -368,7 +310,7 @@ mod tests {
         let mut chains = Chains::default();
         let mut stored = 0;
         for (record, row) in records.iter().zip(0..) {
-            stored += write(record, chains.base(&record.call, row), Vec::new()).len();
+            stored += chained(record, row, &mut chains).len();
         }
         expect_test::expect![[r#"
             whole 1044 kB, stored 99 kB

@@ -3,7 +3,8 @@
 use rustc_hash::FxHashMap;
 use scrimp_core::{Call, Role, hash};
 
-use crate::blob::{Base, block_hash};
+use crate::blob::Base;
+use crate::draft::Draft;
 
 /// How many conversations are remembered at once.
 const MOST_PROMPTS: usize = 512;
@@ -33,11 +34,10 @@ struct Seen {
 }
 
 impl Chains {
-    /// Where the beginning of `call`'s prompt is stored already; remembers it as `row`.
-    pub(crate) fn base(&mut self, call: &Call, row: u64) -> Option<Base> {
-        let hashes: Vec<u64> = call.prompt.iter().map(block_hash).collect();
-        let family = call.family();
-        let conversation = conversation(call, family);
+    /// Where the beginning of a record's prompt is stored already; remembers it as `row`.
+    pub(crate) fn base(&mut self, draft: &Draft<'_>, row: u64) -> Option<Base> {
+        let hashes: Vec<u64> = draft.hashes().collect();
+        let (family, conversation) = (draft.family(), draft.conversation());
         let (base, steps) = self.longest(conversation, family, &hashes).unzip();
         let steps = steps.unwrap_or(0);
         self.remember(conversation, Seen { row, hashes, base, steps, touched: 0 });
@@ -91,7 +91,7 @@ impl Chains {
 }
 
 /// Names a conversation: by its session, and by how it began, since one session may hold several.
-fn conversation(call: &Call, family: u64) -> u64 {
+pub(crate) fn conversation(call: &Call, family: u64) -> u64 {
     let first = call.prompt.iter().find(|block| block.role == Role::User);
     let began = hash::chain(family, first.map_or(0, |block| block.digest.word()));
     call.caller.session.map_or(began, |session| hash::chain(began, session.word()))

@@ -61,14 +61,14 @@ fn write_in(
     chains: &mut Chains,
     ledgers: &mut Ledgers,
 ) -> rusqlite::Result<Written> {
-    let Batch { records, bytes: _, sums } = batch;
+    let Batch { records, sums } = batch;
     let step = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let mut written = Written::default();
     {
         let block = &mut ledgers.block;
-        for record in records {
+        for record in records.iter() {
             let seq = first_seq + written.records;
-            block.push(record, seq, chains.base(&record.call, seq));
+            block.push(&record, seq, chains.base(&record, seq));
             written.records += 1;
             if block.is_full() {
                 block.insert(&step)?;

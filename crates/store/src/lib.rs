@@ -16,7 +16,9 @@ mod any_record;
 mod blob;
 mod chains;
 mod commit;
+mod cursor;
 mod directory;
+mod draft;
 mod error;
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
@@ -24,6 +26,7 @@ mod fixture;
 mod journal;
 mod maintain;
 mod mend;
+mod put;
 mod reader;
 mod resolve;
 mod retain;

@@ -19,6 +19,7 @@ use parquet::errors::Result;
 use crate::blob::{self, Torn};
 use crate::chains::Chains;
 use crate::directory::{Unfinished, set_aside};
+use crate::draft::Drafts;
 use crate::error::{StoreError, io_error, parquet_error};
 use crate::seal::{forget, next_number, register};
 use crate::segment::{Info, SegmentFile, SegmentWriter};
@@ -170,7 +171,7 @@ fn rescue(from: Bytes, to: &Path, store: &str, number: u64) -> Result<Rescued> {
                 is_whole = false;
                 continue;
             };
-            let base = chains.base(&record.call, seq);
+            let base = Drafts::of(&record).iter().find_map(|draft| chains.base(&draft, seq));
             let bytes = blob::write(&record, base, Vec::new());
             // One that is refused has its number too: the chains know its prompt by that.
             match writer.push(seq, &bytes, || Ok(record))? {

@@ -175,7 +175,7 @@ fn write(db: &Connection, path: &Path, info: Info) -> Result<(Info, Vec<String>)
     let room = info.last_seq + 1 - info.first_seq;
     let mut order = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     let broken = tail::each_fact(db, info.first_seq..info.last_seq + 1, |fact| {
-        order.push((fact.arrived, fact.id.0.to_be_bytes(), fact.seq));
+        order.push((fact.arrived, fact.id, fact.seq));
     })?;
     order.sort_unstable();
     let mut writer = SegmentWriter::create(path, info).map_err(&failed)?;

@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::{Digest, JournalEntry, Record, Span, Time};
 
 use crate::directory::{Directory, bytes_in};
+use crate::draft::Drafts;
 use crate::error::{OpenError, StoreError, open_db, open_io};
 use crate::journal;
 use crate::maintain::{self, Chore};
@@ -189,7 +190,8 @@ impl Store {
         corrupt.dedup();
         let tally = known_tally(&db, options).map_err(open_db(&path))?;
         let next_seq = next_seq(&db).map_err(open_db(&path))?;
-        let hot = count_hot(&db).map_err(open_db(&path))?;
+        let hot = sealed_seq(&db).and_then(|sealed| tail::count(&db, sealed));
+        let hot = hot.map_err(open_db(&path))?;
         let status = Status {
             corrupt_files: corrupt.iter().map(|path| path.display().to_string()).collect(),
             bytes_on_disk: bytes_in(dir),
@@ -244,9 +246,12 @@ impl Store {
     /// Counts a call for ever and queues its record. Never blocks on the disk and never fails: in
     /// overload the record is dropped and counted, its ledger entry is not.
     pub fn settle(&self, record: Arc<Record>) {
-        if self.shared.tally().settle(record) {
+        let draft = Drafts::of(&record);
+        if self.shared.tally().settle(&record, &draft) {
             self.writer.unpark();
         }
+        // Not on the writer's thread: an allocator takes memory back best where it was asked for.
+        drop(record);
     }
 
     /// Waits until everything settled before this call is on disk, or could not be written
@@ -491,8 +496,4 @@ pub(crate) fn sealed_seq(db: &Connection) -> rusqlite::Result<u64> {
 
 fn next_seq(db: &Connection) -> rusqlite::Result<u64> {
     Ok(tail::end(db)?.unwrap_or(0).max(sealed_seq(db)? + 1))
-}
-
-fn count_hot(db: &Connection) -> rusqlite::Result<u64> {
-    tail::count(db, sealed_seq(db)?)
 }

@@ -7,14 +7,14 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, params};
 use scrimp_core::{CallId, Record, Time};
 
-use crate::blob::{self, Base, Torn, checksum};
+use crate::blob::{Base, Torn, checksum};
 use crate::commit::as_signed;
+use crate::draft::Draft;
 use crate::resolve::{Rows, unread};
 
 /// A block is full with this many calls, or from this many bytes of records on: large enough that
@@ -32,7 +32,7 @@ const MOST_CACHED: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Block {
     first: u64,
-    labels: Vec<(Arc<str>, Arc<str>)>,
+    labels: Vec<(Box<str>, Box<str>)>,
     rows: Vec<u8>,
     bodies: Vec<u8>,
     /// Room for the facts, kept between blocks.
@@ -69,15 +69,23 @@ struct Read {
 
 impl Block {
     /// Adds a call. The first of a block says where it begins; the others follow it without a gap.
-    pub(crate) fn push(&mut self, record: &Record, seq: u64, base: Option<Base>) {
-        self.bodies = blob::write(record, base, std::mem::take(&mut self.bodies));
-        self.note(record, seq);
+    pub(crate) fn push(&mut self, draft: &Draft<'_>, seq: u64, base: Option<Base>) {
+        draft.write(base, &mut self.bodies);
+        self.note(&draft.fact(seq));
     }
 
     /// Adds a call whose record is bytes already.
     pub(crate) fn push_bytes(&mut self, record: &Record, seq: u64, body: &[u8]) {
         self.bodies.extend_from_slice(body);
-        self.note(record, seq);
+        let call = &record.call;
+        self.note(&Fact {
+            seq,
+            id: call.id,
+            arrived: call.arrived,
+            model: &call.model,
+            operation: &call.operation,
+            is_success: record.is_success(),
+        });
     }
 
     /// Whether the next call belongs to a block of its own.
@@ -118,34 +126,33 @@ impl Block {
         self.rows.len() / FACT_BYTES
     }
 
-    fn note(&mut self, record: &Record, seq: u64) {
+    fn note(&mut self, fact: &Fact<'_>) {
+        let Fact { seq, id, arrived, model, operation, is_success } = *fact;
         if self.rows.is_empty() {
             self.first = seq;
         }
-        let call = &record.call;
-        let label = self.label(&call.model, &call.operation);
+        let label = self.label(model, operation);
         let end = u32::try_from(self.bodies.len()).expect("a block ends long before 4 GB");
-        self.rows.extend_from_slice(&call.id.0.to_be_bytes());
-        self.rows.extend_from_slice(&call.arrived.nanos().to_le_bytes());
+        self.rows.extend_from_slice(&id.0.to_be_bytes());
+        self.rows.extend_from_slice(&arrived.nanos().to_le_bytes());
         self.rows.extend_from_slice(&end.to_le_bytes());
         self.rows.extend_from_slice(&label.to_le_bytes());
-        self.rows.push(u8::from(record.is_success()));
+        self.rows.push(u8::from(is_success));
     }
 
-    fn label(&mut self, model: &Arc<str>, operation: &Arc<str>) -> u16 {
-        let known = self.labels.iter().position(|(m, o)| m == model && o == operation);
+    fn label(&mut self, model: &str, operation: &str) -> u16 {
+        let known = self.labels.iter().position(|(m, o)| **m == *model && **o == *operation);
         let at = known.unwrap_or_else(|| {
-            self.labels.push((model.clone(), operation.clone()));
+            self.labels.push((model.into(), operation.into()));
             self.labels.len() - 1
         });
         u16::try_from(at).expect("a block has fewer calls than that")
     }
 
     fn put_facts(&mut self) {
-        let labels: Vec<(&str, &str)> = self.labels.iter().map(|(m, o)| (&**m, &**o)).collect();
         let mut facts = std::mem::take(&mut self.facts);
         facts.clear();
-        facts = postcard::to_extend(&labels, facts).expect("plain data");
+        facts = postcard::to_extend(&self.labels, facts).expect("plain data");
         facts.extend_from_slice(&self.rows);
         let sum = checksum(&facts);
         facts.extend_from_slice(&sum.to_le_bytes());

@@ -1,17 +1,16 @@
 //! What has been settled and is not on disk yet. The only part of the store on a call's way.
 //!
 //! One lock, held for about a microsecond: the ledger, the minute's cell and the unit are counted as
-//! integers at once, the record itself is queued. Both leave together, in one transaction, so that
+//! integers at once, the record itself is queued as bytes. Both leave together, in one transaction, so that
 //! on disk the ledger is always the sum of what was settled.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use scrimp_core::call::Features;
 use scrimp_core::policy::Arm;
-use scrimp_core::{Attempt, Block, Call, CallId, Digest, Record, State, Time, UnitTotals};
+use scrimp_core::{CallId, Digest, Record, State, Time, UnitTotals};
 
+use crate::draft::Drafts;
 use crate::rollup::{
     Cell, Label, LedgerRow, OTHER_KEYS, Width, add_to_unit, empty_unit, merge_units,
 };
@@ -65,9 +64,7 @@ pub(crate) struct Sums {
 /// One transaction's worth.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) records: Vec<Arc<Record>>,
-    /// Of memory that the records take, about.
-    pub(crate) bytes: usize,
+    pub(crate) records: Drafts,
     pub(crate) sums: Sums,
 }
 
@@ -116,23 +113,23 @@ impl Tally {
         self.is_new(id);
     }
 
-    /// Counts a call. Whether the writer has to be woken: nothing was waiting before.
-    pub(crate) fn settle(&mut self, record: Arc<Record>) -> bool {
+    /// Counts a call and queues its draft. Whether the writer has to be woken: nothing was waiting
+    /// before.
+    pub(crate) fn settle(&mut self, record: &Record, draft: &Drafts) -> bool {
         if !self.is_new(record.call.id) {
             self.counters.settled_twice += 1;
             return false;
         }
         let was_empty = self.batch.is_empty();
         self.counters.settled += 1;
-        self.count(&record);
-        self.counters.details_dropped += self.batch.keep(record, &self.limits);
+        self.count(record);
+        self.counters.details_dropped += self.batch.keep(draft, &self.limits);
         was_empty
     }
 
     /// Takes everything that waits, leaving room that fits the pace.
     pub(crate) fn take(&mut self) -> Batch {
-        let room = self.batch.records.len();
-        let empty = Batch { records: Vec::with_capacity(room), ..Batch::default() };
+        let empty = Batch { records: self.batch.records.as_large(), ..Batch::default() };
         std::mem::replace(&mut self.batch, empty)
     }
 
@@ -242,24 +239,28 @@ impl Batch {
 
     /// Adds what was settled since. Returns how many records found no room.
     pub(crate) fn absorb(&mut self, newer: Batch, limits: &Limits) -> u64 {
-        let Batch { records, bytes, sums } = newer;
+        let Batch { records, sums } = newer;
         self.sums.absorb(sums);
         if self.records.is_empty() {
             // The queue had the same limits.
-            (self.records, self.bytes) = (records, bytes);
+            self.records = records;
             return 0;
         }
-        records.into_iter().map(|record| self.keep(record, limits)).sum()
+        self.keep(&records, limits)
     }
 
-    /// Adds a record if there is room. Returns how many found none.
-    fn keep(&mut self, record: Arc<Record>, limits: &Limits) -> u64 {
-        if limits.queued_records <= self.records.len() || limits.queued_bytes <= self.bytes {
-            return 1;
+    /// Adds records as long as there is room. Returns how many found none.
+    fn keep(&mut self, newer: &Drafts, limits: &Limits) -> u64 {
+        let mut dropped = 0;
+        for draft in newer.iter() {
+            let is_full = limits.queued_records <= self.records.len()
+                || limits.queued_bytes <= self.records.bytes();
+            match is_full {
+                true => dropped += 1,
+                false => self.records.add(draft),
+            }
         }
-        self.bytes += bytes_of(&record);
-        self.records.push(record);
-        0
+        dropped
     }
 }
 
@@ -298,22 +299,6 @@ impl Sums {
             merge_into(&mut self.cells, (at, label), cell, Cell::merge);
         }
     }
-}
-
-/// The memory that a record takes, about: a bound need not be exact.
-fn bytes_of(record: &Record) -> usize {
-    let Record { call, attempts, .. } = record;
-    let features = |features: &Features| {
-        size_of::<Features>() + 8 * (features.numbers.len() + features.names.len())
-    };
-    let block = |block: &Block| {
-        let features = block.features.as_deref().map_or(0, features);
-        size_of::<Block>() + 8 * block.chunks.len() + features
-    };
-    let prompt: usize = call.prompt.iter().map(block).sum();
-    // The names and small vectors of a call, with what an allocator rounds up.
-    let small = 512;
-    small + size_of::<Record>() + size_of::<Call>() + attempts.len() * size_of::<Attempt>() + prompt
 }
 
 fn merge_into<K: std::hash::Hash + Eq, V>(

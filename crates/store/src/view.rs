@@ -1,25 +1,27 @@
 //! A record as the columns of a segment show it, read from its bytes without copying them.
 //!
 //! Sealing reads every record once. Building each whole, with its strings and vectors, only to write
-//! the same bytes again cost more than everything else that sealing does. The shapes here repeat
-//! those of the core crate field by field, since the bytes are positional; a test compares the two
-//! over any record.
+//! the same bytes again cost more than everything else that sealing does. The order of the fields is
+//! that of [`crate::draft`]; a test compares the two over any record.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use scrimp_core::call::Content;
 use scrimp_core::policy::prompt_cache::Placement;
-use scrimp_core::price::Terms;
 use scrimp_core::record::Timing;
 use scrimp_core::{
-    CallId, Delivery, Dialect, Digest, Fault, Metering, Parameters, Refusal, Role, Span, Time, Ttl,
-    Usd,
+    CallId, Digest, Fault, Metering, Refusal, Role, Span, Time, Usage, UsageState, Usd,
 };
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::blob::{Torn, take};
+use crate::blob::Torn;
+use crate::cursor::{Cursor, Misshapen};
+
+/// By their places in the bytes.
+const ROLES: [Role; 5] = [Role::Tool, Role::System, Role::User, Role::Assistant, Role::ToolResult];
+const USAGE_STATES: [UsageState; 4] =
+    [UsageState::Measured, UsageState::Partial, UsageState::Estimated, UsageState::Unknown];
 
 /// What columns show of a record.
 #[derive(Debug)]
@@ -28,7 +30,9 @@ pub(crate) struct View<'a> {
     pub(crate) added: Vec<BlockView>,
     pub(crate) call: CallView<'a>,
     pub(crate) placement: Option<Placement>,
-    pub(crate) attempts: Vec<AttemptView<'a>>,
+    pub(crate) attempts: usize,
+    /// The status of the last one.
+    last_status: Option<u16>,
     pub(crate) ending: EndingView<'a>,
     pub(crate) metering: Metering,
     pub(crate) cost: Option<Usd>,
@@ -36,64 +40,22 @@ pub(crate) struct View<'a> {
     pub(crate) timing: Timing,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct CallView<'a> {
     pub(crate) id: CallId,
-    _seed: u64,
     pub(crate) arrived: Time,
-    _dialect: Dialect,
-    #[serde(borrow)]
     pub(crate) provider: &'a str,
     pub(crate) model: &'a str,
     pub(crate) operation: &'a str,
-    pub(crate) caller: CallerView<'a>,
-    _delivery: Delivery,
-    _parameters: Parameters,
-    _body_bytes: u64,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct CallerView<'a> {
     pub(crate) key: Digest,
     pub(crate) session: Option<Digest>,
-    #[serde(borrow)]
-    _tags: Vec<(&'a str, &'a str)>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct BlockView {
     pub(crate) role: Role,
-    _content: Content,
     pub(crate) digest: Digest,
-    _chunks: Skipped<u64>,
-    _characters: u32,
     pub(crate) tokens: u32,
-    _features: Option<FeaturesView>,
-    _markable: bool,
-}
-
-#[derive(Debug, Deserialize)]
-struct FeaturesView {
-    _numbers: Skipped<u64>,
-    _names: Skipped<u64>,
-    _negations: u16,
-    _order: u64,
-    _bag: u64,
-}
-
-#[derive(Debug, Deserialize)]
-pub(crate) struct AttemptView<'a> {
-    #[serde(borrow)]
-    _provider: &'a str,
-    _model: &'a str,
-    _sent: Span,
-    _ended: Span,
-    pub(crate) status: Option<u16>,
-    _fault: Option<Fault>,
-    _metering: Metering,
-    _terms: Terms,
-    _cost: Option<Usd>,
-    _priced_as: Option<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -116,11 +78,8 @@ pub(crate) enum EndingView<'a> {
 
 impl<'a> View<'a> {
     /// Reads what follows the base in the bytes of a record whose checksum was verified.
-    pub(crate) fn read(mut rest: &'a [u8]) -> Result<View<'a>, Torn> {
-        let (added, _marks): (Vec<BlockView>, Skipped<(u32, Ttl)>) = take(&mut rest)?;
-        let call: CallView = take(&mut rest)?;
-        let (placement, attempts, ending, metering, cost, cost_uncached, timing) = take(&mut rest)?;
-        Ok(View { added, call, placement, attempts, ending, metering, cost, cost_uncached, timing })
+    pub(crate) fn read(rest: &'a [u8]) -> Result<View<'a>, Torn> {
+        Ok(view(&mut Cursor(rest))?)
     }
 
     /// Whether the caller got what it asked for.
@@ -133,7 +92,7 @@ impl<'a> View<'a> {
         match self.ending {
             EndingView::Answered { status, .. } | EndingView::Truncated { status } => Some(status),
             EndingView::Failed { .. } | EndingView::Abandoned | EndingView::Refused(_) => {
-                self.attempts.last().and_then(|attempt| attempt.status)
+                self.last_status
             }
         }
     }
@@ -159,6 +118,126 @@ impl<'a> View<'a> {
             | EndingView::Refused(_) => None,
         }
     }
+}
+
+fn view<'a>(bytes: &mut Cursor<'a>) -> Result<View<'a>, Misshapen> {
+    let added = (0..bytes.word()?).map(|_| block(bytes)).collect::<Result<_, _>>()?;
+    // A mark is a place and a length of life.
+    let marks = bytes.word()?;
+    bytes.skip_words(marks.saturating_mul(2))?;
+    let call = call(bytes)?;
+    let placement = bytes.any()?;
+    let attempts = bytes.small()?;
+    let mut last_status = None;
+    for _ in 0..attempts {
+        last_status = status_of_attempt(bytes)?;
+    }
+    Ok(View {
+        added,
+        call,
+        placement,
+        attempts,
+        last_status,
+        ending: bytes.any()?,
+        metering: metering(bytes)?,
+        cost: cost(bytes)?,
+        cost_uncached: cost(bytes)?,
+        timing: timing(bytes)?,
+    })
+}
+
+fn block(bytes: &mut Cursor<'_>) -> Result<BlockView, Misshapen> {
+    let role = bytes.one_of(&ROLES)?;
+    // What it holds.
+    bytes.skip(1)?;
+    let digest = Digest(bytes.bytes()?);
+    // Chunks.
+    bytes.skip_list()?;
+    // Characters.
+    bytes.skip_words(1)?;
+    let tokens = bytes.small()?;
+    bytes.maybe(|bytes| {
+        // Numbers and names, and three of the features that are one number each.
+        bytes.skip_list()?;
+        bytes.skip_list()?;
+        bytes.skip_words(3)
+    })?;
+    // Whether it can be marked.
+    bytes.skip(1)?;
+    Ok(BlockView { role, digest, tokens })
+}
+
+fn call<'a>(bytes: &mut Cursor<'a>) -> Result<CallView<'a>, Misshapen> {
+    let id = CallId(u128::from_be_bytes(bytes.bytes()?));
+    // The seed.
+    bytes.skip_words(1)?;
+    let arrived = Time::from_nanos(bytes.signed()?);
+    // The dialect.
+    bytes.skip(1)?;
+    let [provider, model, operation] = [bytes.text()?, bytes.text()?, bytes.text()?];
+    let key = Digest(bytes.bytes()?);
+    let session = bytes.maybe(Cursor::bytes)?.map(Digest);
+    for _ in 0..bytes.word()? {
+        // A tag's name and value.
+        bytes.skip_text()?;
+        bytes.skip_text()?;
+    }
+    // The delivery, and the parameters: two limits, answers, two flags, a digest. Bytes of the body.
+    bytes.skip(1)?;
+    bytes.maybe(|bytes| bytes.skip_words(1))?;
+    bytes.maybe(|bytes| bytes.skip_words(1))?;
+    bytes.skip_words(1)?;
+    bytes.skip(2 + 16)?;
+    bytes.skip_words(1)?;
+    Ok(CallView { id, arrived, provider, model, operation, key, session })
+}
+
+fn status_of_attempt(bytes: &mut Cursor<'_>) -> Result<Option<u16>, Misshapen> {
+    // Provider and model; when it was sent and when it ended.
+    bytes.skip_text()?;
+    bytes.skip_text()?;
+    bytes.skip_words(2)?;
+    let status = bytes.maybe(Cursor::small)?;
+    // The fault.
+    bytes.maybe(|bytes| bytes.skip(1))?;
+    // The metering: classes of tokens, their state, a flag. The terms: tier, speed, region.
+    bytes.skip_words(9)?;
+    bytes.skip(2 + 3)?;
+    // The cost, and what it was priced as.
+    bytes.maybe(|bytes| bytes.skip_words(1))?;
+    bytes.maybe(Cursor::skip_text)?;
+    Ok(status)
+}
+
+fn metering(bytes: &mut Cursor<'_>) -> Result<Metering, Misshapen> {
+    let usage = Usage {
+        uncached: bytes.word()?,
+        cache_read: bytes.word()?,
+        cache_write_short: bytes.word()?,
+        cache_write_long: bytes.word()?,
+        audio_input: bytes.word()?,
+        image_input: bytes.word()?,
+        output: bytes.word()?,
+        reasoning: bytes.word()?,
+        audio_output: bytes.word()?,
+    };
+    Ok(Metering { usage, state: bytes.one_of(&USAGE_STATES)?, suspect: bytes.flag()? })
+}
+
+fn cost(bytes: &mut Cursor<'_>) -> Result<Option<Usd>, Misshapen> {
+    bytes.any()
+}
+
+fn timing(bytes: &mut Cursor<'_>) -> Result<Timing, Misshapen> {
+    let mut at = || bytes.maybe(|bytes| bytes.signed().map(Span::from_nanos));
+    Ok(Timing {
+        head: at()?,
+        first_content: at()?,
+        last_content: at()?,
+        hung_up: at()?,
+        ended: at()?,
+        overhead: at()?,
+    })
 }
 
 /// A list that is read over.
@@ -209,8 +288,8 @@ mod tests {
             prop_assert_eq!(view.call.provider, &*call.provider);
             prop_assert_eq!(view.call.model, &*call.model);
             prop_assert_eq!(view.call.operation, &*call.operation);
-            prop_assert_eq!(view.call.caller.key, call.caller.key);
-            prop_assert_eq!(view.call.caller.session, call.caller.session);
+            prop_assert_eq!(view.call.key, call.caller.key);
+            prop_assert_eq!(view.call.session, call.caller.session);
             let blocks: Vec<_> = call.prompt.iter().map(|b| (b.role, b.digest, b.tokens)).collect();
             let seen: Vec<_> = view.added.iter().map(|b| (b.role, b.digest, b.tokens)).collect();
             prop_assert_eq!(seen, blocks);
@@ -222,7 +301,7 @@ mod tests {
             prop_assert_eq!(view.is_success(), record.is_success());
             prop_assert_eq!(view.status(), crate::commit::status(&record));
             prop_assert_eq!(view.ending(), crate::commit::ending(&record.ending));
-            prop_assert_eq!(view.attempts.len(), record.attempts.len());
+            prop_assert_eq!(view.attempts, record.attempts.len());
             prop_assert_eq!(&view.placement, &record.placement);
             prop_assert_eq!(view.metering, record.metering);
             prop_assert_eq!((view.cost, view.cost_uncached), (record.cost, record.cost_uncached));

@@ -142,13 +142,13 @@ impl Columns {
         self.text(call.operation);
         self.text(call.provider);
         self.text(call.model);
-        self.maybe(call.caller.session.map(|session| session.0), Column::hex);
-        self.column().hex(call.caller.key.0);
+        self.maybe(call.session.map(|session| session.0), Column::hex);
+        self.column().hex(call.key.0);
         self.maybe_int(view.status().map(i32::from));
         self.word(view.ending());
         self.bool(view.is_success());
         self.maybe_text(view.finish());
-        self.int(attempts.len());
+        self.int(*attempts);
         self.word(usage_state(metering.state));
         for class in classes(&metering.usage) {
             self.long(as_signed(class));
