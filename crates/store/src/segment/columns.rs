@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::policy::Arm;
 use scrimp_core::{CallId, Role, Span, UsageState, Usd};
 
-use crate::blob::{self, Base};
+use crate::blob::Base;
 use crate::commit::{as_signed, classes};
 use crate::view::View;
 
@@ -126,15 +126,14 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Adds one row: what it shows, the row that its prompt begins with, that row's id, and the rest
-    /// of its bytes. Returns how many bytes its record has.
+    /// Adds one row: what it shows, the row that its prompt begins with, that row's id, and its bytes.
     pub(super) fn push(
         &mut self,
         view: &View<'_>,
         base: Option<Base>,
         named: Option<CallId>,
-        rest: &[u8],
-    ) -> usize {
+        record: &[u8],
+    ) {
         let View { call, attempts, metering, timing, placement, .. } = view;
         self.next = 0;
         self.fixed(call.id.0.to_be_bytes());
@@ -165,7 +164,7 @@ impl Columns {
         self.list(&view.added, |column, block| column.word(role(block.role)));
         self.list(&view.added, |column, block| column.fixed(block.digest.0));
         self.list(&view.added, |column, block| column.long(i64::from(block.tokens)));
-        self.column().record(base, rest)
+        self.column().record(record);
     }
 
     /// Writes the column `at` and empties it, keeping its memory for the next row group.
@@ -360,16 +359,13 @@ impl Column {
         }
     }
 
-    /// Appends the whole record. Returns how many bytes it has.
-    fn record(&mut self, base: Option<Base>, rest: &[u8]) -> usize {
+    fn record(&mut self, record: &[u8]) {
         if !matches!(self.values, Values::Bytes(..)) {
             self.values = Values::Bytes(Vec::new(), Vec::new());
         }
-        let Values::Bytes(bytes, ends) = &mut self.values else { return 0 };
-        *bytes = blob::join(base, rest, std::mem::take(bytes));
-        let start = ends.last().copied().unwrap_or(0);
+        let Values::Bytes(bytes, ends) = &mut self.values else { return };
+        bytes.extend_from_slice(record);
         ends.push(bytes.len());
-        bytes.len() - start
     }
 
     fn long(&mut self, value: i64) {

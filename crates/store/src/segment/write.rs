@@ -18,7 +18,7 @@ use super::columns::{Columns, PACKED, RANDOM, SCHEMA, SQUEEZED};
 use super::labels::Labels;
 use super::{GROUP_BYTES, GROUP_ROWS, INFO_KEY, Info, PAGE_BYTES};
 use crate::blob::{self, Base, Torn};
-use crate::view::View;
+use crate::view::{CallView, View};
 
 /// Writes records in order of their arrival.
 pub(crate) struct SegmentWriter {
@@ -28,7 +28,10 @@ pub(crate) struct SegmentWriter {
     group: usize,
     /// The ids of its rows.
     ids: Vec<CallId>,
+    /// The bytes of their records, together.
     bytes: usize,
+    /// Room for one record.
+    record: Vec<u8>,
     /// The same by sequence number.
     rows: FxHashMap<u64, u64>,
     /// Rows that begin as others do which are not in this row group, by these.
@@ -51,6 +54,7 @@ impl SegmentWriter {
             group: 0,
             ids: Vec::new(),
             bytes: 0,
+            record: Vec::new(),
             rows: FxHashMap::default(),
             stand_ins: FxHashMap::default(),
             info,
@@ -83,27 +87,30 @@ impl SegmentWriter {
         blob: &[u8],
         whole: impl FnOnce() -> std::result::Result<Record, Torn>,
     ) -> std::result::Result<(), Torn> {
-        let (base, rest) = blob::split(blob)?;
+        let (base, _) = blob::split(blob)?;
         let moved = base.map(|base| self.moved(base));
-        let full;
-        let (base, rest) = match moved {
-            None => (None, rest),
-            Some((_, Some(base))) => (Some(base), rest),
+        let base = moved.and_then(|(_, base)| base);
+        self.record.clear();
+        match moved {
             Some((_, None)) => {
-                full = blob::write(&whole()?, None, Vec::new());
-                blob::split(&full)?
+                self.record = blob::write(&whole()?, None, std::mem::take(&mut self.record));
             }
-        };
+            Some((_, Some(_))) | None => blob::rebase(blob, base, &mut self.record)?,
+        }
+        let (_, rest) = blob::split(&self.record)?;
         let view = View::read(rest)?;
         let named = base.and_then(|base| self.ids.get(usize::try_from(base.row).ok()?).copied());
-        self.bytes += self.columns.push(&view, base, named, rest);
+        self.bytes += self.record.len();
+        self.columns.push(&view, base, named, &self.record);
         let row = self.ids.len() as u64;
         self.rows.insert(seq, row);
         if let Some((missing, None)) = moved {
             self.stand_ins.insert(missing.row, Base { row, ..missing });
         }
         self.ids.push(view.call.id);
-        self.note(&view);
+        note(&mut self.info, &mut self.between, &view);
+        let CallView { model, operation, .. } = view.call;
+        self.labels.count(model, operation, view.is_success(), self.group);
         Ok(())
     }
 
@@ -128,20 +135,6 @@ impl SegmentWriter {
         Ok(self.info)
     }
 
-    fn note(&mut self, view: &View<'_>) {
-        let info = &mut self.info;
-        let (id, arrived) = (view.call.id, view.call.arrived.nanos());
-        if info.calls == 0 {
-            (self.between, info.min_arrived, info.max_arrived) = ((id, id), arrived, arrived);
-        }
-        info.calls += 1;
-        info.min_arrived = info.min_arrived.min(arrived);
-        info.max_arrived = info.max_arrived.max(arrived);
-        self.between = (self.between.0.min(id), self.between.1.max(id));
-        let (model, operation) = (view.call.model, view.call.operation);
-        self.labels.count(model, operation, view.is_success(), self.group);
-    }
-
     fn end_group(&mut self) -> Result<()> {
         if self.ids.is_empty() {
             return Ok(());
@@ -161,6 +154,17 @@ impl SegmentWriter {
         self.stand_ins.clear();
         Ok(())
     }
+}
+
+fn note(info: &mut Info, between: &mut (CallId, CallId), view: &View<'_>) {
+    let (id, arrived) = (view.call.id, view.call.arrived.nanos());
+    if info.calls == 0 {
+        (*between, info.min_arrived, info.max_arrived) = ((id, id), arrived, arrived);
+    }
+    info.calls += 1;
+    info.min_arrived = info.min_arrived.min(arrived);
+    info.max_arrived = info.max_arrived.max(arrived);
+    *between = (between.0.min(id), between.1.max(id));
 }
 
 /// How columns are written: numbers packed, words by dictionary, and only the rest compressed. A
