@@ -1,51 +1,96 @@
 //! The file's shape, as it is written. What it means is decided in [`super`].
+//!
+//! The comments on fields are what users read: the schema and the reference are made of them.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use scrimp_core::policy::prompt_cache::{ClientMarks, Strategy};
 use scrimp_core::{State, Ttl};
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use super::schema;
 use super::values::{Length, Portion, Size};
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
+    /// Where and for whom the gateway listens.
     pub(super) listen: ListenTable,
+    /// Providers by name. There without being named: `openai`, `anthropic`, `google`, `groq`,
+    /// `mistral`, `deepseek`, `xai`, `openrouter`, `together`, `fireworks`, and for callers on this
+    /// machine the usual addresses of servers on it: `vllm` (port 8000), `ollama` (11434),
+    /// `llamacpp` (8080). Calls reach a provider by its path (`/NAME/v1/…`), by `NAME/model`, or, for
+    /// the first three, by the dialect of the path (`/v1/responses`, `/v1/messages`,
+    /// `/v1beta/models/…`).
+    #[schemars(with = "BTreeMap<String, ProviderTable>", extend("x-key" = "NAME"))]
     pub(super) providers: BTreeMap<Spanned<String>, ProviderTable>,
+    /// Names of one's own for models.
+    #[schemars(with = "BTreeMap<String, ModelTable>", extend("x-key" = "ALIAS"))]
     pub(super) models: BTreeMap<Spanned<String>, ModelTable>,
+    /// Where prompt-cache marks are placed. Off unless it is written. The plain table is for every
+    /// call; `"op:NAME"`, `"model:NAME"` and `"tag:KEY=VALUE"` tables for some; what they do not say
+    /// they take from the plain one.
+    #[schemars(extend("x-key" = "\"SCOPE\""))]
     pub(super) prompt_cache: PromptCacheTable,
+    /// Limits of size and time.
     pub(super) http: HttpTable,
+    /// How long things are kept.
     pub(super) store: StoreTable,
+    /// What tokens cost.
     pub(super) prices: PricesTable,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ListenTable {
+    /// Where to listen: `"127.0.0.1:4100"`, `"localhost:4100"`, or a port alone for loopback.
+    /// Anything but loopback needs `control_token`, and is refused together with a provider's
+    /// `api_key`.
+    #[schemars(with = "Option<String>", extend("default" = "127.0.0.1:4100"))]
     pub(super) address: Option<Spanned<String>>,
+    /// Names beside loopback ones that a request's `Host` may carry; others are refused, so that a
+    /// web page cannot reach the gateway through a name of its own.
+    #[schemars(extend("default" = []))]
     pub(super) hosts: Vec<String>,
+    /// What control routes ask for as `Authorization: Bearer`.
+    #[schemars(with = "Option<String>")]
     pub(super) control_token: Option<Spanned<String>>,
+    /// Threads that serve; as many as there are processors unless it is said.
     pub(super) workers: Option<usize>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProviderTable {
+    /// Where its API is, such as `"https://host/v1"`; the vendor's own unless it is said.
+    #[schemars(with = "Option<String>")]
     pub(super) base_url: Option<Spanned<String>>,
+    /// Whose API it speaks, and so where the key goes; known by the name of the vendors', else
+    /// `"openai"`. The paths of Azure and Bedrock are passed on as they are
+    /// (`/NAME/openai/deployments/…`, `/NAME/model/…/converse`).
     pub(super) dialect: Option<Speaks>,
+    /// Used instead of the caller's own. Only known routes pass then, and a caller never chooses the
+    /// host that it goes to.
+    #[schemars(with = "Option<String>")]
     pub(super) api_key: Option<Spanned<String>>,
+    /// How the usage of streams comes to be known.
+    #[schemars(extend("default" = "active"))]
     pub(super) metering: Option<MeteringWord>,
+    /// The provider whose published prices count; known by the name of the vendors'.
     pub(super) prices_as: Option<String>,
+    /// PEM file of certificates to trust beside the system's. Those are read once, from the start on,
+    /// and only a call over TLS that comes before they are read waits for them; `SSL_CERT_FILE` and
+    /// `SSL_CERT_DIR` take their place. A machine that has none trusts the public authorities.
     pub(super) ca_file: Option<PathBuf>,
 }
 
 /// Whose API a provider speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaks {
     /// `POST /v1/chat/completions` and its relatives, keys in `Authorization: Bearer`.
@@ -62,43 +107,74 @@ pub enum Speaks {
     Gemini,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum MeteringWord {
+    /// Asks for usage in streams (`stream_options.include_usage`) and takes the extra chunk out of
+    /// the answer.
     Active,
+    /// Touches nothing: usage is known where the client asks for it.
     Passive,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ModelTable {
+    /// `["provider/model"]`: what calls to this name are sent to.
+    #[schemars(with = "Vec<String>", length(min = 1, max = 1))]
     pub(super) targets: Vec<Spanned<String>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HttpTable {
+    /// Largest head of a request: its first line and its headers, as `name: value`; between 8KiB
+    /// and 1MiB. Larger ones get a plain 431, as do more than 100 headers.
+    #[schemars(with = "Option<Size>", extend("default" = "64KiB"))]
     pub(super) header_bytes: Option<Spanned<Size>>,
+    /// Largest body. One that says it is larger gets 413 before it is read; one that only proves
+    /// to be gets it then. An upload that passes through as it comes is cut off there: 413, or an
+    /// answer that breaks off if the provider has already begun to answer.
+    #[schemars(extend("default" = "50MB"))]
     pub(super) body_bytes: Option<Size>,
+    /// How long a request's head may take to arrive.
+    #[schemars(extend("default" = "60s"))]
     pub(super) header_timeout: Option<Length>,
+    /// How long a request's body may take to arrive.
+    #[schemars(extend("default" = "120s"))]
     pub(super) body_timeout: Option<Length>,
+    /// How long it may take to reach a provider, TLS included.
+    #[schemars(extend("default" = "5s"))]
     pub(super) connect_timeout: Option<Length>,
+    /// How long it may take until a provider's answer begins.
+    #[schemars(extend("default" = "10m"))]
     pub(super) first_token_timeout: Option<Length>,
+    /// How long a provider may be silent between two pieces of an answer.
+    #[schemars(extend("default" = "5m"))]
     pub(super) chunk_timeout: Option<Length>,
+    /// What open calls are given at a stop.
+    #[schemars(extend("default" = "30s"))]
     pub(super) drain_timeout: Option<Length>,
+    /// Concurrent calls; more get 503.
+    #[schemars(extend("default" = 16384))]
     pub(super) calls: Option<usize>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct StoreTable {
+    /// How long calls are kept one by one.
+    #[schemars(extend("default" = "30d"))]
     pub(super) retention: Option<Length>,
+    /// How long sums per hour are kept; sums per day stay.
+    #[schemars(extend("default" = "90d"))]
     pub(super) rollup_retention: Option<Length>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PricesTable {
+    /// A file of own prices, laid over the ones shipped (docs/prices.md).
     pub(super) file: Option<PathBuf>,
 }
 
@@ -111,33 +187,54 @@ pub(super) struct PromptCacheTable {
     pub(super) unknown: Option<Spanned<String>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RuleTable {
+    /// What it does.
+    #[schemars(with = "Option<schema::StateWord>", extend("default" = "observe"))]
     pub(super) state: Option<State>,
+    /// Where marks go.
+    #[schemars(extend("default" = "tail"))]
     pub(super) strategy: Option<StrategyWord>,
+    /// How long the provider is asked to keep what is marked.
+    #[schemars(extend("default" = "short"))]
     pub(super) ttl: Option<TtlWord>,
+    /// The share of *units* that is treated: the session if there is one, else the key, else the
+    /// prompts that share tools and system instructions. Sticky.
+    #[schemars(extend("default" = 1.0))]
     pub(super) share: Option<Portion>,
+    /// What becomes of marks that a call brings along.
+    #[schemars(with = "Option<schema::ClientMarksWord>", extend("default" = "keep"))]
     pub(super) client_marks: Option<ClientMarks>,
+    /// The journal's number; written by `apply`.
+    #[schemars(extend("default" = 0))]
     pub(super) experiment: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StrategyWord {
+    /// Nowhere.
     None,
+    /// Where the client put them.
     Client,
+    /// After tools and system instructions.
     System,
+    /// At the end, so that the next turn reads this one.
     Tail,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum TtlWord {
+    /// 5 minutes at Anthropic.
     Short,
+    /// An hour at Anthropic.
     Long,
+    /// The same as `short`.
     #[serde(rename = "5m")]
     FiveMinutes,
+    /// The same as `long`.
     #[serde(rename = "1h")]
     OneHour,
 }

@@ -7,6 +7,8 @@
 mod file;
 mod problem;
 mod provider;
+mod reference;
+mod schema;
 mod values;
 
 use std::collections::BTreeMap;
@@ -25,6 +27,8 @@ use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIEL
 pub use problem::ConfigError;
 use problem::{Source, nearest};
 pub use provider::{Metering, Origin, Provider, Secret};
+pub use reference::reference;
+pub use schema::schema;
 pub use values::Lookup;
 
 /// A configuration that can be used.

@@ -138,3 +138,17 @@ fn what_others_can_reach_needs_a_token_and_may_not_hold_a_key() {
     );
     assert!(read("[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"").is_ok());
 }
+
+#[test]
+fn the_examples_of_the_documents_are_right() {
+    let text = include_str!("../../../../docs/configuration.md");
+    let blocks = text.split("```").skip(1).step_by(2).filter_map(|b| b.strip_prefix("toml\n"));
+    let mut read = 0;
+    for block in blocks {
+        let environment = |_: &str| Some("sk-canary".to_owned());
+        let config = Config::parse("configuration.md", block, None, &environment);
+        assert!(config.is_ok(), "{}", config.unwrap_err());
+        read += 1;
+    }
+    assert!(0 < read, "there is an example");
+}
