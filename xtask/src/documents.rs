@@ -7,7 +7,8 @@ use anyhow::{Context, Result};
 
 use crate::{CHORES, bench};
 
-/// What is wrong with the documents in the repository's root and in `docs/`.
+/// What is wrong with the documents in the repository's root, in `docs/` and in
+/// `docs/reference/`.
 pub(crate) fn complaints(root: &Path) -> Result<Vec<String>> {
     let mut complaints = Vec::new();
     for path in documents(root)? {
@@ -26,7 +27,8 @@ pub(crate) fn complaints(root: &Path) -> Result<Vec<String>> {
 
 fn documents(root: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    for folder in [root.to_path_buf(), root.join("docs")] {
+    let folders = [root.to_path_buf(), root.join("docs"), root.join("docs/reference")];
+    for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
         for entry in std::fs::read_dir(&folder)? {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "md") {

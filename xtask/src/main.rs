@@ -14,6 +14,7 @@ mod oracle;
 mod pictures;
 mod prices;
 mod process;
+mod reference;
 mod steps;
 mod test;
 mod tidy;
@@ -42,6 +43,11 @@ const CHORES: &[Chore] = &[
     Chore { name: "pictures", does: "photograph the dashboard for the README", run: pictures::run },
     Chore { name: "prices", does: "make the price snapshot from LiteLLM's map", run: prices::run },
     Chore {
+        name: "reference",
+        does: "write the pages of docs/reference from what the program prints of itself",
+        run: reference::run,
+    },
+    Chore {
         name: "oracle",
         does: "compare costs with two independent calculators, or `tokens` with tiktoken",
         run: oracle::run,
@@ -63,7 +69,7 @@ fn main() -> ExitCode {
     let chore = arguments.first().and_then(|name| CHORES.iter().find(|chore| chore.name == name));
     let Some(chore) = chore else {
         for chore in CHORES {
-            eprintln!("cargo xtask {:8} {}", chore.name, chore.does);
+            eprintln!("cargo xtask {:9} {}", chore.name, chore.does);
         }
         return ExitCode::from(2);
     };

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::steps::{self, command, root, target};
-use crate::{clients, tidy};
+use crate::{clients, reference, tidy};
 
 /// A part of the tests: its name and what runs it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -74,7 +74,8 @@ fn rust() -> Result<()> {
 
 fn docs() -> Result<()> {
     let mut doc = command("cargo", &["doc", "--workspace", "--no-deps", "--quiet"]);
-    steps::run(doc.env("RUSTDOCFLAGS", "-D warnings"))
+    steps::run(doc.env("RUSTDOCFLAGS", "-D warnings"))?;
+    reference::check()
 }
 
 fn web() -> Result<()> {

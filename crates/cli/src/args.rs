@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Chores on the list of prices
     #[command(subcommand)]
     Prices(Prices),
-    /// Check a configuration file, or print its reference
+    /// Check a configuration file, or print its reference or schema
     #[command(subcommand)]
     Config(Config),
     /// Chores on the data directory
@@ -59,6 +59,13 @@ pub(crate) enum Command {
     Store(Store),
     /// Simulated providers on loopback, for tests and benchmarks
     Sim(Sim),
+    /// Print a script that completes commands and options in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man(Man),
 }
 
 #[derive(Debug, Args)]
@@ -325,6 +332,8 @@ pub(crate) enum Config {
     },
     /// Print every setting with its default and meaning
     Reference,
+    /// Print the JSON Schema, by which editors check and complete a file
+    Schema,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -361,6 +370,16 @@ pub(crate) struct Sim {
     /// Stop playing after about this many calls
     #[arg(long, default_value_t = 100)]
     pub(crate) calls: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// Write a page for each command into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) to: Option<PathBuf>,
+    /// One page of Markdown instead: what docs/reference/commands.md is made of
+    #[arg(long, hide = true, conflicts_with = "to")]
+    pub(crate) markdown: bool,
 }
 
 /// `60s`, `2m`, `90`
@@ -435,7 +454,8 @@ mod tests {
         let blocks = readme.split("```").skip(1).step_by(2).filter_map(|b| b.strip_prefix("sh\n"));
         let mut understood = 0;
         for line in blocks.flat_map(str::lines) {
-            let line = line.split(" #").next().unwrap_or_default();
+            let line =
+                line.split(" #").flat_map(|line| line.split(" > ")).next().unwrap_or_default();
             let line = line.replace("cargo run --release --", "scrimp");
             if line.starts_with("scrimp") {
                 let read = Cli::try_parse_from(line.split_whitespace());

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod demo;
 mod input;
+mod reference;
 mod ui;
 
 use std::process::ExitCode;

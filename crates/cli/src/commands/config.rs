@@ -8,12 +8,11 @@ use scrimp_server::journal::Files;
 use crate::args::Config;
 use crate::ui::{self, OrHint};
 
-const REFERENCE: &str = include_str!("../../../../docs/configuration.md");
-
 /// `scrimp config …`
 pub(crate) fn run(arguments: &Config) -> Result<()> {
     match arguments {
-        Config::Reference => ui::print(REFERENCE),
+        Config::Reference => ui::print(&scrimp_server::config::reference()),
+        Config::Schema => ui::print_json(&scrimp_server::config::schema()),
         Config::Check { file } => check(file),
     }
 }

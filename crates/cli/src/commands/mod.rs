@@ -3,7 +3,9 @@
 mod analyze;
 pub(crate) mod apply;
 mod compare;
+mod completions;
 mod config;
+mod man;
 mod models;
 mod price;
 mod prices;
@@ -42,6 +44,8 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Prices(arguments)) => prices::run(&arguments),
         Some(Command::Store(arguments)) => store::run(&arguments),
         Some(Command::Sim(arguments)) => sim::run(&arguments),
+        Some(Command::Completions { shell }) => completions::run(shell),
+        Some(Command::Man(arguments)) => man::run(&arguments),
     }
 }
 

@@ -87,8 +87,27 @@ fn certificates_that_cannot_be_read_are_told_before_any_call() {
 #[test]
 fn the_reference_names_every_table() {
     let said = Place::new().run(&["config", "reference"]).done();
+    assert!(
+        said.contains("| `calls` | number | `16384` | Concurrent calls; more get 503. |"),
+        "{said}"
+    );
     let tables = ["[listen]", "[providers.NAME]", "[models.ALIAS]", "[prompt_cache]", "[http]"];
     for table in tables.into_iter().chain(["[store]", "[prices]"]) {
         assert!(said.contains(table), "{table}");
     }
+}
+
+#[test]
+fn the_schema_is_json_that_says_what_every_key_is() {
+    let said = Place::new().run(&["config", "schema"]).json();
+    let calls = &said["properties"]["http"]["properties"]["calls"];
+    expect![[r#"
+        {
+          "default": 16384,
+          "description": "Concurrent calls; more get 503.",
+          "minimum": 0,
+          "type": "integer"
+        }"#]]
+    .assert_eq(&serde_json::to_string_pretty(calls).unwrap());
+    assert_eq!(said["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }

@@ -3,7 +3,7 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 21] = [
     &["demo"],
     &["serve"],
     &["analyze"],
@@ -19,9 +19,12 @@ const COMMANDS: [&[&str]; 18] = [
     &["config"],
     &["config", "check"],
     &["config", "reference"],
+    &["config", "schema"],
     &["store"],
     &["store", "step-down"],
     &["sim"],
+    &["completions"],
+    &["man"],
 ];
 
 #[test]

@@ -13,6 +13,7 @@ mod models;
 mod price;
 mod prices;
 mod records;
+mod reference;
 mod support;
 mod tls;
 mod tokens;
