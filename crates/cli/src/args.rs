@@ -51,7 +51,7 @@ pub(crate) enum Command {
     /// Chores on the list of prices
     #[command(subcommand)]
     Prices(Prices),
-    /// Check a configuration file, or print its reference or schema
+    /// Check a configuration file, print its reference or schema, import LiteLLM's
     #[command(subcommand)]
     Config(Config),
     /// Chores on the data directory
@@ -108,7 +108,8 @@ pub(crate) struct Demo {
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// The configuration; without one, calls pass to the public providers with the caller's own key
+    /// The configuration, or LiteLLM's config.yaml as it is; without one, calls pass to the public
+    /// providers with the caller's own key
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Where to listen [default: 127.0.0.1:4100, or what the configuration says]
@@ -334,6 +335,14 @@ pub(crate) enum Config {
     Reference,
     /// Print the JSON Schema, by which editors check and complete a file
     Schema,
+    /// Make a file from LiteLLM's config.yaml, and say what of it maps and what does not
+    Import {
+        /// LiteLLM's file
+        file: PathBuf,
+        /// Where to write the configuration [default: standard output]
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

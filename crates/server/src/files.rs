@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::config::litellm::{Import, import, is_litellm};
 use crate::config::{Config, ConfigError};
 use crate::upstream::check_certificates;
 
@@ -26,13 +27,28 @@ impl Files {
         self.data.join("applied.toml")
     }
 
-    /// The file that `apply` writes into.
+    /// The file that `apply` writes into. LiteLLM's own stays as it is.
     pub fn writable(&self) -> PathBuf {
-        self.config.clone().unwrap_or_else(|| self.applied())
+        self.own().map_or_else(|| self.applied(), Path::to_path_buf)
+    }
+
+    fn own(&self) -> Option<&Path> {
+        self.config.as_deref().filter(|path| !is_litellm(path))
+    }
+
+    /// What becomes of the file if it is LiteLLM's.
+    pub fn imported(&self) -> Result<Option<Import>, ConfigError> {
+        let Some(path) = self.config.as_deref().filter(|path| is_litellm(path)) else {
+            return Ok(None);
+        };
+        import(&path.display().to_string(), &read(path)?).map(Some)
     }
 
     /// Reads the configuration as it is on disk now.
     pub fn load(&self) -> Result<Config, ConfigError> {
+        if let Some(import) = self.imported()? {
+            return self.taken(&import, None);
+        }
         let text = self.config.as_deref().map(read).transpose()?;
         let name = self.config.as_ref().map_or("built-in".to_owned(), |p| p.display().to_string());
         self.parse(&name, text.as_deref().unwrap_or(""), None)
@@ -40,10 +56,21 @@ impl Files {
 
     /// What the configuration would be if [`Files::writable`] held `text`.
     pub fn preview(&self, text: &str) -> Result<Config, ConfigError> {
+        if let Some(import) = self.imported()? {
+            return self.taken(&import, Some(text));
+        }
         match &self.config {
             Some(path) => self.parse(&path.display().to_string(), text, None),
             None => self.parse("built-in", "", Some(text)),
         }
+    }
+
+    /// What LiteLLM's file means here, unless it must not be started with.
+    fn taken(&self, import: &Import, applied: Option<&str>) -> Result<Config, ConfigError> {
+        let name = self.config.as_ref().map_or(String::new(), |path| path.display().to_string());
+        import.check(&name)?;
+        let parsed = self.parse(&name, &import.toml, applied);
+        parsed.map_err(|error| import.relocated(error, &name))
     }
 
     fn parse(&self, name: &str, text: &str, applied: Option<&str>) -> Result<Config, ConfigError> {
@@ -91,7 +118,7 @@ impl Files {
         let path = self.writable();
         // A link stays a link: what it points at is replaced.
         let path = path.canonicalize().unwrap_or(path);
-        if self.config.is_none() && text.is_empty() && path.exists() {
+        if self.own().is_none() && text.is_empty() && path.exists() {
             // The file is Scrimp's own, and there only for what was applied.
             return std::fs::remove_file(path);
         }

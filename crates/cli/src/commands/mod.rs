@@ -5,6 +5,7 @@ pub(crate) mod apply;
 mod compare;
 mod completions;
 mod config;
+mod imported;
 mod man;
 mod models;
 mod price;

@@ -12,6 +12,7 @@ use scrimp_server::{Config, Gateway, Log, Program, serve};
 use scrimp_store::{OpenError, Options, Store};
 
 use super::data_dir;
+use super::imported::tell;
 use super::price::catalog_in;
 use super::running::address_file;
 use crate::args::Serve;
@@ -21,6 +22,7 @@ use crate::ui::{self, OrHint};
 pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let data = data_dir(&arguments.data)?;
     let files = Files { config: arguments.config.clone(), data: data.clone() };
+    tell(&files)?;
     let config = files.load().or_hint("`scrimp config reference` lists every setting")?;
     let prices = catalog_in(config.prices.as_deref(), &arguments.data)?;
     let store = Arc::new(open_store(&data, options(&config))?);

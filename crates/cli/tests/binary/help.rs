@@ -3,7 +3,7 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 21] = [
+const COMMANDS: [&[&str]; 22] = [
     &["demo"],
     &["serve"],
     &["analyze"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 21] = [
     &["config", "check"],
     &["config", "reference"],
     &["config", "schema"],
+    &["config", "import"],
     &["store"],
     &["store", "step-down"],
     &["sim"],

@@ -8,6 +8,7 @@ mod demo;
 mod gateway;
 mod hang_up;
 mod help;
+mod litellm;
 mod logs;
 mod models;
 mod price;

@@ -5,6 +5,7 @@
 //! directory, layered on top.
 
 mod file;
+pub mod litellm;
 mod problem;
 mod provider;
 mod reference;

@@ -88,19 +88,19 @@ impl fmt::Debug for Secret {
 }
 
 /// A provider that needs no configuration.
-struct Public {
-    name: &'static str,
-    base_url: &'static str,
-    speaks: Speaks,
+pub(super) struct Public {
+    pub(super) name: &'static str,
+    pub(super) base_url: &'static str,
+    pub(super) speaks: Speaks,
     /// The provider in the list of prices.
-    prices_as: &'static str,
+    pub(super) prices_as: &'static str,
 }
 
 /// The providers that need no configuration: those of the vendors, and the addresses at which servers
 /// on this machine listen unless they are told otherwise. Whether one of them counts cached and
 /// reasoning tokens within others or beside them is not a matter of the row: what it reports says so,
 /// and `wire::meter` reads it. Each row has an exchange among those of `wire`.
-const PUBLIC: &[Public] = &[
+pub(super) const PUBLIC: &[Public] = &[
     openai("openai", "https://api.openai.com/v1", "openai"),
     Public {
         name: "anthropic",

@@ -34,6 +34,11 @@ const SIZES: &[(&str, u64)] = &[
     ("B", 1),
 ];
 
+/// Whether a text is a length of time.
+pub(super) fn is_length(text: &str) -> bool {
+    measured(text, LENGTHS).is_some_and(|length| 0 < length)
+}
+
 /// A number and its unit. The longest unit that fits wins, so `ms` is not read as `s`.
 fn measured(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let fits = units.iter().filter(|(unit, _)| text.ends_with(unit));

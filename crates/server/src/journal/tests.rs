@@ -55,6 +55,26 @@ fn a_rule_is_written_with_its_number_and_taken_back_byte_for_byte() {
 }
 
 #[test]
+fn litellm_s_file_stays_as_it_is_and_the_rule_lies_in_the_data_directory() {
+    let Place { mut files, store, directory } = place(None);
+    let path = directory.path().join("config.yaml");
+    let yaml = "model_list:\n- model_name: m\n  litellm_params: {model: ollama/m}\n";
+    std::fs::write(&path, yaml).unwrap();
+    files.config = Some(path.clone());
+    let number = apply(&files, &store, &application(CHANGE, 1_000_000), NOW).unwrap();
+    let config = files.load().unwrap();
+    assert_eq!(config.prompt_cache[0].experiment, number);
+    assert_eq!(&*config.models["m"].provider, "ollama");
+    undo(&files, &store, number, "asked for", NOW).unwrap();
+    assert!(files.load().unwrap().prompt_cache.is_empty() && !files.applied().exists());
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), yaml);
+
+    std::fs::write(&path, "general_settings: {master_key: sk-1}\n").unwrap();
+    let refused = files.load().unwrap_err();
+    assert_eq!(refused.place, Some((1, 20)), "{refused}");
+}
+
+#[test]
 fn without_a_file_the_rule_lies_in_the_data_directory() {
     let Place { files, store, directory: _directory } = place(None);
     let number = apply(&files, &store, &application(CHANGE, 1_000_000), NOW).unwrap();
