@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::{OpenError, StoreError, io_error, open_io};
+use crate::inspect::Holder;
 
 /// What the name of a file ends with that is not whole yet.
 const UNFINISHED: &str = ".new";
@@ -106,6 +107,21 @@ impl Directory {
             .and_then(|_| writeln!(file, "{}", std::process::id()));
         written.map_err(open_io(&path))?;
         Ok(file)
+    }
+
+    /// Who has the directory open.
+    pub(crate) fn holder(&self) -> Holder {
+        let Ok(mut file) = File::open(self.root.join("lock")) else { return Holder::Nobody };
+        // The operating system takes a lock back with the file, at the end of this.
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                let pid =
+                    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+                pid.map_or(Holder::Unknown, Holder::Process)
+            }
+            Ok(()) | Err(TryLockError::Error(_)) => Holder::Nobody,
+        }
     }
 
     /// The digest key: drawn once unless it is `known`, readable by its owner only, never inside a

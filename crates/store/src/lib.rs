@@ -23,6 +23,7 @@ mod error;
 #[cfg(test)]
 #[expect(clippy::cast_possible_truncation, reason = "made-up numbers")]
 mod fixture;
+mod inspect;
 mod journal;
 mod maintain;
 mod mend;
@@ -41,6 +42,7 @@ mod view;
 mod writer;
 
 pub use error::{OpenError, ScanError, StoreError};
+pub use inspect::{Holder, Inspection, KeyFile, inspect};
 pub use reader::{CallFilter, Only, Reader, Scan};
 pub use rollup::{Cell, LedgerRow, OTHER_KEYS, Width};
 pub use store::{Health, Options, Store};

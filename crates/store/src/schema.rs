@@ -158,11 +158,11 @@ fn newer(directory: &Directory, found: i64) -> OpenError {
     OpenError::Newer { dir: directory.root().to_owned(), found, known: newest() }
 }
 
-fn version(db: &Connection) -> rusqlite::Result<i64> {
+pub(crate) fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-fn check(db: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn check(db: &Connection) -> rusqlite::Result<()> {
     let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if found == "ok" {
         return Ok(());
