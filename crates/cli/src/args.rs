@@ -57,6 +57,8 @@ pub(crate) enum Command {
     /// Chores on the data directory
     #[command(subcommand)]
     Store(Store),
+    /// What is wrong with this installation, and the way out
+    Doctor(Doctor),
     /// Simulated providers on loopback, for tests and benchmarks
     Sim(Sim),
     /// Print a script that completes commands and options in a shell
@@ -379,6 +381,23 @@ pub(crate) struct Sim {
     /// Stop playing after about this many calls
     #[arg(long, default_value_t = 100)]
     pub(crate) calls: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// The configuration
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where the gateway is to listen [default: what the configuration says]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Connect to nobody; otherwise each provider is, without a request and without a key
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod api;
 mod clock;
 pub mod config;
 mod counts;
+pub mod doctor;
 mod door;
 mod encoding;
 mod fetch;

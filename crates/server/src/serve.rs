@@ -132,9 +132,7 @@ fn seed() -> u64 {
 /// Sockets on one port for each thread. The first is tried alone, so that a gateway that is there
 /// already is not joined by accident.
 fn listen_on(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
-    let alone = socket(address)?;
-    alone.bind(&address.into())?;
-    drop(alone);
+    is_free(address)?;
     let mut listeners = Vec::with_capacity(workers);
     let mut address = address;
     for _ in 0..workers {
@@ -147,6 +145,11 @@ fn listen_on(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::Tc
         listeners.push(listener);
     }
     Ok(listeners)
+}
+
+/// Whether an address could be listened on; the error says why not.
+pub(crate) fn is_free(address: SocketAddr) -> io::Result<()> {
+    socket(address)?.bind(&address.into())
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {

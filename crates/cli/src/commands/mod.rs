@@ -5,6 +5,7 @@ pub(crate) mod apply;
 mod compare;
 mod completions;
 mod config;
+mod doctor;
 mod imported;
 mod man;
 mod models;
@@ -44,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Models(arguments)) => models::run(&arguments),
         Some(Command::Prices(arguments)) => prices::run(&arguments),
         Some(Command::Store(arguments)) => store::run(&arguments),
+        Some(Command::Doctor(arguments)) => doctor::run(&arguments),
         Some(Command::Sim(arguments)) => sim::run(&arguments),
         Some(Command::Completions { shell }) => completions::run(shell),
         Some(Command::Man(arguments)) => man::run(&arguments),

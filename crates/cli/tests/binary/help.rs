@@ -3,7 +3,7 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 23] = [
     &["demo"],
     &["serve"],
     &["analyze"],
@@ -23,6 +23,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["config", "import"],
     &["store"],
     &["store", "step-down"],
+    &["doctor"],
     &["sim"],
     &["completions"],
     &["man"],

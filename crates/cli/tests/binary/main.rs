@@ -5,6 +5,7 @@
 
 mod configuration;
 mod demo;
+mod doctor;
 mod gateway;
 mod hang_up;
 mod help;

@@ -12,7 +12,7 @@ fn every_shell_gets_the_commands_and_their_options() {
     let place = Place::new();
     for shell in SHELLS {
         let script = place.run(&["completions", shell]).done();
-        for word in ["step-down", "prompt-cache", "no-open"] {
+        for word in ["step-down", "prompt-cache", "doctor", "no-open"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }

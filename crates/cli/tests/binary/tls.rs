@@ -97,7 +97,7 @@ fn answer_to(stream: &mut TcpStream) -> String {
 
 /// A provider whose certificate is of an authority of its own, which is returned; `scrimp.toml`
 /// leads to it.
-fn provider(place: &Place) -> Certificate {
+pub(crate) fn provider(place: &Place) -> Certificate {
     let (authority, authority_key) = authority();
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(["localhost".to_owned()]).unwrap();

@@ -36,6 +36,13 @@ pub struct Provider {
     pub(super) is_guessed: bool,
 }
 
+impl Provider {
+    /// Whether nobody named it: a server that may or may not run on this machine.
+    pub(crate) fn is_guessed(&self) -> bool {
+        self.is_guessed
+    }
+}
+
 /// A host to connect to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {

@@ -87,6 +87,31 @@ async fn encrypt(tcp: TcpStream, origin: &Origin, trust: Trust) -> io::Result<St
     Ok(Stream::Tls(Box::new(stream)))
 }
 
+/// How far the way to a provider was gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Its name is looked up.
+    Name,
+    /// It is connected to.
+    Connect,
+    /// TLS is agreed on.
+    Tls,
+}
+
+/// Goes the way to a provider as a call does, and ends before the request. `stage` is how far it came.
+pub(crate) async fn probe(provider: &Provider, stage: &mut Stage) -> io::Result<()> {
+    let origin = &provider.origin;
+    let mut addresses = tokio::net::lookup_host((&*origin.host, origin.port)).await?;
+    addresses.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+    *stage = Stage::Connect;
+    let tcp = dial_tcp(origin).await?;
+    if !origin.is_tls {
+        return Ok(());
+    }
+    *stage = Stage::Tls;
+    encrypt(tcp, origin, trust_for(provider)).await.map(drop)
+}
+
 /// Begins to read the authorities that this machine trusts, on a thread of its own. A call over TLS
 /// that comes before they are there waits for them.
 pub(crate) fn read_authorities() -> io::Result<()> {
