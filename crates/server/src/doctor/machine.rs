@@ -41,7 +41,7 @@ fn limit(files: Option<u64>, calls: usize) -> Check {
     let name = "open files";
     let Some(files) = files else { return Check::fine(name, "no limit".to_owned()) };
     let at_once = (files.saturating_sub(64) / FOR_EACH_CALL).min(calls as u64);
-    let found = format!("{files}, enough for {at_once} calls at the same time");
+    let found = format!("{files} in this shell, enough for {at_once} calls at the same time");
     let way_out = "ulimit -n 65536 before it starts, or LimitNOFILE=65536 in its systemd unit";
     match files {
         ..TOO_FEW => Check::problem(name, found, way_out),
