@@ -5,9 +5,11 @@
 //! code that replays, and both can be tested to the last decision.
 
 pub mod aggregate;
+pub mod audit;
 pub mod call;
 pub mod experiment;
 pub mod flight;
+pub mod glob;
 pub mod hash;
 pub mod histogram;
 pub mod money;
@@ -17,8 +19,10 @@ pub mod price;
 pub mod record;
 pub mod time;
 pub mod usage;
+pub mod virtual_key;
 
 pub use aggregate::{Aggregate, Parts};
+pub use audit::AuditEntry;
 pub use call::{
     Block, Call, CallId, Caller, Delivery, Dialect, Digest, Family, Parameters, Role, Ttl,
 };
@@ -32,3 +36,4 @@ pub use price::{CacheRules, Catalog, PriceRow, Tier};
 pub use record::{Attempt, Ending, Entry, Fault, Record, Refusal, Trail};
 pub use time::{Span, Time};
 pub use usage::{Metering, Usage, UsageState};
+pub use virtual_key::{KeyHash, KeyRing, VirtualKey};

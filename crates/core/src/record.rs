@@ -142,7 +142,8 @@ impl Fault {
     }
 }
 
-/// Why the gateway did not send a call on. The fault is the caller's unless said otherwise.
+/// Why the gateway did not send a call on. The fault is the caller's unless said otherwise. Records
+/// name a refusal by its place: new ones come last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
@@ -169,6 +170,36 @@ pub enum Refusal {
     Stopping,
     /// The gateway is at its limit of concurrent calls. Its own fault.
     Overloaded,
+    /// The gateway takes virtual keys, and the call came with none.
+    NoVirtualKey,
+    /// The call came with a virtual key that was never made here.
+    UnknownKey,
+    /// The call came with a virtual key that was revoked.
+    KeyRevoked {
+        /// The key's id.
+        key: Arc<str>,
+    },
+    /// The call came with a virtual key that is too old.
+    KeyExpired {
+        /// The key's id.
+        key: Arc<str>,
+        /// When it expired.
+        at: Time,
+    },
+    /// The call's virtual key may not call this model.
+    ModelNotAllowed {
+        /// The key's id.
+        key: Arc<str>,
+        /// The model, as its provider names it; empty if the call does not say.
+        model: Arc<str>,
+    },
+    /// The configured key of a provider is not sent to this path.
+    RouteNotAllowed {
+        /// The provider.
+        provider: Arc<str>,
+        /// The method and path.
+        route: Arc<str>,
+    },
 }
 
 /// A record and what a replay needs beside it.

@@ -3,13 +3,13 @@
 //! A client that closes its sending side has hung up, also if it would still read: over HTTP/1.1 the
 //! two cannot be told apart, and a provider must not go on writing for somebody who has left.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use scrimp_core::{Catalog, JournalEntry, Memory, Record, Time};
+use scrimp_core::{Catalog, JournalEntry, KeyRing, Memory, Record, Time, VirtualKey};
 use scrimp_store::Store;
 use scrimp_wire::Key;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +23,7 @@ use crate::counts::{Counted, Counts};
 use crate::door;
 use crate::ids::Ids;
 use crate::journal::{self, Application, Files, JournalError};
+use crate::keys::{self, KeyError, Made, Wanted};
 use crate::log::Log;
 use crate::running::Running;
 use crate::trouble::Watch;
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) key: Key,
     pub(crate) running: ArcSwap<Running>,
+    /// All virtual keys, needed now or not. Held while what is in force is changed.
+    keys: Mutex<Arc<KeyRing>>,
     pub(crate) memory: Memory,
     pub(crate) store: Arc<Store>,
     pub(crate) counts: Counts,
@@ -104,9 +107,16 @@ impl Gateway {
     /// A gateway. Call it inside a runtime.
     pub fn new(setup: Setup) -> Gateway {
         let Setup { config, files, prices, store, clock, connector, log, seed } = setup;
+        // Keys that cannot be read let nobody in; a program asks before and says why.
+        let (keys, keys_required) = match keys::ring(&store) {
+            Ok(keys) => (Arc::new(keys), config.keys_required),
+            Err(_) => (Arc::default(), true),
+        };
+        let config = Config { keys_required, ..config };
         let shared = Shared {
             key: Key::new(store.key()),
-            running: ArcSwap::from_pointee(Running::new(config, &prices)),
+            running: ArcSwap::from_pointee(Running::new(config, &prices, keys.clone())),
+            keys: Mutex::new(keys),
             memory: Memory::default(),
             counts: Counts::default(),
             ids: Ids::new(seed),
@@ -164,7 +174,10 @@ impl Gateway {
 
     /// Puts another configuration in force. Calls in flight keep theirs.
     pub fn reconfigure(&self, config: Config) {
-        self.shared.running.store(Arc::new(Running::new(config, &self.shared.prices)));
+        let keys = self.shared.keys();
+        let running = Running::new(config, &self.shared.prices, keys.clone());
+        self.shared.running.store(Arc::new(running));
+        drop(keys);
         self.shared.counts.reloaded();
         self.shared.refuse_config(None);
     }
@@ -177,7 +190,10 @@ impl Gateway {
         let address = self.running().config.listen.address;
         let loaded = files.load().and_then(|mut config| {
             config.listen.address = address;
-            config.check_exposure("the changed configuration").map(|()| config)
+            let named = "the changed configuration";
+            config.check_exposure(named)?;
+            config.check_keys(named, &self.shared.keys())?;
+            Ok(config)
         });
         match loaded {
             Ok(config) => {
@@ -194,22 +210,52 @@ impl Gateway {
         }
     }
 
-    /// Writes a rule into the configuration and puts it in force. Returns its number.
-    pub fn apply(&self, application: &Application) -> Result<u64, CannotChange> {
+    /// Writes a rule into the configuration and puts it in force, because `who` asks for it. Returns
+    /// its number.
+    pub fn apply(&self, application: &Application, who: &str) -> Result<u64, CannotChange> {
         let files = self.shared.files.as_ref().ok_or(CannotChange::NoFiles)?;
-        let number =
-            journal::apply(files, &self.shared.store, application, self.shared.clock.now())?;
+        let now = self.shared.clock.now();
+        let number = journal::apply(files, &self.shared.store, application, who, now)?;
         self.reload().map_err(JournalError::from)?;
         Ok(number)
     }
 
     /// Takes a rule back, out of the configuration and out of force.
-    pub fn undo(&self, number: u64, because: &str) -> Result<JournalEntry, CannotChange> {
+    pub fn undo(
+        &self,
+        number: u64,
+        because: &str,
+        who: &str,
+    ) -> Result<JournalEntry, CannotChange> {
         let files = self.shared.files.as_ref().ok_or(CannotChange::NoFiles)?;
         let now = self.shared.clock.now();
-        let entry = journal::undo(files, &self.shared.store, number, because, now)?;
+        let entry = journal::undo(files, &self.shared.store, number, because, who, now)?;
         self.reload().map_err(JournalError::from)?;
         Ok(entry)
+    }
+
+    /// Makes a virtual key, which is good at once. From the first one on every call needs one.
+    /// Blocks on the store.
+    pub fn create_key(&self, wanted: Wanted, who: &str) -> Result<Made, KeyError> {
+        let made = keys::create(&self.shared.store, wanted, who, self.shared.clock.now())?;
+        self.keep(made.key.clone());
+        Ok(made)
+    }
+
+    /// Makes a virtual key good for nothing, at once for calls that come in from now on. Blocks on
+    /// the store.
+    pub fn revoke_key(&self, id: &str, who: &str) -> Result<VirtualKey, KeyError> {
+        let revoked = keys::revoke(&self.shared.store, id, who, self.shared.clock.now())?;
+        self.keep(revoked.clone());
+        Ok(revoked)
+    }
+
+    /// Puts a key in force as it is now.
+    fn keep(&self, key: VirtualKey) {
+        let mut keys = self.shared.keys();
+        Arc::make_mut(&mut keys).insert(key);
+        let running = self.running().with_keys(keys.clone());
+        self.shared.running.store(Arc::new(running));
     }
 
     /// Takes back every rule that has proved dearer. Asked once a minute; blocks on the store.
@@ -287,6 +333,11 @@ impl Gateway {
 }
 
 impl Shared {
+    /// All virtual keys. Whoever holds them may change what is in force.
+    fn keys(&self) -> MutexGuard<'_, Arc<KeyRing>> {
+        self.keys.lock().expect("nothing here panics")
+    }
+
     /// What is wrong with the configuration on disk, if it could not be put in force.
     pub(crate) fn refused_config(&self) -> Option<String> {
         self.refused_config.lock().expect("nothing here panics").clone()

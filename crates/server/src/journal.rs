@@ -14,6 +14,7 @@ use scrimp_store::{Reader, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use crate::audit::Act;
 use crate::config::ConfigError;
 pub use crate::files::{Files, Stamps};
 
@@ -66,16 +67,36 @@ struct Texts {
     file: Option<PathBuf>,
 }
 
+/// Who does what nobody asked for.
+const ITSELF: &str = "scrimp";
+
 /// A place in `[prompt_cache]`: its scope's table, or the fields for every call.
 type Rules = BTreeMap<String, Item>;
 
-/// Writes a rule into the configuration and notes it. Returns its number.
+/// Writes a rule into the configuration and notes it, because `who` asks for it. Returns its number.
 pub fn apply(
     files: &Files,
     store: &Store,
     application: &Application,
+    who: &str,
     now: Time,
 ) -> Result<u64, JournalError> {
+    let act = Act { who, action: "policy_applied", at: now };
+    let applied = write_rule(files, store, application, now);
+    let (number, replaced) = act.noted_if_refused(store, &application.finding, applied)?;
+    let before = (!replaced.is_empty()).then_some(replaced);
+    let subject = format!("journal #{number}: {}", application.finding);
+    store.add_audit(act.entry(&subject, before, Some(application.change.clone())))?;
+    Ok(number)
+}
+
+/// Gives the rule's number, and what it replaced.
+fn write_rule(
+    files: &Files,
+    store: &Store,
+    application: &Application,
+    now: Time,
+) -> Result<(u64, String), JournalError> {
     let rules = rules_in(&application.change)?;
     let before = files.text()?;
     let replaced = replaced(&before, &rules)?;
@@ -88,7 +109,7 @@ pub fn apply(
         undone_because: None,
         finding: application.finding.clone(),
         added: application.change.clone(),
-        replaced,
+        replaced: replaced.clone(),
         predicted_ppm: application.predicted_ppm,
         share_millionths: application.share.millionths(),
     })?;
@@ -100,12 +121,30 @@ pub fn apply(
     let file = files.writable().canonicalize().ok();
     let texts = serde_json::to_string(&Texts { before, after, file }).unwrap_or_default();
     store.set_state(&state_key(number), &texts)?;
-    Ok(number)
+    Ok((number, replaced))
 }
 
-/// Takes a rule back. If nothing was changed since, the file is restored byte for byte; else only
-/// the rule itself is taken out, and what it replaced is put back.
+/// Takes a rule back, because `who` asks for it. If nothing was changed since, the file is restored
+/// byte for byte; else only the rule itself is taken out, and what it replaced is put back.
 pub fn undo(
+    files: &Files,
+    store: &Store,
+    number: u64,
+    because: &str,
+    who: &str,
+    now: Time,
+) -> Result<JournalEntry, JournalError> {
+    let act = Act { who, action: "policy_undone", at: now };
+    let subject = format!("journal #{number}");
+    let undone = take_rule_back(files, store, number, because, now);
+    let entry = act.noted_if_refused(store, &subject, undone)?;
+    let after = (!entry.replaced.is_empty()).then(|| entry.replaced.clone());
+    let subject = format!("{subject}: {}", entry.finding);
+    store.add_audit(act.entry(&subject, Some(entry.added.clone()), after))?;
+    Ok(entry)
+}
+
+fn take_rule_back(
     files: &Files,
     store: &Store,
     number: u64,
@@ -155,7 +194,7 @@ pub fn guard(files: &Files, store: &Store, now: Time) -> Result<Vec<JournalEntry
         if entry.undone.is_none() && proof.verdict == Verdict::Worse {
             let low = proof.low.unwrap_or(0.0) * 100.0;
             let because = format!("by itself: treated units cost at least {low:.1} % more");
-            undone.push(undo(files, store, entry.number, &because, now)?);
+            undone.push(undo(files, store, entry.number, &because, ITSELF, now)?);
         }
     }
     Ok(undone)

@@ -7,6 +7,7 @@
 //! Decisions are [`scrimp_core::Flight`]'s. What bytes mean is in `scrimp-wire`.
 
 mod api;
+mod audit;
 mod clock;
 pub mod config;
 mod counts;
@@ -19,6 +20,7 @@ mod flight;
 mod gateway;
 mod ids;
 pub mod journal;
+pub mod keys;
 mod log;
 mod page;
 mod reply;

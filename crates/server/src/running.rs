@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scrimp_core::{Catalog, Policies};
+use scrimp_core::{Catalog, KeyRing, Policies};
 
 use crate::config::Config;
 
@@ -13,18 +13,34 @@ pub struct Running {
     pub config: Config,
     /// The policies made from it.
     pub policies: Arc<Policies>,
+    /// The virtual keys, and `None` where calls need none.
+    pub keys: Option<Arc<KeyRing>>,
 }
 
 impl Running {
-    /// Puts `config` in force, with these prices.
-    pub fn new(config: Config, prices: &Catalog) -> Running {
+    /// Puts `config` in force, with these prices and these virtual keys.
+    pub fn new(config: Config, prices: &Catalog, keys: Arc<KeyRing>) -> Running {
         let policies = Policies {
             prompt_cache: config.prompt_cache.clone(),
             hedge: None,
             prices: Arc::new(named(&config, prices)),
         };
-        Running { config, policies: Arc::new(policies) }
+        let keys = needed(&config, keys);
+        Running { config, policies: Arc::new(policies), keys }
     }
+
+    /// The same with these virtual keys.
+    pub(crate) fn with_keys(&self, keys: Arc<KeyRing>) -> Running {
+        let Running { config, policies, .. } = self;
+        let keys = needed(config, keys);
+        Running { config: config.clone(), policies: policies.clone(), keys }
+    }
+}
+
+/// The keys, where callers need one. Keys that were revoked or lost must not open what they closed.
+fn needed(config: &Config, keys: Arc<KeyRing>) -> Option<Arc<KeyRing>> {
+    let is_asked = config.keys_required || !keys.is_empty();
+    (is_asked || config.exposed_provider().is_some()).then_some(keys)
 }
 
 /// The prices, found under the names that the configuration gives to providers.

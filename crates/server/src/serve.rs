@@ -22,6 +22,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::gateway::{Gateway, Phase, Setup};
 use crate::journal::Files;
+use crate::keys;
 use crate::log::Log;
 use crate::trouble::Watch;
 use crate::upstream::{Connector, read_authorities};
@@ -60,6 +61,9 @@ pub enum ServeError {
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] crate::ConfigError),
+    /// The virtual keys cannot be read.
+    #[error("the virtual keys cannot be read: {0}")]
+    Keys(#[from] scrimp_store::StoreError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {error}")]
     Listen {
@@ -81,6 +85,9 @@ pub fn serve(program: Program) -> Result<(), ServeError> {
     if let Some(address) = listen {
         config = relisten(config, address)?;
     }
+    let keys = keys::ring(&store)?;
+    let named = if listen.is_some() { "--listen" } else { "the configuration" };
+    config.check_keys(named, &keys)?;
     let runtime = runtime()?;
     let (address, workers) = (config.listen.address, config.listen.workers);
     let workers =

@@ -208,6 +208,12 @@ fn any_ending(dice: &mut Dice) -> Ending {
         Refusal::NoKey,
         Refusal::Stopping,
         Refusal::Overloaded,
+        Refusal::NoVirtualKey,
+        Refusal::UnknownKey,
+        Refusal::KeyRevoked { key: "4f9a1c2e7b30".into() },
+        Refusal::KeyExpired { key: "4f9a1c2e7b30".into(), at: Time::from_secs(9) },
+        Refusal::ModelNotAllowed { key: "4f9a1c2e7b30".into(), model: "m".into() },
+        Refusal::RouteNotAllowed { provider: "p".into(), route: "GET /v1/files".into() },
     ];
     match dice.below(6) {
         0 | 1 => Ending::Answered { status, finish: dice.maybe(Dice::text) },

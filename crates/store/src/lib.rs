@@ -1,7 +1,8 @@
 //! Records, rollups and state on disk, in one directory.
 //!
 //! - `scrimp.db` (SQLite, write-ahead log): the hot tail of records in blocks, the ledger, cells by minute, hour
-//!   and day, units of experiments, the journal, small state.
+//!   and day, units of experiments, the journal, virtual keys, the audit log, small state. Made readable
+//!   by its owner only.
 //! - `segments/*.parquet`: sealed history, which other tools can read.
 //! - `key`: the digest key, readable by its owner only. `lock`: who has the directory open.
 //!
@@ -16,6 +17,7 @@ mod any_record;
 mod blob;
 mod chains;
 mod commit;
+mod control;
 mod cursor;
 mod directory;
 mod draft;

@@ -211,7 +211,7 @@ impl Reader {
     }
 
     /// Asks the database. A broken one is told to whoever can repair it.
-    fn ask<T>(
+    pub(crate) fn ask<T>(
         &self,
         question: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {

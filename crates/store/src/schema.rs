@@ -124,6 +124,7 @@ pub(crate) fn is_corrupt(error: &rusqlite::Error) -> bool {
 }
 
 fn open_whole(directory: &Directory, path: &Path, upto: i64) -> Result<Connection, OpenError> {
+    begin(path).map_err(open_io(path))?;
     let mut db = Connection::open(path).map_err(open_db(path))?;
     // NORMAL: a killed process loses nothing that was committed, a power cut may lose what was
     // committed since the last checkpoint, and neither tears the file.
@@ -142,6 +143,16 @@ fn open_whole(directory: &Directory, path: &Path, upto: i64) -> Result<Connectio
     check(&db).map_err(open_db(path))?;
     step_up(&mut db, upto).map_err(open_db(path))?;
     Ok(db)
+}
+
+/// A new database is its owner's only, and so are the files that SQLite puts beside it. One that is
+/// there already has the permissions that somebody gave it.
+fn begin(path: &Path) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn step_up(db: &mut Connection, upto: i64) -> rusqlite::Result<()> {

@@ -14,7 +14,7 @@ use scrimp_store::{OpenError, Options, Reader, Store};
 use serde_json::{Value, json};
 
 use super::price::{catalog_in, now};
-use super::running::Running;
+use super::running::{Running, user};
 use super::{data_dir, study};
 use crate::args::{Apply, Proof, Undo};
 use crate::ui::{self, OrHint, dollars, percent};
@@ -47,7 +47,7 @@ pub(crate) fn apply(arguments: &Apply) -> Result<()> {
     agree(arguments, &finding.title, &application.change)?;
     let files = Files { config: arguments.config.clone(), data: data.clone() };
     let store = open(&data)?;
-    let number = journal::apply(&files, &store, &application, now())?;
+    let number = journal::apply(&files, &store, &application, &user(), now())?;
     store.close()?;
     ui::print(&format!(
         "journal #{number} in {}        undo: {}",
@@ -128,7 +128,7 @@ pub(crate) fn undo(arguments: &Undo) -> Result<()> {
     drop(Reader::open(&data).or_hint(ELSEWHERE)?);
     let files = Files { config: None, data: data.clone() };
     let store = open(&data)?;
-    let entry = journal::undo(&files, &store, arguments.number, "asked for", now())?;
+    let entry = journal::undo(&files, &store, arguments.number, "asked for", &user(), now())?;
     store.close()?;
     ui::print(&format!("undone: #{} {}", entry.number, entry.finding))
 }

@@ -9,9 +9,20 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::ui::OrHint;
+
 /// A gateway that runs.
 pub(crate) struct Running {
     address: SocketAddr,
+}
+
+/// The variable of the environment that holds the control token.
+const TOKEN: &str = "SCRIMP_CONTROL_TOKEN";
+
+/// Who does what is done without a gateway, for the audit log.
+pub(crate) fn user() -> String {
+    let named = |name| std::env::var(name).ok().filter(|name: &String| !name.is_empty());
+    format!("cli:{}", named("USER").or_else(|| named("LOGNAME")).unwrap_or_else(|| "?".to_owned()))
 }
 
 /// Where a gateway leaves its address for others on the machine.
@@ -24,7 +35,8 @@ impl Running {
     pub(crate) fn on(data: &Path) -> Option<Running> {
         let address = std::fs::read_to_string(address_file(data)).ok()?;
         let running = Running { address: address.trim().parse().ok()? };
-        running.get("policies").ok().map(|_| running)
+        // Without a token: whoever has none is told so by what is asked next.
+        running.ask("GET /healthz HTTP/1.1\r\n", "").ok().map(|_| running)
     }
 
     /// What it found; waits for a study that is under way.
@@ -42,19 +54,27 @@ impl Running {
 
     /// Asks a question.
     pub(crate) fn get(&self, question: &str) -> Result<Value> {
-        self.ask(&format!("GET /api/v1/{question} HTTP/1.1\r\n"), "")
+        self.control(&format!("GET /api/v1/{question}"), "")
     }
 
     /// Asks for a change.
     pub(crate) fn post(&self, change: &str, body: &Value) -> Result<Value> {
-        let token = std::env::var("SCRIMP_CONTROL_TOKEN").ok();
+        self.control(&format!("POST /api/v1/{change}"), &body.to_string())
+    }
+
+    /// Asks that something be taken away.
+    pub(crate) fn delete(&self, what: &str) -> Result<Value> {
+        self.control(&format!("DELETE /api/v1/{what}"), "")
+    }
+
+    fn control(&self, line: &str, body: &str) -> Result<Value> {
+        let token = std::env::var(TOKEN).ok();
         let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
         let head = format!(
-            "POST /api/v1/{change} HTTP/1.1\r\nx-scrimp-control: 1\r\n\
-             content-type: application/json\r\n{}",
+            "{line} HTTP/1.1\r\nx-scrimp-control: 1\r\ncontent-type: application/json\r\n{}",
             token.unwrap_or_default()
         );
-        self.ask(&head, &body.to_string())
+        self.ask(&head, body)
     }
 
     fn ask(&self, head: &str, body: &str) -> Result<Value> {
@@ -72,9 +92,14 @@ impl Running {
         let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").context("the gateway broke off")?;
         let value: Value = serde_json::from_str(body).unwrap_or(Value::Null);
-        match head.starts_with("HTTP/1.1 200") {
-            true => Ok(value),
-            false => bail!("the gateway at {} refused: {}", self.address, said(&value, head)),
+        if head.starts_with("HTTP/1.1 200") {
+            return Ok(value);
+        }
+        let why = said(&value, head);
+        let refused = anyhow::anyhow!("the gateway at {} refused: {why}", self.address);
+        match head.starts_with("HTTP/1.1 401") {
+            true => Err(refused).or_hint(format!("{TOKEN} holds the control token")),
+            false => Err(refused),
         }
     }
 }

@@ -96,7 +96,7 @@ impl World {
     /// Applies a rule as the gateway's own interface does.
     pub(super) fn apply(&self, application: &Application) -> Result<u64> {
         let _inside = self.runtime.enter();
-        Ok(self.gateway.apply(application)?)
+        Ok(self.gateway.apply(application, "demo")?)
     }
 
     /// What the providers billed since `from`, and for how many calls.

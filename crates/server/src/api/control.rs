@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::study::Findings;
 use crate::gateway::Gateway;
 use crate::journal::{self, Application, JournalError, Judged};
+use crate::keys::KeyError;
 
 /// What `apply` is asked for.
 #[derive(Debug, Deserialize)]
@@ -33,8 +34,12 @@ pub(super) enum Refused {
     NoShare,
     #[error("this gateway has no files to write a rule into")]
     NoFiles,
+    #[error("{0}")]
+    Malformed(String),
     #[error(transparent)]
     Journal(#[from] JournalError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
 }
 
 pub(super) fn findings(findings: &Findings) -> Value {
@@ -100,6 +105,7 @@ pub(super) fn apply(
     gateway: &Gateway,
     asked: &Apply,
     findings: &Findings,
+    who: &str,
 ) -> Result<Value, Refused> {
     let found = findings.found.iter().find(|found| found.finding.id == asked.finding);
     let missing = || Refused::NoFinding(asked.finding.clone());
@@ -117,12 +123,12 @@ pub(super) fn apply(
         share,
         predicted_ppm: found.predicted_ppm,
     };
-    let number = gateway.apply(&application).map_err(Refused::from)?;
+    let number = gateway.apply(&application, who).map_err(Refused::from)?;
     Ok(json!({ "number": number }))
 }
 
-pub(super) fn undo(gateway: &Gateway, asked: &Undo) -> Result<Value, Refused> {
-    let entry = gateway.undo(asked.number, "asked for").map_err(Refused::from)?;
+pub(super) fn undo(gateway: &Gateway, asked: &Undo, who: &str) -> Result<Value, Refused> {
+    let entry = gateway.undo(asked.number, "asked for", who).map_err(Refused::from)?;
     Ok(json!({ "undone": entry.number }))
 }
 

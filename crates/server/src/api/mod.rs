@@ -3,6 +3,7 @@
 //! Everything that reads the store does so on a thread of its own, never on one that serves calls.
 
 mod control;
+mod keys;
 mod live;
 mod metrics;
 mod rows;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, Limits};
 use crate::door::{body, hosts};
 use crate::gateway::{Gateway, Phase};
+use crate::keys::KeyError;
 use crate::page::Page;
 use crate::running::Running;
 use control::Refused;
@@ -32,6 +34,8 @@ use summary::Window;
 
 /// The header without which nothing is changed: no page of another origin can send it unasked.
 const CONTROL: &str = "x-scrimp-control";
+/// Who does what is done without a token.
+const LOCAL: &str = "local";
 /// A control request is short.
 const LONGEST: u64 = 64 << 10;
 /// The most rows of a list.
@@ -112,8 +116,8 @@ async fn controlled(
     if !hosts::is_own_origin(request.headers(), config) {
         return Page::error(StatusCode::FORBIDDEN, "control routes answer no other site's pages");
     }
-    let is_post = *request.method() == Method::POST;
-    if !may_control(config, request.headers(), is_post) {
+    let is_change = *request.method() != Method::GET;
+    if !may_control(config, request.headers(), is_change) {
         let told = "control needs the header `x-scrimp-control`, with the control token as its \
                     value where the gateway has one";
         return Page::error(StatusCode::UNAUTHORIZED, told);
@@ -122,20 +126,20 @@ async fn controlled(
     match (request.method().as_str(), path) {
         ("GET", "live") => live::live(gateway),
         ("GET", _) => read(gateway, path, &query).await,
-        ("POST", "policies/apply" | "policies/undo") => change(gateway, path, request).await,
+        ("POST" | "DELETE", _) => change(gateway, path, LOCAL.to_owned(), request).await,
         _ => nothing(),
     }
 }
 
 /// Whoever reaches a loopback address may look; changes need a header that no foreign page can
 /// send. Elsewhere both need the token.
-fn may_control(config: &Config, headers: &HeaderMap, is_post: bool) -> bool {
+fn may_control(config: &Config, headers: &HeaderMap, is_change: bool) -> bool {
     let sent = headers.get(CONTROL).map(HeaderValue::as_bytes);
     let bearer = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let bearer = bearer.and_then(|value| value.strip_prefix(b"Bearer "));
     match &config.listen.control_token {
         Some(token) => [sent, bearer].into_iter().flatten().any(|guess| token.is(guess)),
-        None => !is_post || sent.is_some(),
+        None => !is_change || sent.is_some(),
     }
 }
 
@@ -177,6 +181,9 @@ fn answer_read(
         "findings" => Some(control::findings(findings)),
         "policies" => Some(control::policies(gateway)?),
         "proofs" => Some(control::proofs(gateway)?),
+        "keys" => Some(keys::list(gateway)?),
+        "audit" => Some(keys::audit(gateway, query)?),
+        _ if path.starts_with("keys/") => keys::show(gateway, &path["keys/".len()..])?,
         _ => {
             let id = path.strip_prefix("calls/").and_then(|id| id.parse::<CallId>().ok());
             let record = id.map(|id| shared.store.reader().call(id)).transpose()?.flatten();
@@ -222,38 +229,62 @@ fn parameter(query: &str, name: &str) -> Option<String> {
 }
 
 /// Changes something.
-async fn change(gateway: &Gateway, path: &str, request: Request<Incoming>) -> Response<Page> {
+async fn change(
+    gateway: &Gateway,
+    path: &str,
+    who: String,
+    request: Request<Incoming>,
+) -> Response<Page> {
+    let method = request.method().clone();
     let mut incoming = request.into_body();
     let limits = Limits { body_bytes: LONGEST, ..gateway.running().config.limits };
     let Ok(bytes) = body::read(&mut incoming, &limits).await else {
         return Page::error(StatusCode::PAYLOAD_TOO_LARGE, "that is no control request");
     };
-    let is_apply = path == "policies/apply";
-    let gateway = gateway.clone();
+    let (gateway, path) = (gateway.clone(), path.to_owned());
     let changing = tokio::task::spawn_blocking(move || {
-        let findings = gateway.shared().findings.lock().expect("nothing here panics").clone();
-        match is_apply {
-            true => asked(&bytes).map(|asked| control::apply(&gateway, &asked, &findings)),
-            false => asked(&bytes).map(|asked| control::undo(&gateway, &asked)),
-        }
+        answer_change(&gateway, method.as_str(), &path, &who, &bytes)
     });
     match changing.await {
-        Ok(Ok(Ok(value))) => Page::json(StatusCode::OK, &value),
-        Ok(Ok(Err(refused))) => Page::error(status_of(&refused), &refused.to_string()),
-        Ok(Err(why)) => Page::error(StatusCode::BAD_REQUEST, &why),
+        Ok(Ok(Some(value))) => Page::json(StatusCode::OK, &value),
+        Ok(Ok(None)) => nothing(),
+        Ok(Err(refused)) => Page::error(status_of(&refused), &refused.to_string()),
         Err(_) => Page::error(StatusCode::INTERNAL_SERVER_ERROR, "the change fell over"),
     }
 }
 
-fn asked<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+fn answer_change(
+    gateway: &Gateway,
+    method: &str,
+    path: &str,
+    who: &str,
+    body: &[u8],
+) -> Result<Option<Value>, Refused> {
+    Ok(match (method, path) {
+        ("POST", "policies/apply") => {
+            let findings = gateway.shared().findings.lock().expect("nothing here panics").clone();
+            Some(control::apply(gateway, &asked(body)?, &findings, who)?)
+        }
+        ("POST", "policies/undo") => Some(control::undo(gateway, &asked(body)?, who)?),
+        ("POST", "keys") => Some(keys::create(gateway, asked(body)?, who)?),
+        ("DELETE", _) => {
+            path.strip_prefix("keys/").map(|id| keys::revoke(gateway, id, who)).transpose()?
+        }
+        _ => None,
+    })
+}
+
+fn asked<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(bytes).map_err(|error| Refused::Malformed(error.to_string()))
 }
 
 fn status_of(refused: &Refused) -> StatusCode {
     match refused {
-        Refused::NoFinding(_) => StatusCode::NOT_FOUND,
-        Refused::NoShare => StatusCode::BAD_REQUEST,
-        Refused::NoFiles | Refused::Journal(_) => StatusCode::CONFLICT,
+        Refused::NoFinding(_) | Refused::Key(KeyError::NoKey(_)) => StatusCode::NOT_FOUND,
+        Refused::NoShare | Refused::Malformed(_) | Refused::Key(KeyError::Wrong(_)) => {
+            StatusCode::BAD_REQUEST
+        }
+        Refused::NoFiles | Refused::Journal(_) | Refused::Key(_) => StatusCode::CONFLICT,
     }
 }
 

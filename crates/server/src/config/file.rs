@@ -21,6 +21,8 @@ use super::values::{Length, Portion, Size};
 pub(super) struct File {
     /// Where and for whom the gateway listens.
     pub(super) listen: ListenTable,
+    /// Virtual keys: who may call, and what.
+    pub(super) keys: KeysTable,
     /// Providers by name. There without being named: `openai`, `anthropic`, `google`, `groq`,
     /// `mistral`, `deepseek`, `xai`, `openrouter`, `together`, `fireworks`, and for callers on this
     /// machine the usual addresses of servers on it: `vllm` (port 8000), `ollama` (11434),
@@ -62,6 +64,14 @@ pub(super) struct ListenTable {
     pub(super) control_token: Option<Spanned<String>>,
     /// Threads that serve; as many as there are processors unless it is said.
     pub(super) workers: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct KeysTable {
+    /// Calls need a virtual key, also while none has been made. Else they need one from the first key
+    /// on.
+    pub(super) required: bool,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use scrimp_core::policy::Scope;
 use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
-use scrimp_core::{Share, State, Ttl};
+use scrimp_core::{KeyRing, Share, State, Ttl};
 use toml::Spanned;
 
 pub use file::Speaks;
@@ -37,6 +37,8 @@ pub use values::Lookup;
 pub struct Config {
     /// Where and for whom the gateway listens.
     pub listen: Listen,
+    /// Whether every call needs a virtual key, also where none was made yet.
+    pub keys_required: bool,
     /// Limits of size and time.
     pub limits: Limits,
     /// The providers by name, the public ones included.
@@ -128,7 +130,7 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let source = Source { file: name, text };
         let file: File = toml::from_str(text).map_err(|error| source.misread(&error))?;
-        let File { listen, providers, models, prompt_cache, http, store, prices } = file;
+        let File { listen, keys, providers, models, prompt_cache, http, store, prices } = file;
         let providers = provider::all(&source, providers, environment)?;
         let mut rules = Rules::default();
         rules.add(&source, &prompt_cache)?;
@@ -140,6 +142,7 @@ impl Config {
         }
         let config = Config {
             listen: listen_at(&source, listen, environment)?,
+            keys_required: keys.required,
             limits: limits(&source, http)?,
             models: aliases(&source, models, &providers)?,
             prompt_cache: rules.in_order(),
@@ -163,29 +166,40 @@ impl Config {
         self.listen.address.ip().is_loopback()
     }
 
-    /// Whoever reaches the gateway could spend a stored key, and would see everybody's calls.
-    /// `named` says where the address was written.
+    /// Whoever reaches the gateway would see everybody's calls. `named` says where the address was
+    /// written.
     pub(crate) fn check_exposure(&self, named: &str) -> Result<(), ConfigError> {
-        if self.is_loopback() {
+        if self.is_loopback() || self.listen.control_token.is_some() {
             return Ok(());
         }
         let address = self.listen.address;
-        let source = Source { file: named, text: "" };
-        if self.listen.control_token.is_none() {
-            let message = format!(
-                "listening on {address}, which is not loopback, needs `control_token` in [listen]"
-            );
-            return Err(source.wrong(None, message));
+        let message = format!(
+            "listening on {address}, which is not loopback, needs `control_token` in [listen]"
+        );
+        Err(Source { file: named, text: "" }.wrong(None, message))
+    }
+
+    /// Whoever reaches the gateway could spend a provider's key that it holds, unless callers need
+    /// keys of their own.
+    pub(crate) fn check_keys(&self, named: &str, keys: &KeyRing) -> Result<(), ConfigError> {
+        if self.keys_required || !keys.is_empty() {
+            return Ok(());
         }
-        let keyed = self.providers.values().find(|provider| provider.api_key.is_some());
-        keyed.map_or(Ok(()), |provider| {
+        self.exposed_provider().map_or(Ok(()), |provider| {
             let message = format!(
-                "provider `{}` has an api_key, and on {address} anybody who reaches the gateway \
-                 could spend it: listen on 127.0.0.1, or leave the key to the callers",
-                provider.name
+                "provider `{}` has an api_key, and on {} anybody who reaches the gateway could \
+                 spend it: make virtual keys with `scrimp keys create`, or write `required = true` \
+                 in [keys] and make them later",
+                provider.name, self.listen.address
             );
-            Err(source.wrong(None, message))
+            Err(Source { file: named, text: "" }.wrong(None, message))
         })
+    }
+
+    /// A provider whose key others than this machine could spend.
+    pub(crate) fn exposed_provider(&self) -> Option<&Arc<Provider>> {
+        let mut keyed = self.providers.values().filter(|provider| provider.api_key.is_some());
+        keyed.find(|_| !self.is_loopback())
     }
 }
 

@@ -123,20 +123,25 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
 }
 
 #[test]
-fn what_others_can_reach_needs_a_token_and_may_not_hold_a_key() {
+fn what_others_can_reach_needs_a_token_and_with_a_key_virtual_keys() {
     refuses(
         "[listen]\naddress = \"0.0.0.0:4100\"",
         expect![
             "scrimp.toml: listening on 0.0.0.0:4100, which is not loopback, needs `control_token` in [listen]"
         ],
     );
-    refuses(
-        "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"\n[providers.openai]\napi_key = \"env.KEY\"",
-        expect![
-            "scrimp.toml: provider `openai` has an api_key, and on 0.0.0.0:4100 anybody who reaches the gateway could spend it: listen on 127.0.0.1, or leave the key to the callers"
-        ],
-    );
-    assert!(read("[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"").is_ok());
+    let none = KeyRing::default();
+    let open = "[listen]\naddress = \"0.0.0.0:4100\"\ncontrol_token = \"t\"\n";
+    let keyed = "[providers.openai]\napi_key = \"env.KEY\"\n";
+    let config = read(&[open, keyed].concat()).unwrap();
+    expect![
+        "scrimp.toml: provider `openai` has an api_key, and on 0.0.0.0:4100 anybody who reaches the gateway could spend it: make virtual keys with `scrimp keys create`, or write `required = true` in [keys] and make them later"
+    ]
+    .assert_eq(&config.check_keys("scrimp.toml", &none).unwrap_err().to_string());
+    let required = read(&[open, keyed, "[keys]\nrequired = true"].concat()).unwrap();
+    for config in [required, read(open).unwrap(), read(keyed).unwrap()] {
+        assert_eq!(config.check_keys("scrimp.toml", &none), Ok(()));
+    }
 }
 
 #[test]

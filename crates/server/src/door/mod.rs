@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod hosts;
 mod identify;
 mod route;
+mod scope;
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -16,7 +17,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use scrimp_core::{Call, Delivery, Dialect, Digest, Parameters, Refusal, Span};
+use scrimp_core::{
+    Call, Caller, Delivery, Dialect, Digest, KeyRing, Parameters, Refusal, Span, VirtualKey,
+};
 use scrimp_wire::dialect::{self, Facts};
 
 use crate::api;
@@ -26,6 +29,7 @@ use crate::gateway::{Gateway, Phase};
 use crate::page::Page;
 use crate::running::Running;
 use body::NotRead;
+use identify::{Credential, Told};
 use route::Route;
 
 /// A call that is being read.
@@ -37,6 +41,9 @@ struct Arrival {
     route: Route,
     /// The call as far as it is known.
     unsettled: Unsettled,
+    credential: Credential,
+    /// Whose virtual key it came with, where one is needed.
+    holder: Option<Arc<VirtualKey>>,
 }
 
 /// Answers one request.
@@ -60,9 +67,13 @@ pub(crate) async fn answer(
     };
     let (head, body) = request.into_parts();
     let gateway = gateway.clone();
-    let call = blank(&gateway, watch, &route, &head.headers);
+    let key = &gateway.shared().key;
+    let Told { caller, operation, credential } =
+        identify::caller(&head.headers, route.query(), key);
+    let call = blank(&gateway, watch, &route, operation, caller);
     let unsettled = Unsettled::new(gateway.clone(), call);
-    let arrival = Arrival { gateway, running, watch, head, route, unsettled };
+    let arrival =
+        Arrival { gateway, running, watch, head, route, unsettled, credential, holder: None };
     Ok(arrival.take_in(body).await)
 }
 
@@ -77,10 +88,15 @@ fn head_bytes(request: &Request<Incoming>) -> usize {
 }
 
 /// The call as far as its head tells.
-fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap) -> Call {
+fn blank(
+    gateway: &Gateway,
+    watch: Stopwatch,
+    route: &Route,
+    operation: Option<Arc<str>>,
+    caller: Caller,
+) -> Call {
     let shared = gateway.shared();
     let (id, seed) = shared.ids.draw(watch.arrived);
-    let (caller, operation) = identify::caller(headers, route.query(), &shared.key);
     Call {
         id,
         seed,
@@ -106,8 +122,8 @@ fn blank(gateway: &Gateway, watch: Stopwatch, route: &Route, headers: &HeaderMap
 
 impl Arrival {
     async fn take_in(mut self, mut incoming: Incoming) -> Response<Page> {
-        if let Err(refusal) = self.admit() {
-            return self.refuse(refusal, Span::ZERO, incoming);
+        if let Err(refusal) = self.admit().and_then(|()| self.identify()) {
+            return self.refuse(refusal, Span::ZERO, Some(incoming));
         }
         if self.passes_through(&incoming) {
             self.unsettled.call_mut().dialect = Dialect::Other;
@@ -120,7 +136,7 @@ impl Arrival {
         let bytes = match read {
             Ok(bytes) => bytes,
             Err(NotRead::Refused(refusal)) => {
-                return self.refuse(refusal, waited, incoming);
+                return self.refuse(refusal, waited, Some(incoming));
             }
             // Settled as abandoned; nobody is left to hear more.
             Err(NotRead::Broken) => return Page::error(StatusCode::BAD_REQUEST, "broken off"),
@@ -143,7 +159,7 @@ impl Arrival {
             }
             Err(wrong) => {
                 let refusal = Refusal::Malformed { why: wrong.to_string().into() };
-                self.refuse(refusal, waited, incoming)
+                self.refuse(refusal, waited, Some(incoming))
             }
         }
     }
@@ -158,6 +174,26 @@ impl Arrival {
             return Err(Refusal::Overloaded);
         }
         body::check_length(&self.head.headers, limits)
+    }
+
+    /// Whose call it is, where virtual keys are needed. One that is sent where none are is refused
+    /// all the same: a provider must not see it.
+    fn identify(&mut self) -> Result<(), Refusal> {
+        let none = KeyRing::default();
+        let ring = match &self.running.keys {
+            Some(ring) => ring,
+            None if self.credential == Credential::Foreign => return Ok(()),
+            None => &none,
+        };
+        let query = self.route.query();
+        let presented = scope::present(ring, &self.head.headers, query, self.watch.arrived);
+        if let Some(holder) = presented.holder {
+            let key = &self.gateway.shared().key;
+            identify::claim(&mut self.unsettled.call_mut().caller, holder, key);
+        }
+        self.holder = presented.holder.cloned();
+        identify::take_virtual_keys(&mut self.head.headers);
+        presented.verdict
     }
 
     /// Whether the body goes through as it comes: uploads, and what is packed by the client.
@@ -203,7 +239,11 @@ impl Arrival {
     }
 
     async fn depart(self, body: Body, renamed: Option<Arc<str>>, waited: Span) -> Response<Page> {
-        let Arrival { gateway, running, watch, head, route, mut unsettled } = self;
+        if let Err(refusal) = self.check_scope(&body) {
+            let rest = if let Body::Passing(rest) = body { Some(rest) } else { None };
+            return self.refuse(refusal, waited, rest);
+        }
+        let Arrival { gateway, running, watch, head, route, mut unsettled, .. } = self;
         let call = unsettled.take_off();
         let (method, target) = (head.method, route.target(renamed.as_deref()));
         // A model that the path names is not named in the body.
@@ -214,10 +254,17 @@ impl Arrival {
         flight::depart(gateway, departure).await.map(Page::Answer)
     }
 
-    fn refuse(self, refusal: Refusal, waited: Span, incoming: Incoming) -> Response<Page> {
+    /// Whether the call may leave, now that all of it is known.
+    fn check_scope(&self, body: &Body) -> Result<(), Refusal> {
+        let Some(holder) = &self.holder else { return Ok(()) };
+        scope::check(holder, self.unsettled.call(), &self.head.method, &self.route, body)
+    }
+
+    /// Refuses the call. `rest` is what of its body was not read.
+    fn refuse(self, refusal: Refusal, waited: Span, rest: Option<Incoming>) -> Response<Page> {
         // A client that waits for leave to send its body gets the refusal in its place.
-        if !self.head.headers.contains_key(EXPECT) {
-            body::drain(incoming);
+        if let Some(rest) = rest.filter(|_| !self.head.headers.contains_key(EXPECT)) {
+            body::drain(rest);
         }
         let (head, body) = refuse(self.unsettled, refusal, self.watch.now(), waited);
         Page::whole(head, body)

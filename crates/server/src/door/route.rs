@@ -9,6 +9,7 @@ use scrimp_core::{Delivery, Dialect, Family};
 use scrimp_wire::dialect::{Row, of_path};
 
 use crate::config::{Config, Provider, Speaks};
+use crate::keys::is_virtual;
 
 /// Where a call's path leads.
 #[derive(Clone, Debug)]
@@ -97,6 +98,11 @@ impl Route {
         FAMILIES.iter().find(|known| **known == family).copied().unwrap_or("other")
     }
 
+    /// Whether this asks which models there are, and runs none.
+    pub(super) fn only_lists_models(&self, method: &Method) -> bool {
+        matches!(*method, Method::GET | Method::HEAD) && self.family() == "models"
+    }
+
     /// What is spoken there.
     pub(super) fn dialect(&self) -> Dialect {
         self.row.map_or(Dialect::Other, |row| row.dialect)
@@ -136,8 +142,12 @@ impl Route {
             Speaks::Azure | Speaks::Bedrock => [base, &*path].concat(),
             Speaks::Openai | Speaks::Anthropic | Speaks::Gemini => join(base, &path),
         };
-        // A caller's key may stand in the query, and a configured one takes its place.
-        let is_kept = |pair: &&str| self.provider.api_key.is_none() || !pair.starts_with("key=");
+        // A caller's key may stand in the query. A configured one takes its place, and a virtual one
+        // is for nobody else.
+        let is_kept = |pair: &&str| {
+            let key = pair.strip_prefix("key=");
+            key.is_none_or(|key| self.provider.api_key.is_none() && !is_virtual(key.as_bytes()))
+        };
         let query = self.query.iter().flat_map(|query| query.split('&')).filter(is_kept);
         for (at, pair) in query.enumerate() {
             target.extend([if at == 0 { "?" } else { "&" }, pair]);

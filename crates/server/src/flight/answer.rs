@@ -155,8 +155,38 @@ pub(super) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
         }
         Refusal::Stopping => (503, "stopping", "the gateway is stopping; try again".to_owned()),
         Refusal::Overloaded => (503, "overloaded", "too many calls are open; try again".to_owned()),
+        Refusal::NoVirtualKey => (401, "no_virtual_key", NO_VIRTUAL_KEY.to_owned()),
+        Refusal::UnknownKey => {
+            (401, "unknown_key", "this virtual key was never made here".to_owned())
+        }
+        Refusal::KeyRevoked { key } => {
+            (401, "key_revoked", format!("the virtual key {key} was revoked; ask for another"))
+        }
+        Refusal::KeyExpired { key, at: _ } => {
+            (401, "key_expired", format!("the virtual key {key} has expired; ask for another"))
+        }
+        Refusal::ModelNotAllowed { key, model } if model.is_empty() => {
+            let why = format!(
+                "the virtual key {key} may call certain models only, and which one this call is \
+                 for cannot be told"
+            );
+            (403, "model_not_allowed", why)
+        }
+        Refusal::ModelNotAllowed { key, model } => {
+            (403, "model_not_allowed", format!("the virtual key {key} may not call `{model}`"))
+        }
+        Refusal::RouteNotAllowed { provider, route } => {
+            let why = format!(
+                "`{route}` is not passed on with the key that is configured for `{provider}`; name \
+                 it in `routes` of [providers.{provider}] to change that"
+            );
+            (403, "route_not_allowed", why)
+        }
     }
 }
+
+const NO_VIRTUAL_KEY: &str = "this gateway is called with a virtual key (sk-scrimp-…) in the place of \
+                              the provider's; ask whoever runs it for one";
 
 #[cfg(test)]
 mod tests {

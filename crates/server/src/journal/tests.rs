@@ -40,18 +40,18 @@ fn application(change: &str, share: u32) -> Application {
 #[test]
 fn a_rule_is_written_with_its_number_and_taken_back_byte_for_byte() {
     let Place { files, store, directory: _directory } = place(Some(OWN));
-    let number = apply(&files, &store, &application(CHANGE, 200_000), NOW).unwrap();
+    let number = apply(&files, &store, &application(CHANGE, 200_000), "ada", NOW).unwrap();
     let rules = files.load().unwrap().prompt_cache;
     assert_eq!((rules.len(), rules[0].experiment), (1, number));
     assert_eq!(rules[0].share.millionths(), 200_000);
     let text = files.text().unwrap();
     assert!(text.starts_with("# my gateway\n[listen]\naddress = \"127.0.0.1:4100\" # here\n"));
 
-    let entry = undo(&files, &store, number, "asked for", NOW).unwrap();
+    let entry = undo(&files, &store, number, "asked for", "ada", NOW).unwrap();
     assert_eq!(files.text().unwrap(), OWN);
     assert_eq!(entry.undone_because.as_deref(), Some("asked for"));
-    assert!(undo(&files, &store, number, "again", NOW).is_err());
-    assert!(undo(&files, &store, 99, "never was", NOW).is_err());
+    assert!(undo(&files, &store, number, "again", "ada", NOW).is_err());
+    assert!(undo(&files, &store, 99, "never was", "ada", NOW).is_err());
 }
 
 #[test]
@@ -61,11 +61,11 @@ fn litellm_s_file_stays_as_it_is_and_the_rule_lies_in_the_data_directory() {
     let yaml = "model_list:\n- model_name: m\n  litellm_params: {model: ollama/m}\n";
     std::fs::write(&path, yaml).unwrap();
     files.config = Some(path.clone());
-    let number = apply(&files, &store, &application(CHANGE, 1_000_000), NOW).unwrap();
+    let number = apply(&files, &store, &application(CHANGE, 1_000_000), "ada", NOW).unwrap();
     let config = files.load().unwrap();
     assert_eq!(config.prompt_cache[0].experiment, number);
     assert_eq!(&*config.models["m"].provider, "ollama");
-    undo(&files, &store, number, "asked for", NOW).unwrap();
+    undo(&files, &store, number, "asked for", "ada", NOW).unwrap();
     assert!(files.load().unwrap().prompt_cache.is_empty() && !files.applied().exists());
     assert_eq!(std::fs::read_to_string(&path).unwrap(), yaml);
 
@@ -77,9 +77,9 @@ fn litellm_s_file_stays_as_it_is_and_the_rule_lies_in_the_data_directory() {
 #[test]
 fn without_a_file_the_rule_lies_in_the_data_directory() {
     let Place { files, store, directory: _directory } = place(None);
-    let number = apply(&files, &store, &application(CHANGE, 1_000_000), NOW).unwrap();
+    let number = apply(&files, &store, &application(CHANGE, 1_000_000), "ada", NOW).unwrap();
     assert_eq!(files.load().unwrap().prompt_cache.len(), 1);
-    undo(&files, &store, number, "asked for", NOW).unwrap();
+    undo(&files, &store, number, "asked for", "ada", NOW).unwrap();
     assert!(files.load().unwrap().prompt_cache.is_empty());
     assert!(!files.applied().exists(), "nothing is applied, so nothing is left");
 }
@@ -90,7 +90,7 @@ fn a_link_to_a_configuration_stays_a_link() {
     let link = directory.path().join("linked.toml");
     std::os::unix::fs::symlink("scrimp.toml", &link).unwrap();
     let target = files.config.replace(link.clone()).unwrap();
-    apply(&files, &store, &application(CHANGE, 200_000), NOW).unwrap();
+    apply(&files, &store, &application(CHANGE, 200_000), "ada", NOW).unwrap();
     assert!(link.is_symlink());
     assert!(std::fs::read_to_string(target).unwrap().contains("experiment = 1"));
 }
@@ -98,14 +98,14 @@ fn a_link_to_a_configuration_stays_a_link() {
 #[test]
 fn an_earlier_rule_is_taken_out_from_under_a_later_change() {
     let Place { files, store, directory: _directory } = place(Some(OWN));
-    let first = apply(&files, &store, &application(CHANGE, 200_000), NOW).unwrap();
+    let first = apply(&files, &store, &application(CHANGE, 200_000), "ada", NOW).unwrap();
     let all = "[prompt_cache]\nstate = \"on\"\nstrategy = \"system\"\n";
-    let second = apply(&files, &store, &application(all, 500_000), NOW).unwrap();
-    undo(&files, &store, first, "asked for", NOW).unwrap();
+    let second = apply(&files, &store, &application(all, 500_000), "ada", NOW).unwrap();
+    undo(&files, &store, first, "asked for", "ada", NOW).unwrap();
     let rules = files.load().unwrap().prompt_cache;
     assert_eq!(rules.iter().map(|rule| rule.experiment).collect::<Vec<_>>(), [second, second]);
     assert_eq!(rules[0].ttl, scrimp_core::Ttl::Long, "the rule by hand is back");
-    undo(&files, &store, second, "asked for", NOW).unwrap();
+    undo(&files, &store, second, "asked for", "ada", NOW).unwrap();
     let left = files.load().unwrap().prompt_cache;
     assert_eq!((left.len(), left[0].experiment), (1, 0));
 }
@@ -114,7 +114,7 @@ fn an_earlier_rule_is_taken_out_from_under_a_later_change() {
 fn what_is_no_rule_is_refused_and_leaves_no_trace() {
     let Place { files, store, directory: _directory } = place(Some(OWN));
     for change in ["", "[listen]\naddress = \"x\"", "[prompt_cache]\nstat = \"on\"", "]["] {
-        assert!(apply(&files, &store, &application(change, 1), NOW).is_err(), "{change}");
+        assert!(apply(&files, &store, &application(change, 1), "ada", NOW).is_err(), "{change}");
     }
     assert_eq!(files.text().unwrap(), OWN);
     assert!(store.journal().unwrap().is_empty());
@@ -173,7 +173,7 @@ fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
 #[test]
 fn a_rule_that_proves_dearer_is_taken_back_by_itself() {
     let Place { files, store, directory: _directory } = place(Some(OWN));
-    let number = apply(&files, &store, &application(CHANGE, 500_000), NOW).unwrap();
+    let number = apply(&files, &store, &application(CHANGE, 500_000), "ada", NOW).unwrap();
     for unit in 0..200 {
         let spread = i64::try_from(unit % 7).unwrap();
         let (dear, cheap) = (1_200 + spread, 1_000 + spread);

@@ -12,7 +12,7 @@ const TOLD: &str = "{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_
 const STREAM: &str =
     r#"{"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":"hello there"}]}"#;
 
-fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
+pub(super) fn request(method: &str, path: &str, headers: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
         "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\
@@ -33,7 +33,7 @@ pub(super) async fn study_is_over(rig: &Rig) {
     }
 }
 
-fn status(answer: &[u8]) -> u16 {
+pub(super) fn status(answer: &[u8]) -> u16 {
     let head = String::from_utf8_lossy(answer);
     head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
 }
@@ -227,7 +227,7 @@ async fn an_applied_rule_is_in_force_at_once_and_so_is_its_undoing() {
         share: scrimp_core::Share::ALL,
         predicted_ppm: Some(-100_000),
     };
-    let number = rig.gateway.apply(&application).unwrap();
+    let number = rig.gateway.apply(&application, "ada").unwrap();
     rig.call(&chat(PLAIN)).await;
     assert_eq!(rig.record().await.placement.map(|placement| placement.experiment), Some(number));
     let proofs = get(&rig, "/api/v1/proofs").await;

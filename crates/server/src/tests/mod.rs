@@ -7,5 +7,6 @@ mod days;
 mod faults;
 mod fidelity;
 mod hang_up;
+mod keys;
 pub(crate) mod rig;
 mod tls;

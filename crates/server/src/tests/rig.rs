@@ -137,7 +137,8 @@ impl Rig {
         let running = self.gateway.running();
         let hedge = Some(Hedge { after: Span::from_millis(ms) });
         let policies = Arc::new(Policies { hedge, ..Policies::clone(&running.policies) });
-        let running = Running { config: running.config.clone(), policies };
+        let (config, keys) = (running.config.clone(), running.keys.clone());
+        let running = Running { config, policies, keys };
         self.gateway.shared().running.store(Arc::new(running));
         self
     }

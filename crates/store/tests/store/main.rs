@@ -10,6 +10,7 @@ mod any_record;
 mod fixture;
 
 mod broken;
+mod control;
 mod kept;
 mod killed;
 mod listed;
