@@ -1,5 +1,7 @@
 //! The command line, defined once: parsing, help and completions all come from here.
 
+pub(crate) mod keys;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -42,6 +44,9 @@ pub(crate) enum Command {
     Undo(Undo),
     /// What applied rules saved, against the traffic held out
     Proof(Proof),
+    /// Virtual keys: who may call through the gateway, and which models
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// What a call costs; several models side by side, by given sizes or over recorded traffic
     Price(Price),
     /// How many tokens a text or a request has

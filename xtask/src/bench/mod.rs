@@ -32,6 +32,7 @@ const BENCHES: &[Bench] = &[
     ),
     ("wire", "reading requests and metering streams", wire),
     ("tokens", "counting 10 MB against OpenAI's tiktoken: equal, and how much faster", tokens),
+    ("keys", "finding a caller's virtual key among N (default 100,000)", keys),
     ("kill", "what a killed process loses, over N kills (default 50)", kill),
     ("hangup", "how soon a provider sees a client leave, N times (default 200) each", hangup),
     ("store", "every screen and its query over N million records (default 10)", store),
@@ -96,6 +97,10 @@ fn import(arguments: &[String]) -> Result<()> {
 
 fn proof(arguments: &[String]) -> Result<()> {
     example("scrimp-server", "proof_coverage", arguments)
+}
+
+fn keys(arguments: &[String]) -> Result<()> {
+    example("scrimp-server", "key_lookup", arguments)
 }
 
 fn kill(arguments: &[String]) -> Result<()> {

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod doctor;
 mod imported;
+mod keys;
 mod man;
 mod models;
 mod price;
@@ -37,6 +38,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Apply(arguments)) => apply::apply(&arguments),
         Some(Command::Undo(arguments)) => apply::undo(&arguments),
         Some(Command::Proof(arguments)) => apply::proof(&arguments),
+        Some(Command::Keys(arguments)) => keys::run(&arguments),
         Some(Command::Config(arguments)) => config::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),

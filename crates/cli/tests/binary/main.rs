@@ -9,6 +9,7 @@ mod doctor;
 mod gateway;
 mod hang_up;
 mod help;
+mod keys;
 mod litellm;
 mod logs;
 mod models;
