@@ -95,6 +95,13 @@ impl Files {
         Ok(config)
     }
 
+    /// Stands for what the files hold, for the audit log: the same in every run, and no secret.
+    pub(crate) fn digest(&self) -> String {
+        let paths = self.config.iter().cloned().chain([self.applied()]);
+        let texts = paths.map(|path| std::fs::read(path).unwrap_or_default());
+        format!("sha256:{}", crate::keys::hash(&texts.collect::<Vec<_>>().join(&b"\0"[..])))
+    }
+
     /// When the files were changed, to see whether they were.
     pub fn stamps(&self) -> Stamps {
         let stamp = |path: &Path| {

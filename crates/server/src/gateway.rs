@@ -9,13 +9,14 @@ use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use scrimp_core::{Catalog, JournalEntry, KeyRing, Memory, Record, Time, VirtualKey};
+use scrimp_core::{AuditEntry, Catalog, JournalEntry, KeyRing, Memory, Record, Time, VirtualKey};
 use scrimp_store::Store;
 use scrimp_wire::Key;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{broadcast, watch};
 
 use crate::api::Findings;
+use crate::audit::Act;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::ConfigError;
@@ -75,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) files: Option<Files>,
     pub(crate) started: Time,
     pub(crate) findings: Mutex<Findings>,
+    /// The digest of the configuration's files when they were last read.
+    loaded: Mutex<String>,
     /// What was wrong with the configuration that could not be put in force.
     refused_config: Mutex<Option<String>>,
     log: Option<Arc<Log>>,
@@ -123,6 +126,7 @@ impl Gateway {
             live: broadcast::channel(LIVE).0,
             started: clock.now(),
             findings: Mutex::default(),
+            loaded: Mutex::new(files.as_ref().map(Files::digest).unwrap_or_default()),
             refused_config: Mutex::default(),
             phase: watch::channel(Phase::Serving).0,
             clock,
@@ -182,12 +186,37 @@ impl Gateway {
         self.shared.refuse_config(None);
     }
 
+    /// The same because the file was changed, or because somebody asked by a signal. That is noted,
+    /// unless it was this gateway that changed it.
+    pub(crate) fn reload_changed(&self) {
+        let Some(files) = &self.shared.files else { return };
+        let before = self.shared.loaded.lock().expect("nothing here panics").clone();
+        let now = files.digest();
+        let reloaded = self.reload();
+        if now == before {
+            return;
+        }
+        let act = Act { who: "file", action: "configuration_changed", at: self.shared.clock.now() };
+        let subject = files.writable().display().to_string();
+        let refused = reloaded.err().map(|wrong| wrong.to_string());
+        let entry = AuditEntry { refused, ..act.entry(&subject, Some(before), Some(now)) };
+        self.shared.store.add_audit(entry).ok();
+    }
+
+    /// Notes that somebody who may not wanted to change something.
+    pub(crate) fn note_denied(&self, who: &str, subject: &str, why: &str) {
+        let act = Act { who, action: "control_denied", at: self.shared.clock.now() };
+        let entry = AuditEntry { refused: Some(why.to_owned()), ..act.entry(subject, None, None) };
+        self.shared.store.add_audit(entry).ok();
+    }
+
     /// Puts the configuration in force that is on disk now. One that is wrong leaves the running one
     /// in force, and is told in the log and in health.
     pub fn reload(&self) -> Result<(), ConfigError> {
         let Some(files) = &self.shared.files else { return Ok(()) };
         // The sockets stay where they are, and what is safe depends on where that is.
         let address = self.running().config.listen.address;
+        *self.shared.loaded.lock().expect("nothing here panics") = files.digest();
         let loaded = files.load().and_then(|mut config| {
             config.listen.address = address;
             let named = "the changed configuration";

@@ -236,14 +236,14 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
             () = stop.asked() => break,
             // Whoever was told of the gateway may stop it, too.
             () = gateway.reaches(Phase::Draining) => break,
-            _ = hangup.recv() => { gateway.reload().ok(); }
+            _ = hangup.recv() => gateway.reload_changed(),
             _ = look.tick() => {
                 gateway.look(&mut watch);
                 let now = gateway.files().map(Files::stamps);
                 if now != stamps {
                     stamps = now;
                     // A wrong one is told in the log and in health.
-                    gateway.reload().ok();
+                    gateway.reload_changed();
                 }
             }
             _ = judge.tick() => {

@@ -3,7 +3,7 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 23] = [
+const COMMANDS: [&[&str]; 28] = [
     &["demo"],
     &["serve"],
     &["analyze"],

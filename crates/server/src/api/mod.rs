@@ -2,6 +2,7 @@
 //!
 //! Everything that reads the store does so on a thread of its own, never on one that serves calls.
 
+mod access;
 mod control;
 mod keys;
 mod live;
@@ -10,10 +11,8 @@ mod rows;
 mod study;
 mod summary;
 
-use http::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY,
-};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use scrimp_core::CallId;
 use scrimp_store::{CallFilter, Only, StoreError};
@@ -26,16 +25,15 @@ use crate::gateway::{Gateway, Phase};
 use crate::keys::KeyError;
 use crate::page::Page;
 use crate::running::Running;
+use access::Denied;
 use control::Refused;
 pub(crate) use study::Findings;
 #[cfg(test)]
 pub(crate) use study::MOST_CALLS;
 use summary::Window;
 
-/// The header without which nothing is changed: no page of another origin can send it unasked.
-const CONTROL: &str = "x-scrimp-control";
-/// Who does what is done without a token.
-const LOCAL: &str = "local";
+/// What the bearer of a token hears who may not do more.
+const MAY_LOOK: &str = "this control token is a viewer's, and may look but change nothing";
 /// A control request is short.
 const LONGEST: u64 = 64 << 10;
 /// The most rows of a list.
@@ -52,7 +50,12 @@ pub(crate) async fn answer(
         ("HEAD", "/") => Page::of(StatusCode::OK, "text/plain", ""),
         ("GET" | "HEAD", "/healthz") => Page::of(StatusCode::OK, "text/plain", "ok\n"),
         ("GET" | "HEAD", "/readyz") => ready(gateway),
-        ("GET", "/metrics") => metrics(gateway).await,
+        ("GET", "/metrics") => {
+            match access::who(&running.config, request.method(), request.headers()) {
+                Ok(_) => metrics(gateway).await,
+                Err(denied) => deny(gateway, &denied, &request),
+            }
+        }
         _ => match path.strip_prefix("/api/v1/") {
             Some(rest) => {
                 let rest = rest.to_owned();
@@ -116,31 +119,30 @@ async fn controlled(
     if !hosts::is_own_origin(request.headers(), config) {
         return Page::error(StatusCode::FORBIDDEN, "control routes answer no other site's pages");
     }
-    let is_change = *request.method() != Method::GET;
-    if !may_control(config, request.headers(), is_change) {
-        let told = "control needs the header `x-scrimp-control`, with the control token as its \
-                    value where the gateway has one";
-        return Page::error(StatusCode::UNAUTHORIZED, told);
-    }
+    let who = match access::who(config, request.method(), request.headers()) {
+        Ok(who) => who,
+        Err(denied) => return deny(gateway, &denied, &request),
+    };
     let query = request.uri().query().unwrap_or("").to_owned();
     match (request.method().as_str(), path) {
         ("GET", "live") => live::live(gateway),
         ("GET", _) => read(gateway, path, &query).await,
-        ("POST" | "DELETE", _) => change(gateway, path, LOCAL.to_owned(), request).await,
+        ("POST" | "DELETE", _) => change(gateway, path, who, request).await,
         _ => nothing(),
     }
 }
 
-/// Whoever reaches a loopback address may look; changes need a header that no foreign page can
-/// send. Elsewhere both need the token.
-fn may_control(config: &Config, headers: &HeaderMap, is_change: bool) -> bool {
-    let sent = headers.get(CONTROL).map(HeaderValue::as_bytes);
-    let bearer = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-    let bearer = bearer.and_then(|value| value.strip_prefix(b"Bearer "));
-    match &config.listen.control_token {
-        Some(token) => [sent, bearer].into_iter().flatten().any(|guess| token.is(guess)),
-        None => !is_change || sent.is_some(),
+/// Says why not. That somebody who is known may not is noted.
+fn deny(gateway: &Gateway, denied: &Denied, request: &Request<Incoming>) -> Response<Page> {
+    if let Denied::Viewer { name } = denied {
+        let (gateway, name) = (gateway.clone(), name.clone());
+        let subject = format!("{} {}", request.method(), request.uri().path());
+        tokio::task::spawn_blocking(move || gateway.note_denied(&name, &subject, MAY_LOOK));
+        return Page::error(StatusCode::FORBIDDEN, MAY_LOOK);
     }
+    let told = "control needs the header `x-scrimp-control`, with the control token as its value \
+                where the gateway has one";
+    Page::error(StatusCode::UNAUTHORIZED, told)
 }
 
 fn nothing() -> Response<Page> {

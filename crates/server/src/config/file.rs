@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use super::schema;
+use super::token::Role;
 use super::values::{Length, Portion, Size};
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -51,19 +52,35 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ListenTable {
     /// Where to listen: `"127.0.0.1:4100"`, `"localhost:4100"`, or a port alone for loopback.
-    /// Anything but loopback needs `control_token`, and is refused together with a provider's
-    /// `api_key`.
+    /// Anything but loopback needs a control token, and together with a provider's `api_key` virtual
+    /// keys.
     #[schemars(with = "Option<String>", extend("default" = "127.0.0.1:4100"))]
     pub(super) address: Option<Spanned<String>>,
     /// Names beside loopback ones that a request's `Host` may carry; others are refused, so that a
     /// web page cannot reach the gateway through a name of its own.
     #[schemars(extend("default" = []))]
     pub(super) hosts: Vec<String>,
-    /// What control routes ask for as `Authorization: Bearer`.
+    /// What control routes ask for as `Authorization: Bearer`; its bearer is an operator.
     #[schemars(with = "Option<String>")]
     pub(super) control_token: Option<Spanned<String>>,
+    /// More control tokens, by the name of who holds them.
+    #[schemars(with = "BTreeMap<String, TokenTable>", extend("x-key" = "WHO"))]
+    pub(super) tokens: BTreeMap<Spanned<String>, TokenTable>,
     /// Threads that serve; as many as there are processors unless it is said.
     pub(super) workers: Option<usize>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokenTable {
+    /// Its text.
+    #[schemars(with = "Option<String>")]
+    pub(super) token: Option<Spanned<String>>,
+    /// The hash of its text, in place of the text.
+    #[schemars(with = "Option<String>")]
+    pub(super) sha256: Option<Spanned<String>>,
+    /// What its bearer may do.
+    pub(super) role: Role,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]

@@ -10,6 +10,7 @@ mod problem;
 mod provider;
 mod reference;
 mod schema;
+mod token;
 mod values;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use problem::{Source, nearest};
 pub use provider::{Metering, Origin, Provider, Secret};
 pub use reference::reference;
 pub use schema::schema;
+pub use token::{Role, Token};
 pub use values::Lookup;
 
 /// A configuration that can be used.
@@ -62,8 +64,8 @@ pub struct Listen {
     pub address: SocketAddr,
     /// Names by which clients may call it, beside `localhost` and IP addresses.
     pub hosts: Vec<String>,
-    /// What control routes ask for where the address is not loopback.
-    pub control_token: Option<Secret>,
+    /// What control routes ask for; none: callers on this machine need none.
+    pub tokens: Vec<Token>,
     /// How many threads serve; `None`: one for each core.
     pub workers: Option<usize>,
 }
@@ -169,7 +171,7 @@ impl Config {
     /// Whoever reaches the gateway would see everybody's calls. `named` says where the address was
     /// written.
     pub(crate) fn check_exposure(&self, named: &str) -> Result<(), ConfigError> {
-        if self.is_loopback() || self.listen.control_token.is_some() {
+        if self.is_loopback() || !self.listen.tokens.is_empty() {
             return Ok(());
         }
         let address = self.listen.address;
@@ -208,7 +210,7 @@ fn listen_at(
     table: ListenTable,
     environment: Lookup<'_>,
 ) -> Result<Listen, ConfigError> {
-    let ListenTable { address, hosts, control_token, workers } = table;
+    let ListenTable { address, hosts, control_token, tokens, workers } = table;
     let address = match address {
         None => SocketAddr::from(([127, 0, 0, 1], 4100)),
         Some(written) => {
@@ -219,9 +221,9 @@ fn listen_at(
             })?
         }
     };
-    let token = control_token.map(|written| provider::secret(source, &written, environment));
+    let tokens = token::all(source, control_token, tokens, environment)?;
     let hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
-    Ok(Listen { address, hosts, control_token: token.transpose()?, workers })
+    Ok(Listen { address, hosts, tokens, workers })
 }
 
 /// An address and port; `localhost` and a bare port mean loopback.

@@ -84,7 +84,7 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
     refuses(
         "[listen]\nadress = \"127.0.0.1:1\"",
         expect![
-            "scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `workers`; did you mean `address`?"
+            "scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `workers`; did you mean `address`?"
         ],
     );
     refuses(
@@ -156,4 +156,57 @@ fn the_examples_of_the_documents_are_right() {
         read += 1;
     }
     assert!(0 < read, "there is an example");
+}
+
+#[test]
+fn control_tokens_have_names_and_roles_and_are_kept_as_hashes() {
+    let config = read(
+        r#"
+        [listen]
+        control_token = "sk-canary-1"
+        [listen.tokens.ada]
+        token = "${KEY}"
+        role = "operator"
+        [listen.tokens.wall]
+        sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        role = "viewer"
+        "#,
+    )
+    .unwrap();
+    let found = |guess: &[u8]| {
+        let token = config.listen.tokens.iter().find(|token| token.is(guess));
+        token.map(|token| (token.name.as_str(), token.role))
+    };
+    assert_eq!(found(b"sk-canary-1"), Some(("control_token", Role::Operator)));
+    assert_eq!(found(b"sk-canary"), Some(("ada", Role::Operator)));
+    assert_eq!(found(b"abc"), Some(("wall", Role::Viewer)));
+    assert_eq!(found(b""), None);
+    assert!(!format!("{config:?}").contains("canary"));
+    let open =
+        "[listen]\naddress = \"0.0.0.0:1\"\n[listen.tokens.a]\ntoken = \"t\"\nrole = \"viewer\"";
+    assert!(read(open).is_ok(), "a token with a name is a token");
+
+    refuses(
+        "[listen.tokens.ada]\nrole = \"viewer\"",
+        expect![
+            "scrimp.toml:1:16: the control token `ada` needs either `token`, its text, or `sha256`, the hash of its text"
+        ],
+    );
+    refuses("[listen.tokens.ada]\ntoken = \"t\"", expect!["scrimp.toml:1:1: missing field `role`"]);
+    refuses(
+        "[listen.tokens.ada]\ntoken = \"t\"\nrole = \"viewr\"",
+        expect![
+            "scrimp.toml:3:8: unknown variant `viewr`, expected `viewer` or `operator`; did you mean `viewer`?"
+        ],
+    );
+    refuses(
+        "[listen.tokens.local]\ntoken = \"t\"\nrole = \"viewer\"",
+        expect![
+            "scrimp.toml:1:16: the control token `local` cannot be called so: the audit log calls others by this name"
+        ],
+    );
+    refuses(
+        "[listen.tokens.ada]\nsha256 = \"t\"\nrole = \"viewer\"",
+        expect!["scrimp.toml:2:10: this is no SHA-256: 64 hexadecimal digits are asked for"],
+    );
 }

@@ -9,4 +9,5 @@ mod fidelity;
 mod hang_up;
 mod keys;
 pub(crate) mod rig;
+mod roles;
 mod tls;
