@@ -101,8 +101,8 @@ pub(super) struct ProviderTable {
     /// `"openai"`. The paths of Azure and Bedrock are passed on as they are
     /// (`/NAME/openai/deployments/…`, `/NAME/model/…/converse`).
     pub(super) dialect: Option<Speaks>,
-    /// Used instead of the caller's own. Only known routes pass then, and a caller never chooses the
-    /// host that it goes to.
+    /// Used instead of the caller's own. Only calls to models pass then, and what `routes` names; a
+    /// caller never chooses the host that it goes to.
     #[schemars(with = "Option<String>")]
     pub(super) api_key: Option<Spanned<String>>,
     /// How the usage of streams comes to be known.
@@ -114,6 +114,9 @@ pub(super) struct ProviderTable {
     /// and only a call over TLS that comes before they are read waits for them; `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` take their place. A machine that has none trusts the public authorities.
     pub(super) ca_file: Option<PathBuf>,
+    /// What else `api_key` is sent to, such as `"GET /v1/files*"`.
+    #[schemars(with = "Vec<String>", extend("default" = []))]
+    pub(super) routes: Vec<Spanned<String>>,
 }
 
 /// Whose API a provider speaks.

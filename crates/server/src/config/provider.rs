@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use http::HeaderValue;
 use http::uri::Uri;
+use scrimp_wire::dialect;
 use toml::Spanned;
 
 use super::file::{MeteringWord, ProviderTable, Speaks};
@@ -32,6 +33,8 @@ pub struct Provider {
     pub prices_as: Arc<str>,
     /// A file of certificates that it is trusted by, beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// What `api_key` is sent to beside calls to models: `METHOD /path`, with `*`, without a version.
+    pub routes: Vec<String>,
     /// A server on this machine that the file does not name.
     pub(super) is_guessed: bool,
 }
@@ -158,6 +161,7 @@ pub(super) fn all(
             metering: Metering::Active,
             prices_as: public.prices_as.into(),
             ca_file: None,
+            routes: Vec::new(),
             is_guessed: public.base_url.starts_with("http:"),
         };
         providers.insert(provider.name.clone(), Arc::new(provider));
@@ -175,7 +179,7 @@ fn one(
     table: ProviderTable,
     environment: Lookup<'_>,
 ) -> Result<Provider, ConfigError> {
-    let ProviderTable { base_url, dialect, api_key, metering, prices_as, ca_file } = table;
+    let ProviderTable { base_url, dialect, api_key, metering, prices_as, ca_file, routes } = table;
     let wrong = |message: String| source.wrong(Some(name.span()), message);
     let text = name.as_ref();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -207,8 +211,26 @@ fn one(
             .unwrap_or(text)
             .into(),
         ca_file,
+        routes: routes.iter().map(|written| route(source, written)).collect::<Result<_, _>>()?,
         is_guessed: false,
     })
+}
+
+/// `GET /v1/files*`, without the version.
+fn route(source: &Source<'_>, written: &Spanned<String>) -> Result<String, ConfigError> {
+    let text = written.as_ref();
+    let is_method = |word: &str| {
+        word == "*" || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
+    };
+    match text.split_once(' ') {
+        Some((method, path)) if is_method(method) && path.starts_with('/') => {
+            Ok(format!("{method} {}", dialect::without_version(path)))
+        }
+        _ => {
+            let message = format!("`{text}` is no route such as \"GET /v1/files*\"");
+            Err(source.wrong(Some(written.span()), message))
+        }
+    }
 }
 
 impl From<MeteringWord> for Metering {

@@ -119,6 +119,10 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
             r#"scrimp.toml:1:15: `ops:x` is no scope: write "op:NAME", "model:NAME" or "tag:KEY=VALUE""#
         ]],
     );
+    refuses(
+        "[providers.openai]\nroutes = [\"/v1/files\"]",
+        expect![[r#"scrimp.toml:2:11: `/v1/files` is no route such as "GET /v1/files*""#]],
+    );
     refuses("[listen\n", expect!["scrimp.toml:1:8: unclosed table, expected `]`"]);
 }
 

@@ -256,6 +256,7 @@ impl Arrival {
 
     /// Whether the call may leave, now that all of it is known.
     fn check_scope(&self, body: &Body) -> Result<(), Refusal> {
+        self.route.check_configured_key(&self.head.method)?;
         let Some(holder) = &self.holder else { return Ok(()) };
         scope::check(holder, self.unsettled.call(), &self.head.method, &self.route, body)
     }

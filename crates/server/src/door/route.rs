@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, Uri};
-use scrimp_core::{Delivery, Dialect, Family};
-use scrimp_wire::dialect::{Row, of_path};
+use scrimp_core::{Delivery, Dialect, Family, Refusal, glob};
+use scrimp_wire::dialect::{Row, of_path, without_version};
 
 use crate::config::{Config, Provider, Speaks};
 use crate::keys::is_virtual;
@@ -60,6 +60,30 @@ const FAMILIES: &[&str] = &[
 const OPEN_TO_OTHERS: &[&str] =
     &["chat", "completions", "embeddings", "messages", "models", "moderations", "responses"];
 
+/// More of a path is not told and not kept.
+const LONGEST_TOLD: usize = 128;
+
+/// What a configured key is sent to beside the paths of `DIALECTS`, without a version: calls to
+/// models, and what there is of them. Nothing that reads or changes what the owner of the key has
+/// stored, since all callers share it.
+const FOR_CONFIGURED_KEYS: &[&str] = &[
+    "GET /models",
+    "GET /models/*",
+    "HEAD /models",
+    "HEAD /models/*",
+    "POST /models/*:countTokens",
+    "POST /models/*:predict",
+    "POST /moderations",
+    "POST /audio/speech",
+    "POST /audio/transcriptions",
+    "POST /audio/translations",
+    "POST /images/generations",
+    "POST /images/edits",
+    "POST /images/variations",
+    "POST /rerank",
+    "POST /responses/input_tokens",
+];
+
 impl Route {
     /// The route of a path; `None` if no provider is meant by it.
     pub(super) fn of(
@@ -96,6 +120,27 @@ impl Route {
         let (version, rest) = split_first(&self.path);
         let (family, _) = if is_version(version) { split_first(rest) } else { (version, rest) };
         FAMILIES.iter().find(|known| **known == family).copied().unwrap_or("other")
+    }
+
+    /// Whether the key that is configured for its provider, if one is, may be sent there. Asked of
+    /// the provider that the call goes to in the end.
+    pub(super) fn check_configured_key(&self, method: &Method) -> Result<(), Refusal> {
+        if self.provider.api_key.is_none() || self.row.is_some() && !climbs(&self.path) {
+            return Ok(());
+        }
+        let azure =
+            self.path.strip_prefix("/openai").filter(|_| self.provider.speaks == Speaks::Azure);
+        let asked = format!("{method} {}", without_version(azure.unwrap_or(&self.path)));
+        let asked = asked.trim_end_matches('/');
+        let own = self.provider.routes.iter().map(String::as_str);
+        let mut known = FOR_CONFIGURED_KEYS.iter().copied().chain(own);
+        if !climbs(&self.path) && known.any(|pattern| glob::fits(pattern, asked)) {
+            return Ok(());
+        }
+        let route =
+            format!("{method} {}", self.path).chars().take(LONGEST_TOLD).collect::<String>();
+        let provider = self.provider.name.clone();
+        Err(Refusal::RouteNotAllowed { provider, route: route.into() })
     }
 
     /// Whether this asks which models there are, and runs none.
@@ -176,6 +221,17 @@ fn by_default(
         Family::Openai | Family::Other => "openai",
     };
     config.providers.get(name).filter(|_| is_known).cloned()
+}
+
+/// Whether a part of a path leads out of what stands before it, for somebody who takes it apart
+/// another way than we do.
+fn climbs(path: &str) -> bool {
+    if !path.contains(['%', '\\']) && !path.contains("/.") {
+        return false;
+    }
+    let decoded = ["%25", "%2e", "%2f", "%5c", "\\"].into_iter().zip(["%", ".", "/", "/", "/"]);
+    let plain = decoded.fold(path.to_ascii_lowercase(), |path, (from, to)| path.replace(from, to));
+    plain.split('/').any(|part| part == "." || part == "..")
 }
 
 /// Splits `/first/rest` into `first` and `/rest`.

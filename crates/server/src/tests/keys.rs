@@ -77,13 +77,14 @@ async fn a_call_with_a_key_passes_with_the_provider_s_own_and_carries_the_key_s_
 async fn without_a_good_key_a_call_is_refused_in_its_dialect_and_settled() {
     let mut rig = Rig::new(KEYED, vec![]);
     let now = rig.gateway.shared().clock.now();
-    let expires_ms = Some((now + Span::from_millis(1)).millis());
-    let (expired, old) = make(&rig, Wanted { expires_ms, ..Wanted::default() });
+    let expires_ms = (now + Span::from_millis(1)).millis();
+    let soon = Wanted { expires_ms: Some(expires_ms), ..Wanted::default() };
+    let (expired, old) = make(&rig, soon);
     let (revoked, gone) = make(&rig, Wanted::default());
     rig.gateway.revoke_key(&revoked, "ada").unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let unknown = format!("sk-scrimp-{}", "0".repeat(56));
-    let at = Time::from_millis(expires_ms.unwrap());
+    let at = Time::from_millis(expires_ms);
     for (key, code, refused) in [
         ("sk-own", "no_virtual_key", Refusal::NoVirtualKey),
         (&unknown, "unknown_key", Refusal::UnknownKey),
@@ -252,4 +253,68 @@ async fn a_gateway_that_others_reach_with_a_provider_s_key_needs_keys_for_ever()
     make(&rig, Wanted::default());
     rig.gateway.reload().unwrap();
     assert_eq!(status(&rig.call(&call).await), 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_configured_key_is_sent_to_known_routes_only() {
+    let files = "[providers.mistral]\napi_key = \"sk-mis\"\nroutes = [\"GET /v1/files*\"]\n";
+    let mut rig = Rig::new(&[KEYED, files].concat(), answers(16));
+    let call = |line: &str| {
+        let (method, path) = line.split_once(' ').unwrap();
+        request(method, path, "content-type: application/json\r\n", "{\"model\":\"m\"}")
+    };
+    for line in [
+        "POST /v1/chat/completions",
+        "POST /openai/embeddings",
+        "POST /anthropic/v1/messages",
+        "GET /v1/models",
+        "GET /v1/models/gpt-4o",
+        "POST /v1/moderations",
+        "POST /v1/audio/speech",
+        "GET /mistral/v1/files/file-1",
+        "GET /mistral/files",
+        // Nobody's key is sent here but the caller's own.
+        "GET /groq/v1/files",
+    ] {
+        assert_eq!(status(&rig.call(&call(line)).await), 200, "{line}");
+        rig.record().await;
+    }
+    let asked = rig.seen().len();
+    for line in [
+        "GET /v1/files",
+        "POST /v1/files",
+        "DELETE /v1/models/ft-1",
+        "GET /v1/chat/completions?limit=2",
+        "GET /v1/responses/resp_1",
+        "POST /v1/responses/resp_1/cancel",
+        "GET /openai/v1/organization/api_keys",
+        "GET /openai/models/../files",
+        "GET /openai/models/%2e%2e/files",
+        "GET /openai/models/x%2F..%2F..%2Ffiles",
+        "POST /openai/v1/fine_tuning/jobs",
+        "POST /anthropic/v1/messages/batches",
+        "DELETE /mistral/v1/files/file-1",
+        "GET /mistral/v1/files/../fine_tuning/jobs",
+    ] {
+        let got = rig.call(&call(line)).await;
+        assert_eq!(status(&got), 403, "{line}");
+        let record = rig.record().await;
+        assert!(matches!(refusal(&record), Refusal::RouteNotAllowed { .. }), "{line}");
+    }
+    // A model's name leads to a provider whose key must not go to that path either.
+    let elsewhere = request(
+        "POST",
+        "/v1/files",
+        "content-type: application/json\r\n",
+        "{\"model\":\"mistral/m\"}",
+    );
+    let got = rig.call(&elsewhere).await;
+    let told: Value = serde_json::from_slice(&body_of(&got)).unwrap();
+    assert_eq!(status(&got), 403);
+    assert_eq!(
+        told["error"]["message"],
+        "scrimp: `POST /v1/files` is not passed on with the key that is configured for `mistral`; \
+         name it in `routes` of [providers.mistral] to change that"
+    );
+    assert_eq!(rig.seen().len(), asked, "nothing more reached a provider");
 }

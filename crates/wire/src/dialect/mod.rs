@@ -213,7 +213,7 @@ pub fn of_path(path: &str) -> Option<(&'static Row, Option<Range<usize>>)> {
 }
 
 /// A path behind its version, if it has one: `/v1`, `/v1beta`, `/v4`.
-fn without_version(path: &str) -> &str {
+pub fn without_version(path: &str) -> &str {
     let Some((version, rest)) = path.strip_prefix("/v").and_then(|rest| rest.split_once('/'))
     else {
         return path;
