@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use crate::config::litellm::{Import, import, is_litellm};
 use crate::config::{Config, ConfigError};
+use crate::tls;
 use crate::upstream::check_certificates;
 
 /// Where the configuration lies.
@@ -79,18 +80,18 @@ impl Files {
         let file = path.display().to_string();
         let applied = applied.or(on_disk.as_deref()).map(|text| (file.as_str(), text));
         let config = Config::parse(name, text, applied, &|name| std::env::var(name).ok())?;
+        let unusable = |what: String, why: io::Error| {
+            ConfigError::nowhere(name, format!("{what} cannot be used: {why}"))
+        };
         for provider in config.providers.values() {
             let Some(file) = &provider.ca_file else { continue };
-            check_certificates(file).map_err(|why| ConfigError {
-                file: name.to_owned(),
-                place: None,
-                message: format!(
-                    "`ca_file` of provider `{}`, {}, cannot be used: {why}",
-                    provider.name,
-                    file.display()
-                ),
-                suggestion: None,
+            check_certificates(file).map_err(|why| {
+                let shown = file.display();
+                unusable(format!("`ca_file` of provider `{}`, {shown},", provider.name), why)
             })?;
+        }
+        if let Some(files) = &config.listen.tls {
+            tls::load(files).map_err(|why| unusable("what [listen.tls] names".to_owned(), why))?;
         }
         Ok(config)
     }
@@ -102,13 +103,15 @@ impl Files {
         format!("sha256:{}", crate::keys::hash(&texts.collect::<Vec<_>>().join(&b"\0"[..])))
     }
 
-    /// When the files were changed, to see whether they were.
-    pub fn stamps(&self) -> Stamps {
+    /// When the files were changed, to see whether they were; also those that `config` names and
+    /// that others renew.
+    pub fn stamps(&self, config: &Config) -> Stamps {
         let stamp = |path: &Path| {
             let metadata = std::fs::metadata(path).ok()?;
             Some((metadata.modified().ok()?, metadata.len()))
         };
-        let paths = self.config.iter().cloned().chain([self.applied()]);
+        let tls = config.listen.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]).cloned();
+        let paths = self.config.iter().cloned().chain([self.applied()]).chain(tls);
         Stamps(paths.map(|path| stamp(&path)).collect())
     }
 
@@ -142,10 +145,8 @@ impl Files {
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path).map_err(|error| ConfigError {
-        file: path.display().to_string(),
-        place: None,
-        message: format!("it cannot be read: {error}"),
-        suggestion: None,
+    std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("it cannot be read: {error}");
+        ConfigError::nowhere(&path.display().to_string(), message)
     })
 }

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,7 +13,11 @@ use scrimp_core::{AuditEntry, Catalog, JournalEntry, KeyRing, Memory, Record, Ti
 use scrimp_store::Store;
 use scrimp_wire::Key;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::{broadcast, watch};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
 
 use crate::api::Findings;
 use crate::audit::Act;
@@ -27,6 +31,7 @@ use crate::journal::{self, Application, Files, JournalError};
 use crate::keys::{self, KeyError, Made, Wanted};
 use crate::log::Log;
 use crate::running::Running;
+use crate::tls;
 use crate::trouble::Watch;
 use crate::upstream::{Connector, Pool};
 
@@ -65,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) key: Key,
     pub(crate) running: ArcSwap<Running>,
+    /// What clients are shown that speak TLS.
+    tls: ArcSwapOption<ServerConfig>,
     /// All virtual keys, needed now or not. Held while what is in force is changed.
     keys: Mutex<Arc<KeyRing>>,
     pub(crate) memory: Memory,
@@ -116,10 +123,12 @@ impl Gateway {
             Err(_) => (Arc::default(), true),
         };
         let config = Config { keys_required, ..config };
+        let tls = config.listen.tls.as_ref().and_then(|files| tls::load(files).ok());
         let shared = Shared {
             key: Key::new(store.key()),
             running: ArcSwap::from_pointee(Running::new(config, &prices, keys.clone())),
             keys: Mutex::new(keys),
+            tls: ArcSwapOption::new(tls),
             memory: Memory::default(),
             counts: Counts::default(),
             ids: Ids::new(seed),
@@ -143,6 +152,27 @@ impl Gateway {
     pub fn worker(&self) -> Gateway {
         let pool = Arc::new(Pool::new(self.pool.connector().clone()));
         Gateway { shared: self.shared.clone(), pool }
+    }
+
+    /// Serves one connection from the network to its end, over TLS where that is configured.
+    pub async fn serve_socket(&self, socket: TcpStream) {
+        let Some(identity) = self.shared.tls.load_full() else {
+            // Without its certificate nobody is answered: least of all in plain text.
+            let is_plain = self.shared.running.load().config.listen.tls.is_none();
+            if is_plain {
+                self.serve(socket).await;
+            }
+            return;
+        };
+        let patience = self.shared.running.load().config.limits.header_timeout;
+        let greeting = timeout(patience, TlsAcceptor::from(identity).accept(socket));
+        let greeted = tokio::select! {
+            greeted = greeting => greeted,
+            () = self.reaches(Phase::Draining) => return,
+        };
+        if let Ok(Ok(connection)) = greeted {
+            self.serve(connection).await;
+        }
     }
 
     /// Serves one connection of a client to its end.
@@ -222,10 +252,13 @@ impl Gateway {
             let named = "the changed configuration";
             config.check_exposure(named)?;
             config.check_keys(named, &self.shared.keys())?;
-            Ok(config)
+            let tls = config.listen.tls.as_ref().map(tls::load).transpose();
+            let tls = tls.map_err(|why| ConfigError::nowhere(named, why.to_string()))?;
+            Ok((config, tls))
         });
         match loaded {
-            Ok(config) => {
+            Ok((config, tls)) => {
+                self.shared.tls.store(tls);
                 self.reconfigure(config);
                 self.note("configuration_changed", "the changed configuration is in force");
                 Ok(())

@@ -26,6 +26,7 @@ mod page;
 mod reply;
 mod running;
 mod serve;
+pub mod tls;
 mod trouble;
 mod upstream;
 

@@ -195,7 +195,7 @@ async fn work(gateway: Gateway, listener: std::net::TcpListener) {
                 // Without it a small write waits for the acknowledgement of the one before.
                 stream.set_nodelay(true).ok();
                 let gateway = gateway.clone();
-                connections.spawn(async move { gateway.serve(stream).await });
+                connections.spawn(async move { gateway.serve_socket(stream).await });
             }
             // Out of descriptors, most likely; open calls will give some back.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -230,7 +230,8 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
     let (mut look, mut judge) = (interval(LOOK), interval(JUDGE));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut watch = Watch::default();
-    let mut stamps = gateway.files().map(Files::stamps);
+    let look_at = || gateway.files().map(|files| files.stamps(&gateway.running().config));
+    let mut stamps = look_at();
     loop {
         tokio::select! {
             () = stop.asked() => break,
@@ -239,7 +240,7 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
             _ = hangup.recv() => gateway.reload_changed(),
             _ = look.tick() => {
                 gateway.look(&mut watch);
-                let now = gateway.files().map(Files::stamps);
+                let now = look_at();
                 if now != stamps {
                     stamps = now;
                     // A wrong one is told in the log and in health.

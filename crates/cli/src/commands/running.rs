@@ -1,12 +1,13 @@
 //! Talking to a gateway that runs on the same data directory: it holds the directory, so changes
 //! go through its own interface.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use scrimp_server::tls;
 use serde_json::Value;
 
 use crate::ui::OrHint;
@@ -14,6 +15,8 @@ use crate::ui::OrHint;
 /// A gateway that runs.
 pub(crate) struct Running {
     address: SocketAddr,
+    /// Where its certificate lies, if it speaks TLS.
+    certificate: Option<PathBuf>,
 }
 
 /// The variable of the environment that holds the control token.
@@ -33,8 +36,10 @@ pub(crate) fn address_file(data: &Path) -> PathBuf {
 impl Running {
     /// The gateway on this data directory, if one answers.
     pub(crate) fn on(data: &Path) -> Option<Running> {
-        let address = std::fs::read_to_string(address_file(data)).ok()?;
-        let running = Running { address: address.trim().parse().ok()? };
+        let noted = std::fs::read_to_string(address_file(data)).ok()?;
+        let mut lines = noted.lines();
+        let address = lines.next()?.trim().parse().ok()?;
+        let running = Running { address, certificate: lines.next().map(PathBuf::from) };
         // Without a token: whoever has none is told so by what is asked next.
         running.ask("GET /healthz HTTP/1.1\r\n", "").ok().map(|_| running)
     }
@@ -78,8 +83,17 @@ impl Running {
     }
 
     fn ask(&self, head: &str, body: &str) -> Result<Value> {
-        let mut stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(2))?;
+        let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(2))?;
         stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+        match &self.certificate {
+            None => self.converse(stream, head, body),
+            Some(certificate) => {
+                self.converse(tls::to_own_gateway(stream, certificate)?, head, body)
+            }
+        }
+    }
+
+    fn converse(&self, mut stream: impl Read + Write, head: &str, body: &str) -> Result<Value> {
         let length = body.len();
         let head = format!(
             "{head}host: {}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n",
@@ -88,7 +102,11 @@ impl Running {
         stream.write_all(head.as_bytes())?;
         stream.write_all(body.as_bytes())?;
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer)?;
+        match stream.read_to_end(&mut answer) {
+            // The gateway closes a TLS connection as it closes any other.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
+            read => drop(read?),
+        }
         let answer = String::from_utf8_lossy(&answer);
         let (head, body) = answer.split_once("\r\n\r\n").context("the gateway broke off")?;
         let value: Value = serde_json::from_str(body).unwrap_or(Value::Null);

@@ -33,8 +33,8 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     let place = address_file(&data);
     let noted = place.clone();
     let listening = Box::new(move |address: SocketAddr, gateway: &Gateway| {
-        // Only `apply` and `undo` from another terminal need it.
-        drop(std::fs::write(noted, address.to_string()));
+        // Only commands from another terminal need it.
+        drop(std::fs::write(noted, whereabouts(address, gateway)));
         greet(address, gateway);
     });
     let listen = arguments.listen;
@@ -72,6 +72,18 @@ pub(crate) fn options(config: &Config) -> Options {
     }
 }
 
+/// Where the gateway is, for commands on this machine: its address, and where its certificate lies
+/// if it speaks TLS.
+fn whereabouts(address: SocketAddr, gateway: &Gateway) -> String {
+    let running = gateway.running();
+    let certificate = running.config.listen.tls.as_ref().map(|tls| &tls.certificate);
+    let certificate = certificate.and_then(|path| path.canonicalize().ok());
+    certificate.map_or_else(
+        || address.to_string(),
+        |certificate| format!("{address}\n{}", certificate.display()),
+    )
+}
+
 /// Says where the gateway listens and how an SDK is pointed at it.
 fn greet(address: SocketAddr, gateway: &Gateway) {
     let running = gateway.running();
@@ -80,10 +92,11 @@ fn greet(address: SocketAddr, gateway: &Gateway) {
         true => "observing: edits, caches and retries nothing",
         false => "with the rules of its configuration",
     };
+    let scheme = if running.config.listen.tls.is_some() { "https" } else { "http" };
     let text = format!(
-        "http://{address}   {what}\n\
-         export OPENAI_BASE_URL=http://{address}/v1\n\
-         export ANTHROPIC_BASE_URL=http://{address}\n\
+        "{scheme}://{address}   {what}\n\
+         export OPENAI_BASE_URL={scheme}://{address}/v1\n\
+         export ANTHROPIC_BASE_URL={scheme}://{address}\n\
          prompts: not stored   outbound: your providers only\n"
     );
     // Nobody may be reading; the gateway serves all the same.

@@ -26,7 +26,7 @@ fn a_wrong_file_is_told_with_line_and_column_and_what_was_meant() {
     refuses(
         "[listen]\nadress = \"127.0.0.1:1\"\n",
         expect![[r#"
-        error: scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `workers`; did you mean `address`?
+        error: scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `tls`, `workers`; did you mean `address`?
         hint: `scrimp config reference` lists every setting
     "#]],
     );

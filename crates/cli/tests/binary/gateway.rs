@@ -223,7 +223,7 @@ fn a_start_that_cannot_be_is_refused_with_the_reason() {
     place.write("wrong.toml", "[listen]\nadress = \"x\"\n");
     let wrong = place.run(&["serve", "--config", "wrong.toml", "--data", "data"]).failed();
     expect![[r#"
-        error: wrong.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `workers`; did you mean `address`?
+        error: wrong.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `tls`, `workers`; did you mean `address`?
         hint: `scrimp config reference` lists every setting
     "#]].assert_eq(&wrong);
     assert!(!place.path("data").exists(), "nothing is made before the configuration is right");

@@ -155,3 +155,34 @@ fn with_a_provider_s_key_others_need_keys_of_their_own() {
     assert_eq!(call(&gateway, key.trim()).0, "200");
     assert_eq!(call(&gateway, "anything").0, "401");
 }
+
+#[test]
+fn commands_know_a_gateway_that_speaks_tls_by_its_certificate() {
+    let (place, _sim) = with_provider();
+    let made = rcgen::generate_simple_self_signed(["gate.internal".to_owned()]).unwrap();
+    place.write("cert.pem", made.cert.pem());
+    place.write("key.pem", made.key_pair.serialize_pem());
+    let tls = "[listen.tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n";
+    place.write("scrimp.toml", place.read("scrimp.toml") + tls);
+    let gateway = place.start(&SERVE);
+    assert!(gateway.greeting.starts_with("https://127.0.0.1:"), "{}", gateway.greeting);
+    assert!(keys(&place, &["create"]).done().starts_with("sk-scrimp-"));
+    drop(gateway.stop("-TERM"));
+
+    let gateway = place.start(&SERVE);
+    let listed = keys(&place, &["list", "--json"]).json();
+    let id = listed["keys"][0]["id"].as_str().unwrap();
+    // Somebody else's, for all the command can tell.
+    std::fs::rename(place.path("cert.pem"), place.path("own.pem")).unwrap();
+    let other = rcgen::generate_simple_self_signed(["gate.internal".to_owned()]).unwrap();
+    place.write("cert.pem", other.cert.pem());
+    let refused = keys(&place, &["revoke", id]).failed();
+    assert!(refused.contains("is in use by process"), "{refused}");
+    std::fs::rename(place.path("own.pem"), place.path("cert.pem")).unwrap();
+    keys(&place, &["revoke", id]).done();
+    drop(gateway.stop("-TERM"));
+
+    place.write("key.pem", "no key");
+    let refused = place.run(&SERVE).failed();
+    assert!(refused.contains("what [listen.tls] names cannot be used: key.pem: "), "{refused}");
+}

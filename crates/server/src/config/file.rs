@@ -66,8 +66,22 @@ pub(super) struct ListenTable {
     /// More control tokens, by the name of who holds them.
     #[schemars(with = "BTreeMap<String, TokenTable>", extend("x-key" = "WHO"))]
     pub(super) tokens: BTreeMap<Spanned<String>, TokenTable>,
+    /// The certificate that the gateway shows, to speak TLS to clients (HTTP/1.1 over it). Changed
+    /// files are shown to new connections within a second; ones that are broken, or do not belong
+    /// together, never replace the running ones.
+    pub(super) tls: Option<TlsFiles>,
     /// Threads that serve; as many as there are processors unless it is said.
     pub(super) workers: Option<usize>,
+}
+
+/// Where the certificate lies that the gateway shows its clients.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TlsFiles {
+    /// PEM: the certificate, and those between it and an authority.
+    pub certificate: PathBuf,
+    /// PEM: its private key.
+    pub key: PathBuf,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

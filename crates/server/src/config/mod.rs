@@ -24,8 +24,8 @@ use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
 use scrimp_core::{KeyRing, Share, State, Ttl};
 use toml::Spanned;
 
-pub use file::Speaks;
 use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable};
+pub use file::{Speaks, TlsFiles};
 pub use problem::ConfigError;
 use problem::{Source, nearest};
 pub use provider::{Metering, Origin, Provider, Secret};
@@ -66,6 +66,8 @@ pub struct Listen {
     pub hosts: Vec<String>,
     /// What control routes ask for; none: callers on this machine need none.
     pub tokens: Vec<Token>,
+    /// What clients are shown that speak TLS; `None`: they speak none.
+    pub tls: Option<TlsFiles>,
     /// How many threads serve; `None`: one for each core.
     pub workers: Option<usize>,
 }
@@ -210,7 +212,7 @@ fn listen_at(
     table: ListenTable,
     environment: Lookup<'_>,
 ) -> Result<Listen, ConfigError> {
-    let ListenTable { address, hosts, control_token, tokens, workers } = table;
+    let ListenTable { address, hosts, control_token, tokens, tls, workers } = table;
     let address = match address {
         None => SocketAddr::from(([127, 0, 0, 1], 4100)),
         Some(written) => {
@@ -223,7 +225,7 @@ fn listen_at(
     };
     let tokens = token::all(source, control_token, tokens, environment)?;
     let hosts = hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect();
-    Ok(Listen { address, hosts, tokens, workers })
+    Ok(Listen { address, hosts, tokens, tls, workers })
 }
 
 /// An address and port; `localhost` and a bare port mean loopback.

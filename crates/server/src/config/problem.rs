@@ -32,6 +32,13 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
+impl ConfigError {
+    /// A fault in no single place.
+    pub(crate) fn nowhere(file: &str, message: String) -> ConfigError {
+        ConfigError { file: file.to_owned(), place: None, message, suggestion: None }
+    }
+}
+
 /// A text and its name, to point into.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {

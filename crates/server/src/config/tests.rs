@@ -84,7 +84,7 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
     refuses(
         "[listen]\nadress = \"127.0.0.1:1\"",
         expect![
-            "scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `workers`; did you mean `address`?"
+            "scrimp.toml:2:1: unknown field `adress`, expected one of `address`, `hosts`, `control_token`, `tokens`, `tls`, `workers`; did you mean `address`?"
         ],
     );
     refuses(

@@ -8,6 +8,7 @@ mod faults;
 mod fidelity;
 mod hang_up;
 mod keys;
+mod listening;
 pub(crate) mod rig;
 mod roles;
 mod tls;
