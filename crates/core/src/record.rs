@@ -106,7 +106,7 @@ pub enum Ending {
     Refused(Refusal),
 }
 
-/// What can go wrong with a provider.
+/// What can go wrong with a provider. Records name a fault by its place: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
@@ -132,13 +132,18 @@ pub enum Fault {
     Cancelled,
     /// What the client was still sending grew larger than is allowed, and was cut off.
     TooLarge,
+    /// The proxy on the way cannot be reached, or makes no tunnel.
+    Proxy,
 }
 
 impl Fault {
     /// Whether no provider can have run the request: none was reached, or it was cut off and so never
     /// whole.
     pub fn was_never_sent(self) -> bool {
-        matches!(self, Fault::Connect | Fault::ConnectTimeout | Fault::Tls | Fault::TooLarge)
+        matches!(
+            self,
+            Fault::Connect | Fault::ConnectTimeout | Fault::Tls | Fault::TooLarge | Fault::Proxy
+        )
     }
 }
 

@@ -131,6 +131,10 @@ pub(super) struct ProviderTable {
     /// What else `api_key` is sent to, such as `"GET /v1/files*"`.
     #[schemars(with = "Vec<String>", extend("default" = []))]
     pub(super) routes: Vec<Spanned<String>>,
+    /// The proxy to it, such as `"http://user:password@host:3128"`, in place of the one that
+    /// `HTTPS_PROXY` or `HTTP_PROXY` names; `"none"`: none.
+    #[schemars(with = "Option<String>")]
+    pub(super) proxy: Option<Spanned<String>>,
 }
 
 /// Whose API a provider speaks.

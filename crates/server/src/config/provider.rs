@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use super::file::{MeteringWord, ProviderTable, Speaks};
 use super::problem::{ConfigError, Source};
+use super::proxy::{Proxies, Proxy, is_here};
 use super::values::{Lookup, resolve};
 
 /// A provider.
@@ -35,6 +36,8 @@ pub struct Provider {
     pub ca_file: Option<PathBuf>,
     /// What `api_key` is sent to beside calls to models: `METHOD /path`, with `*`, without a version.
     pub routes: Vec<String>,
+    /// The proxy that it is called through.
+    pub proxy: Option<Arc<Proxy>>,
     /// A server on this machine that the file does not name.
     pub(super) is_guessed: bool,
 }
@@ -148,6 +151,7 @@ pub(super) fn all(
     tables: BTreeMap<Spanned<String>, ProviderTable>,
     environment: Lookup<'_>,
 ) -> Result<BTreeMap<Arc<str>, Arc<Provider>>, ConfigError> {
+    let proxies = Proxies::of(environment).map_err(|why| source.wrong(None, why))?;
     let mut providers = BTreeMap::new();
     for public in PUBLIC {
         let (origin, base_path) =
@@ -155,6 +159,7 @@ pub(super) fn all(
         let provider = Provider {
             name: public.name.into(),
             speaks: public.speaks,
+            proxy: proxies.to(&origin),
             origin,
             base_path,
             api_key: None,
@@ -167,7 +172,7 @@ pub(super) fn all(
         providers.insert(provider.name.clone(), Arc::new(provider));
     }
     for (name, table) in tables {
-        let provider = one(source, &name, table, environment)?;
+        let provider = one(source, &name, table, &proxies, environment)?;
         providers.insert(provider.name.clone(), Arc::new(provider));
     }
     Ok(providers)
@@ -177,9 +182,11 @@ fn one(
     source: &Source<'_>,
     name: &Spanned<String>,
     table: ProviderTable,
+    proxies: &Proxies,
     environment: Lookup<'_>,
 ) -> Result<Provider, ConfigError> {
-    let ProviderTable { base_url, dialect, api_key, metering, prices_as, ca_file, routes } = table;
+    let ProviderTable { base_url, dialect, api_key, metering, prices_as, ca_file, routes, proxy } =
+        table;
     let wrong = |message: String| source.wrong(Some(name.span()), message);
     let text = name.as_ref();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -198,8 +205,13 @@ fn one(
         (None, None) => return Err(wrong(format!("provider `{text}` needs a `base_url`"))),
     };
     let api_key = api_key.map(|written| secret(source, &written, environment)).transpose()?;
+    let proxy = match proxy {
+        None => proxies.to(&origin),
+        Some(written) => own_proxy(source, &written, &origin, environment)?,
+    };
     Ok(Provider {
         name: text.as_str().into(),
+        proxy,
         speaks: dialect.or(public.map(|public| public.speaks)).unwrap_or(Speaks::Openai),
         origin,
         base_path,
@@ -214,6 +226,24 @@ fn one(
         routes: routes.iter().map(|written| route(source, written)).collect::<Result<_, _>>()?,
         is_guessed: false,
     })
+}
+
+/// A provider's own proxy, or none though the environment has one.
+fn own_proxy(
+    source: &Source<'_>,
+    written: &Spanned<String>,
+    origin: &Origin,
+    environment: Lookup<'_>,
+) -> Result<Option<Arc<Proxy>>, ConfigError> {
+    let text = resolved(source, written, environment)?;
+    let wrong = |why: &str| source.wrong(Some(written.span()), format!("`proxy` {why}"));
+    match text.as_str() {
+        "none" => Ok(None),
+        _ if is_here(origin) => {
+            Err(wrong("makes no sense: this machine is never called through a proxy"))
+        }
+        text => Proxy::read(text).map(|proxy| Some(Arc::new(proxy))).map_err(|why| wrong(&why)),
+    }
 }
 
 /// `GET /v1/files*`, without the version.

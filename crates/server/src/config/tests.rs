@@ -123,6 +123,18 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
         "[providers.openai]\nroutes = [\"/v1/files\"]",
         expect![[r#"scrimp.toml:2:11: `/v1/files` is no route such as "GET /v1/files*""#]],
     );
+    refuses(
+        "[providers.openai]\nproxy = \"socks5://u:secret@p:1\"",
+        expect![
+            "scrimp.toml:2:9: `proxy` names a proxy that is spoken to by `socks5`, not by http"
+        ],
+    );
+    refuses(
+        "[providers.vllm]\nproxy = \"http://p:1\"",
+        expect![
+            "scrimp.toml:2:9: `proxy` makes no sense: this machine is never called through a proxy"
+        ],
+    );
     refuses("[listen\n", expect!["scrimp.toml:1:8: unclosed table, expected `]`"]);
 }
 

@@ -133,6 +133,11 @@ fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
         Fault::TooLarge => {
             (413, "too_large", "the body is larger than allowed; raise `body_bytes` in [http]")
         }
+        Fault::Proxy => {
+            let what =
+                "the proxy on the way to the provider cannot be reached or lets nobody through";
+            (502, "proxy", what)
+        }
         Fault::Cancelled => (502, "cancelled", "the request was cancelled"),
     }
 }

@@ -9,6 +9,7 @@ mod fidelity;
 mod hang_up;
 mod keys;
 mod listening;
+mod proxy;
 pub(crate) mod rig;
 mod roles;
 mod tls;

@@ -15,11 +15,12 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use super::rig::{Rig, body_of, chat};
 use crate::Connector;
 
-const CALL: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
-const ANSWER: &str = r#"{"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11}}"#;
+pub(super) const CALL: &str =
+    r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
+pub(super) const ANSWER: &str = r#"{"model":"gpt-4o","choices":[],"usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11}}"#;
 
 /// A provider with a certificate of its own making, for `name`. Answers each connection once.
-async fn provider(name: &str) -> (SocketAddr, String) {
+pub(super) async fn provider(name: &str) -> (SocketAddr, String) {
     let CertifiedKey { cert, key_pair } =
         rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(key_pair.serialize_der()).unwrap();

@@ -7,7 +7,9 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 
 use scrimp_core::Fault;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{
+    AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream, ReadBuf,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -15,7 +17,10 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::config::{Origin, Provider};
+use crate::config::{Origin, Provider, Proxy};
+
+/// A proxy's answer is short.
+const LONGEST_HEAD: usize = 16 << 10;
 
 /// Makes a pipe to a provider that lives in this process.
 pub type Dial = dyn Fn(&Origin) -> io::Result<DuplexStream> + Send + Sync;
@@ -50,13 +55,15 @@ impl Connector {
 
     pub(super) async fn connect(
         &self,
-        origin: &Origin,
+        provider: &Provider,
         trust: Option<Trust>,
     ) -> Result<Stream, Fault> {
+        let Provider { origin, proxy, .. } = provider;
         match self {
             Connector::Memory(dial) => dial(origin).map(Stream::Memory).map_err(|_| Fault::Connect),
             Connector::Network => {
-                let tcp = dial_tcp(origin).await.map_err(|_| Fault::Connect)?;
+                let unreached = if proxy.is_none() { Fault::Connect } else { Fault::Proxy };
+                let tcp = reach(provider).await.map_err(|_| unreached)?;
                 match trust {
                     None => Ok(Stream::Tcp(tcp)),
                     Some(trust) => encrypt(tcp, origin, trust).await.map_err(|_| Fault::Tls),
@@ -66,10 +73,19 @@ impl Connector {
     }
 }
 
+/// A connection to a provider, or the tunnel that takes its place.
+async fn reach(provider: &Provider) -> io::Result<TcpStream> {
+    let Provider { origin, proxy, .. } = provider;
+    match proxy {
+        None => dial_tcp(&origin.host, origin.port).await,
+        Some(proxy) => tunnel(origin, proxy).await,
+    }
+}
+
 /// Tries each address of the host in turn.
-async fn dial_tcp(origin: &Origin) -> io::Result<TcpStream> {
+async fn dial_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in tokio::net::lookup_host((&*origin.host, origin.port)).await? {
+    for address in tokio::net::lookup_host((host, port)).await? {
         match TcpStream::connect(address).await {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
@@ -79,6 +95,37 @@ async fn dial_tcp(origin: &Origin) -> io::Result<TcpStream> {
         }
     }
     Err(last)
+}
+
+/// A way through a proxy, which looks the host up by itself. Also where TLS is not spoken: what goes
+/// through is then the same as without the proxy.
+async fn tunnel(origin: &Origin, proxy: &Proxy) -> io::Result<TcpStream> {
+    let mut tcp = dial_tcp(&proxy.host, proxy.port).await?;
+    let port = origin.port;
+    let to = match origin.host.contains(':') {
+        true => format!("[{}]:{port}", origin.host),
+        false => format!("{}:{port}", origin.host),
+    };
+    let authorization = proxy.authorization.as_ref();
+    let authorization = authorization
+        .map(|secret| format!("proxy-authorization: {}\r\n", secret.reveal()))
+        .unwrap_or_default();
+    let asked = format!("CONNECT {to} HTTP/1.1\r\nhost: {to}\r\n{authorization}\r\n");
+    tcp.write_all(asked.as_bytes()).await?;
+    let mut answer = Vec::with_capacity(256);
+    while !answer.ends_with(b"\r\n\r\n") {
+        // Nobody speaks through the tunnel before we do, so nothing but the head is taken here.
+        if tcp.read_buf(&mut answer).await? == 0 || LONGEST_HEAD < answer.len() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 100];
+    let mut head = httparse::Response::new(&mut headers);
+    let is_whole = head.parse(&answer).map_err(io::Error::other)?.is_complete();
+    match head.code {
+        Some(200..300) if is_whole => Ok(tcp),
+        _ => Err(io::ErrorKind::ConnectionRefused.into()),
+    }
 }
 
 async fn encrypt(tcp: TcpStream, origin: &Origin, trust: Trust) -> io::Result<Stream> {
@@ -100,11 +147,16 @@ pub(crate) enum Stage {
 
 /// Goes the way to a provider as a call does, and ends before the request. `stage` is how far it came.
 pub(crate) async fn probe(provider: &Provider, stage: &mut Stage) -> io::Result<()> {
-    let origin = &provider.origin;
-    let mut addresses = tokio::net::lookup_host((&*origin.host, origin.port)).await?;
+    let Provider { origin, proxy, .. } = provider;
+    // A proxy looks the provider's name up by itself.
+    let (host, port) = match proxy {
+        None => (&origin.host, origin.port),
+        Some(proxy) => (&proxy.host, proxy.port),
+    };
+    let mut addresses = tokio::net::lookup_host((&**host, port)).await?;
     addresses.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
     *stage = Stage::Connect;
-    let tcp = dial_tcp(origin).await?;
+    let tcp = reach(provider).await?;
     if !origin.is_tls {
         return Ok(());
     }

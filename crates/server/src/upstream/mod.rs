@@ -137,7 +137,7 @@ impl Pool {
 
     async fn connect(&self, provider: &Arc<Provider>) -> Result<Line, Fault> {
         let trust = self.trust(provider);
-        self.connector.connect(&provider.origin, trust).await.map(Line::new)
+        self.connector.connect(provider, trust).await.map(Line::new)
     }
 
     fn trust(&self, provider: &Arc<Provider>) -> Option<Trust> {
