@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use scrimp_core::Span;
 use scrimp_server::journal::Files;
-use scrimp_server::{Config, Gateway, Log, Program, serve};
+use scrimp_server::{Config, Gateway, Log, Program, ServeError, serve};
 use scrimp_store::{OpenError, Options, Store};
 
 use super::data_dir;
@@ -42,7 +42,11 @@ pub(crate) fn run(arguments: &Serve) -> Result<()> {
     log.close();
     drop(writer.join());
     drop(std::fs::remove_file(place));
-    result.or_hint("another address can be given with --listen")
+    match result {
+        // No address would help.
+        Err(unread @ ServeError::Keys(_)) => Err(unread.into()),
+        result => result.or_hint("another address can be given with --listen"),
+    }
 }
 
 /// Opens the store for writing.

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use crate::support::{Place, Server, fields};
 use expect_test::expect;
+use scrimp_store::{Options, Reader, Store};
 
 const CALL: &str = r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}]}"#;
 
@@ -98,6 +99,28 @@ fn keys_are_made_before_the_first_start_and_listed_and_revoked() {
     .assert_eq(&keys(&place, &["show", "0"]).failed());
     let listed = keys(&place, &["list", "--json"]).json();
     assert_eq!(listed["keys"].as_array().unwrap().len(), 2);
+    let audit = Reader::open(&place.path("data")).unwrap().audit(9, None).unwrap();
+    let said: Vec<_> = audit.iter().map(|e| (&*e.who, &*e.action, e.refused.is_none())).collect();
+    let expected = [
+        ("cli:?", "key_revoked", false),
+        ("cli:?", "key_revoked", true),
+        ("cli:?", "key_created", true),
+        ("cli:?", "key_created", true),
+    ];
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_gateway_whose_keys_cannot_be_read_does_not_start() {
+    let (place, _sim) = with_provider();
+    keys(&place, &["create"]).done();
+    let store = Store::open(&place.path("data"), Options::STANDARD).unwrap();
+    store.set_state("key/000000000000", "{").unwrap();
+    store.close().unwrap();
+    expect![[r#"
+        error: the virtual keys cannot be read: key/000000000000: EOF while parsing an object at line 1 column 1
+    "#]]
+    .assert_eq(&place.run(&SERVE).failed());
 }
 
 #[test]

@@ -267,7 +267,8 @@ impl Arrival {
         if let Some(rest) = rest.filter(|_| !self.head.headers.contains_key(EXPECT)) {
             body::drain(rest);
         }
-        let (head, body) = refuse(self.unsettled, refusal, self.watch.now(), waited);
+        let dialect = self.route.dialect_of_errors();
+        let (head, body) = refuse(self.unsettled, dialect, refusal, self.watch.now(), waited);
         Page::whole(head, body)
     }
 }

@@ -153,6 +153,16 @@ impl Route {
         self.row.map_or(Dialect::Other, |row| row.dialect)
     }
 
+    /// What errors are told in: also where the path is not understood, its provider's SDK reads them.
+    pub(super) fn dialect_of_errors(&self) -> Dialect {
+        match (self.dialect(), self.provider.speaks) {
+            (Dialect::Other, Speaks::Anthropic) => Dialect::AnthropicMessages,
+            (Dialect::Other, Speaks::Gemini) => Dialect::GeminiGenerate,
+            (Dialect::Other, Speaks::Bedrock) => Dialect::BedrockConverse,
+            (dialect, _) => dialect,
+        }
+    }
+
     /// The name of the operation where the caller gives none.
     pub(super) fn operation(&self) -> &'static str {
         self.row.map_or_else(|| self.family(), |row| row.name)

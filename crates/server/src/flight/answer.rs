@@ -70,8 +70,19 @@ pub(super) fn failure(record: &Record, provider: &Provider) -> (Parts, Bytes) {
 }
 
 /// A whole error in the caller's dialect.
-pub(super) fn error(call: &Call, status: u16, code: &str, text: &str) -> (Parts, Bytes) {
-    let (body, content_type) = scrimp_wire::error_body(call.dialect, status, code, text);
+fn error(call: &Call, status: u16, code: &str, text: &str) -> (Parts, Bytes) {
+    error_in(call.dialect, call, status, code, text)
+}
+
+/// The same in a dialect of which the call itself may be no part.
+pub(super) fn error_in(
+    dialect: Dialect,
+    call: &Call,
+    status: u16,
+    code: &str,
+    text: &str,
+) -> (Parts, Bytes) {
+    let (body, content_type) = scrimp_wire::error_body(dialect, status, code, text);
     let mut head = Response::new(()).into_parts().0;
     head.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::response::Parts;
 use scrimp_core::record::Timing;
-use scrimp_core::{Call, Ending, Fault, Metering, Record, Refusal, Span, Time, Usage};
+use scrimp_core::{Call, Dialect, Ending, Fault, Metering, Record, Refusal, Span, Time, Usage};
 
 use super::answer;
 use crate::gateway::Gateway;
@@ -72,16 +72,17 @@ impl Drop for Unsettled {
     }
 }
 
-/// Settles a call that is not sent on, and says what its caller is told.
+/// Settles a call that is not sent on, and says what its caller is told in `dialect`.
 pub(crate) fn refuse(
     unsettled: Unsettled,
+    dialect: Dialect,
     refusal: Refusal,
     now: Time,
     waited: Span,
 ) -> (Parts, Bytes) {
     let (status, code, text) = answer::refusal_text(&refusal);
     let call = unsettled.call().clone();
-    let told = answer::error(&call, status, code, &format!("scrimp: {text}"));
+    let told = answer::error_in(dialect, &call, status, code, &format!("scrimp: {text}"));
     let ended = now.since(call.arrived);
     unsettled.settle(unsent(call, Ending::Refused(refusal), ended, waited));
     told

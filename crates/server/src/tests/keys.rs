@@ -156,6 +156,9 @@ async fn a_key_for_some_models_calls_no_others_however_they_are_named() {
         let refused = Refusal::ModelNotAllowed { key: id.clone(), model: model.into() };
         assert_eq!(refusal(&rig.record().await), &refused, "{body}");
     }
+    let got = rig.call(&send("/v1/messages", &packed, &chat_to("claude-opus-5"))).await;
+    let told: Value = serde_json::from_slice(&body_of(&got)).unwrap();
+    assert_eq!((status(&got), &told["type"]), (403, &json!("error")), "in its dialect: {told}");
     assert_eq!(rig.seen().len(), asked, "nothing more reached a provider");
 }
 
@@ -301,6 +304,10 @@ async fn a_configured_key_is_sent_to_known_routes_only() {
         let record = rig.record().await;
         assert!(matches!(refusal(&record), Refusal::RouteNotAllowed { .. }), "{line}");
     }
+    let got = rig.call(&call("POST /anthropic/v1/files")).await;
+    let told: Value = serde_json::from_slice(&body_of(&got)).unwrap();
+    assert_eq!(told["type"], "error", "whoever calls Anthropic reads its errors: {told}");
+    rig.record().await;
     // A model's name leads to a provider whose key must not go to that path either.
     let elsewhere = request(
         "POST",
