@@ -204,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_ring_finds_each_key_by_its_hash_and_keeps_the_newest() {
+        let keys = (1..4).map(|n| VirtualKey { hash: KeyHash([n; 32]), ..key(&["gpt-*"]) });
+        let mut ring: KeyRing = keys.collect();
+        let revoked = VirtualKey { revoked: Some(Time::EPOCH), ..key(&["gpt-*"]) };
+        let revoked = VirtualKey { hash: KeyHash([2; 32]), ..revoked };
+        ring.insert(revoked.clone());
+        let found = |n| ring.find(&KeyHash([n; 32])).map(|key| key.revoked.is_some());
+        assert_eq!([1, 2, 3, 4].map(found), [Some(false), Some(true), Some(false), None]);
+        assert_eq!(ring.find(&revoked.hash).map(|found| &**found), Some(&revoked));
+        assert!(!ring.is_empty() && KeyRing::default().is_empty());
+    }
+
+    #[test]
     fn a_key_names_itself_its_team_and_its_tags() {
         let key = key(&[]);
         let tags = key.call_tags().map(|(name, value)| format!("{name}={value}"));
