@@ -8,6 +8,7 @@ mod bound;
 pub mod findings;
 pub mod profile;
 pub mod proof;
+pub mod reconcile;
 pub mod replay;
 pub mod report;
 

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     /// Virtual keys: who may call through the gateway, and which models
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// A provider's usage or cost reports against what was counted here, every gap named and sized
+    Reconcile(Reconcile),
     /// What a call costs; several models side by side, by given sizes or over recorded traffic
     Price(Price),
     /// How many tokens a text or a request has
@@ -217,6 +219,32 @@ pub(crate) struct Proof {
     pub(crate) data: DataDir,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Reconcile {
+    /// Reports of usage and of costs as the provider's API gave them, files and folders; `-` for
+    /// standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Also the sums of each day, model, key or project
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) by: Option<By>,
+    /// What the records call the provider, if not as its reports do
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum By {
+    Day,
+    Model,
+    Key,
+    Project,
 }
 
 #[derive(Debug, Args)]

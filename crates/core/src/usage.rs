@@ -67,6 +67,22 @@ impl Usage {
         self.output.saturating_add(self.reasoning).saturating_add(self.audio_output)
     }
 
+    /// What of it is more than in `other`, class by class.
+    #[must_use]
+    pub const fn beyond(&self, other: &Usage) -> Usage {
+        Usage {
+            uncached: self.uncached.saturating_sub(other.uncached),
+            cache_read: self.cache_read.saturating_sub(other.cache_read),
+            cache_write_short: self.cache_write_short.saturating_sub(other.cache_write_short),
+            cache_write_long: self.cache_write_long.saturating_sub(other.cache_write_long),
+            audio_input: self.audio_input.saturating_sub(other.audio_input),
+            image_input: self.image_input.saturating_sub(other.image_input),
+            output: self.output.saturating_sub(other.output),
+            reasoning: self.reasoning.saturating_sub(other.reasoning),
+            audio_output: self.audio_output.saturating_sub(other.audio_output),
+        }
+    }
+
     /// The same tokens with every cache class counted as plain input: the call without caching.
     #[must_use]
     pub const fn without_caching(&self) -> Usage {

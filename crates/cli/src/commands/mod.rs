@@ -12,6 +12,7 @@ mod man;
 mod models;
 mod price;
 mod prices;
+mod reconcile;
 mod running;
 mod serve;
 mod sim;
@@ -42,6 +43,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Config(arguments)) => config::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),
+        Some(Command::Reconcile(arguments)) => reconcile::run(&arguments),
         Some(Command::Price(arguments)) => price::run(&arguments),
         Some(Command::Tokens(arguments)) => tokens::run(&arguments),
         Some(Command::Models(arguments)) => models::run(&arguments),

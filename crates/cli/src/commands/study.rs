@@ -95,7 +95,7 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
     Ok(Calls { inputs, ..of_entries(entries, prices) })
 }
 
-fn not_read(errors: &[ScanError]) -> Vec<String> {
+pub(super) fn not_read(errors: &[ScanError]) -> Vec<String> {
     let first = errors.iter().take(MOST_NOTED);
     let mut notes: Vec<String> = first.map(|error| format!("calls are missing: {error}")).collect();
     let more = errors.len().saturating_sub(MOST_NOTED);
@@ -106,7 +106,7 @@ fn not_read(errors: &[ScanError]) -> Vec<String> {
 }
 
 /// Says so where damaged files were set aside, because then calls may be missing.
-fn set_aside(files: &[PathBuf]) -> Option<String> {
+pub(super) fn set_aside(files: &[PathBuf]) -> Option<String> {
     let name = files.first()?.file_name()?.to_string_lossy();
     Some(match files.len() {
         1 => format!("calls may be missing: a damaged file was set aside as {name}"),

@@ -1,0 +1,106 @@
+//! The factor that most of a bill has beside the list price.
+
+use scrimp_core::Usd;
+
+/// Millionths: no factor.
+pub(super) const ONE: u64 = 1_000_000;
+/// Parts of a bill have the same factor if they differ by less than this share.
+const ALIKE: f64 = 0.000_5;
+/// A factor is believed if so much of the bill has it.
+const LEAST_SUPPORT: f64 = 0.3;
+
+/// A part of a bill.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) list: Usd,
+    pub(super) paid: Usd,
+}
+
+/// The factor that carries most dollars, in millionths, as short a decimal as fits; `None`: no
+/// factor carries enough of them, or there is nothing to be charged.
+pub(super) fn factor(parts: &[Part]) -> Option<u64> {
+    let parts: Vec<&Part> = parts.iter().filter(|part| is_usual(part)).collect();
+    let total: f64 = parts.iter().map(|part| part.list.as_f64()).sum();
+    let support = |ratio: f64| -> f64 {
+        let alike = parts.iter().filter(|part| is_alike(part, ratio));
+        alike.map(|part| part.list.as_f64()).sum()
+    };
+    let ratios = parts.iter().map(|part| of(part));
+    let (found, best) = ratios.map(|ratio| (support(ratio), ratio)).max_by(|one, other| {
+        // Of two with the same support the lower: what is charged beside raises a factor.
+        one.0.total_cmp(&other.0).then(other.1.total_cmp(&one.1))
+    })?;
+    if found < LEAST_SUPPORT * total {
+        return None;
+    }
+    let alike: Vec<&&Part> = parts.iter().filter(|part| is_alike(part, best)).collect();
+    let sum =
+        |amount: fn(&Part) -> Usd| alike.iter().map(|part| amount(part).as_f64()).sum::<f64>();
+    let mean = sum(|part| part.paid) / sum(|part| part.list);
+    Some(shortest(mean))
+}
+
+/// Whether a part of a bill has this factor.
+pub(super) fn has(part: &Part, millionths: u64) -> bool {
+    is_usual(part) && is_alike(part, ratio(millionths))
+}
+
+/// A factor for a person: `0.85`.
+pub(super) fn shown(millionths: u64) -> String {
+    let text = format!("{}.{:06}", millionths / ONE, millionths % ONE);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn is_usual(part: &Part) -> bool {
+    Usd::ZERO < part.list && Usd::ZERO < part.paid
+}
+
+fn of(part: &Part) -> f64 {
+    part.paid.as_f64() / part.list.as_f64()
+}
+
+fn is_alike(part: &Part, ratio: f64) -> bool {
+    (of(part) - ratio).abs() <= ALIKE * ratio
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a small number")]
+fn ratio(millionths: u64) -> f64 {
+    millionths as f64 / ONE as f64
+}
+
+/// Discounts are round numbers: the shortest decimal near enough.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small factor")]
+fn shortest(factor: f64) -> u64 {
+    let near = |digits: i32| {
+        let unit = 10_f64.powi(digits);
+        ((factor * unit).round() / unit, digits)
+    };
+    let fits = |(rounded, _): &(f64, i32)| (rounded - factor).abs() <= ALIKE / 2.0 * factor;
+    let (rounded, _) = (1..6).map(near).find(fits).unwrap_or((factor, 6));
+    (rounded * 1e6).round().clamp(0.0, 1e12) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(of: &[(&str, &str)]) -> Vec<Part> {
+        let usd = |text: &str| text.parse().unwrap();
+        of.iter().map(|(list, paid)| Part { list: usd(list), paid: usd(paid) }).collect()
+    }
+
+    #[test]
+    fn the_factor_of_most_dollars_is_found_and_is_round() {
+        for (of, found) in [
+            (&[("10", "8.5"), ("3", "2.55"), ("1", "1")][..], Some("0.85")),
+            (&[("10", "10"), ("3", "3"), ("5", "7")], Some("1")),
+            (&[("10.01", "9.3494")], Some("0.934")),
+            (&[("10", "9"), ("10", "8"), ("10", "7"), ("10", "6")], None),
+            (&[("0", "3")], None),
+            (&[("-1", "3")], None),
+        ] {
+            let factor = factor(&parts(of)).map(shown);
+            assert_eq!(factor.as_deref(), found, "{of:?}");
+        }
+    }
+}

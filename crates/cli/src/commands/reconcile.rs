@@ -1,0 +1,120 @@
+//! `scrimp reconcile`: what a provider was paid against what was counted here.
+
+use anyhow::{Result, bail};
+use scrimp_analysis::reconcile::{self, Books, By, DayCount, Question, Report};
+use scrimp_analysis::report::Input;
+use scrimp_core::{Aggregate, Span, Time};
+use scrimp_store::{LedgerRow, Reader as Records};
+use serde::Serialize;
+
+use super::price::catalog_in;
+use super::{data_dir, study};
+use crate::args::{self, Reconcile};
+use crate::input::{Inputs, Reader};
+use crate::ui::{self, OrHint};
+
+/// What scripts get.
+#[derive(Serialize)]
+struct Answer<'a, R> {
+    inputs: &'a [Input],
+    #[serde(flatten)]
+    found: R,
+    notes: &'a [String],
+}
+
+/// `scrimp reconcile FILE…`
+pub(crate) fn run(arguments: &Reconcile) -> Result<()> {
+    let reader = Reader { format: None, columns: None, assumed: None, start: Time::EPOCH };
+    let inputs = reader.read(&arguments.files, &mut |_, _| ()).or_hint(HINT)?;
+    if inputs.aggregates.is_empty() {
+        bail_without_reports(&inputs)?;
+    }
+    let data = data_dir(&arguments.data)?;
+    let records = Records::open(&data)
+        .or_hint("reports are compared with what the gateway counted: `scrimp serve`")?;
+    let (books, mut notes) = books(&records, &inputs.aggregates)?;
+    notes.extend(inputs.notes.iter().cloned());
+    notes.extend(inputs.files.iter().filter_map(left_out));
+    notes.extend(inputs.troubles());
+    let prices = catalog_in(None, &arguments.data)?;
+    let question = Question { prices: &prices, called: arguments.provider.as_deref() };
+    let found = reconcile::reconcile(&reports(&inputs), &books, question);
+    let by = arguments.by.map(by);
+    match arguments.json.json {
+        true => {
+            let answer = Answer { inputs: &inputs.files, found: found.view(by), notes: &notes };
+            ui::print_json(&answer)
+        }
+        false => {
+            let text = found.text(by, ui::width());
+            ui::print(&(text + &ui::notes(&notes)))
+        }
+    }
+}
+
+const HINT: &str = "name what the usage or cost API of OpenAI, Anthropic or OpenRouter answered";
+
+fn bail_without_reports(inputs: &Inputs) -> Result<()> {
+    let mut reasons: Vec<String> = inputs.files.iter().filter_map(left_out).collect();
+    reasons.extend(inputs.troubles());
+    let reasons = if reasons.is_empty() { "no files".to_owned() } else { reasons.join("\n") };
+    Err(anyhow::anyhow!("no report of a provider was found: {reasons}")).or_hint(HINT)
+}
+
+/// Calls are no report of a provider.
+fn left_out(file: &Input) -> Option<String> {
+    let format = file.format.as_deref()?;
+    let holds = || format!("{} holds calls ({format}), no report of a provider", file.path);
+    (file.sums == 0 && 0 < file.calls).then(holds)
+}
+
+/// Each file's sums, in the order in which they were read.
+fn reports(inputs: &Inputs) -> Vec<Report<'_>> {
+    let mut rest: &[Aggregate] = &inputs.aggregates;
+    let mut reports = Vec::new();
+    for file in &inputs.files {
+        let count = usize::try_from(file.sums).unwrap_or(usize::MAX).min(rest.len());
+        let (sums, others) = rest.split_at(count);
+        reports.push(Report { name: &file.path, sums });
+        rest = others;
+    }
+    reports
+}
+
+/// What was counted on the days of the reports, with a day on either side for other time zones.
+fn books(records: &Records, sums: &[Aggregate]) -> Result<(Books, Vec<String>)> {
+    let day = Span::from_hours(24);
+    let from = sums.iter().map(|sum| sum.from).min().unwrap_or(Time::EPOCH).floor(day) - day;
+    let until =
+        sums.iter().map(|sum| sum.until).max().unwrap_or(Time::EPOCH).floor(day) + day + day;
+    let mut books = Books::new();
+    let mut unread = Vec::new();
+    for record in records.scan(from, until) {
+        match record {
+            Ok(record) => books.see(&record),
+            Err(error) => unread.push(error),
+        }
+    }
+    let counted: Vec<DayCount> = records.ledger(from, until)?.into_iter().map(count).collect();
+    books.fill(&counted);
+    let mut notes = study::not_read(&unread);
+    notes.extend(study::set_aside(&records.set_aside()?));
+    if books.period().is_none() && records.scan(Time::EPOCH, Time::NEVER).next().is_none() {
+        bail!("no calls were counted here yet, so there is nothing to compare with");
+    }
+    Ok((books, notes))
+}
+
+fn count(row: LedgerRow) -> DayCount {
+    let LedgerRow { day, provider, model, key, calls, usage, cost, .. } = row;
+    DayCount { day, provider, model, key, calls, usage, cost }
+}
+
+fn by(by: args::By) -> By {
+    match by {
+        args::By::Day => By::Day,
+        args::By::Model => By::Model,
+        args::By::Key => By::Key,
+        args::By::Project => By::Project,
+    }
+}
