@@ -234,7 +234,9 @@ impl Rates {
         self.lines(usage).iter().map(|line| line.usd).sum()
     }
 
-    fn times_permille(self, permille: u32) -> Rates {
+    /// These rates times `permille` / 1000.
+    #[must_use]
+    pub fn times_permille(self, permille: u32) -> Rates {
         let Rates {
             input,
             cache_read,

@@ -18,13 +18,14 @@ const MOST_LACKING: f64 = 0.05;
 
 type Tokens = BTreeMap<(usize, Arc<str>), u64>;
 
-/// Every key here that is one of the provider's.
+/// Every key here that is one of the provider's; `None`: too much passed here under keys that are
+/// none of them, or several at once, for a comparison by keys.
 pub(super) fn assign(
     side: &Side,
     books: &Books,
     called: &str,
     offset: Span,
-) -> FxHashMap<Digest, Account> {
+) -> Option<FxHashMap<Digest, Account>> {
     let mut left: BTreeMap<Account, Tokens> = BTreeMap::new();
     for used in &side.used {
         let model = bare(&used.model);
@@ -51,6 +52,8 @@ pub(super) fn assign(
     // The largest first: it has the least choice.
     needs.sort_by_key(|(_, tokens)| std::cmp::Reverse(tokens.values().sum::<u64>()));
     let mut found = FxHashMap::default();
+    let all: u64 = needs.iter().flat_map(|(_, tokens)| tokens.values()).sum();
+    let mut unmatched = 0;
     for (digest, need) in needs {
         let fit = |(_, room): &(&Account, &Tokens)| fit(&need, room);
         let Some((account, room)) = left.iter().min_by_key(fit) else { break };
@@ -59,9 +62,11 @@ pub(super) fn assign(
             let account = account.clone();
             take(left.get_mut(&account).expect("just found"), &need);
             found.insert(digest, account);
+        } else {
+            unmatched += need.values().sum::<u64>();
         }
     }
-    found
+    is_small(unmatched, all).then_some(found)
 }
 
 /// What of a need finds no room, then how much room is left beside it.

@@ -49,6 +49,8 @@ pub(super) struct Sums {
     pub(super) cost: Usd,
     /// Calls with tokens and without a price.
     pub(super) unpriced: u64,
+    /// What their input was estimated at before it was known, and what it was, where both are.
+    pub(super) guessed: (u64, u64),
 }
 
 /// An attempt whose tokens are not known for sure.
@@ -61,6 +63,8 @@ pub(super) struct Doubt {
     pub(super) cost: Usd,
     /// The provider told the input before it broke off.
     pub(super) knows_input: bool,
+    /// Something of the answer came.
+    pub(super) has_begun: bool,
     /// More than so many output tokens it cannot have.
     pub(super) most_output: u64,
     ended: Time,
@@ -155,6 +159,7 @@ impl Books {
         if *calls <= seen {
             return;
         }
+        self.days.insert(known, (*calls, *usage, *cost));
         let noon = *day + Span::from_hours(12);
         let label = self.label(provider, model);
         let slot = Slot { at: noon, label, key: *key, tier: Tier::Standard, long: false };
@@ -234,6 +239,10 @@ impl Books {
                 sums.usage += usage;
                 sums.cost += cost.unwrap_or_default();
                 sums.unpriced += u64::from(cost.is_none());
+                let guess = record.call.estimated_tokens();
+                if 0 < guess {
+                    sums.guessed = (sums.guessed.0 + guess, sums.guessed.1 + usage.input());
+                }
             }
             return;
         }
@@ -244,6 +253,7 @@ impl Books {
             usage,
             cost: cost.unwrap_or_default(),
             knows_input: metering.state == UsageState::Partial,
+            has_begun: attempt.status.is_some(),
             most_output: record.call.parameters.max_output_tokens.unwrap_or(MOST_OUTPUT),
             ended: record.call.arrived + attempt.ended,
         });

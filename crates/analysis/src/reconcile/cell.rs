@@ -10,7 +10,7 @@ use scrimp_core::{Catalog, Digest, Span, Tier, Time, Usage, Usd};
 use super::books::{Books, Doubt, LONG_CONTEXT, Slot, Sums, bare};
 use super::claims::{self, Claim};
 use super::report::{Account, Side, Used, day_at, tier};
-use super::{Cause, accounts, zone};
+use super::{Cause, Question, accounts};
 
 /// What both sides are divided by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,7 +48,9 @@ pub(super) struct Doubted {
 pub(super) struct Cell {
     pub(super) reported: Option<Reported>,
     pub(super) certain: Sums,
-    pub(super) doubts: BTreeMap<Cause, Doubted>,
+    /// By cause, and by whether anything of the answer came: a provider may not bill what it never
+    /// began.
+    pub(super) doubts: BTreeMap<(Cause, bool), Doubted>,
 }
 
 /// One provider's two sides, ready to be compared.
@@ -59,9 +61,13 @@ pub(super) struct Study<'a> {
     /// The provider's name in the records.
     pub(super) called: &'a str,
     pub(super) offset: Span,
-    pub(super) accounts: FxHashMap<Digest, Account>,
+    accounts: FxHashMap<Digest, Account>,
+    /// Whether both sides are divided by accounts.
+    pub(super) by_account: bool,
     /// What each line of the bill is for.
     pub(super) claims: Vec<Claim>,
+    /// What inputs turn out to be, by what they were estimated at, of each model.
+    guesses: BTreeMap<Arc<str>, (u64, u64)>,
     /// Models by the days on which a report tells their tokens, and on any day.
     used: BTreeSet<(Option<usize>, Arc<str>)>,
     /// Models that the bill charges for.
@@ -91,15 +97,18 @@ impl Cell {
 impl<'a> Study<'a> {
     pub(super) fn new(
         side: &'a Side,
+        offset: Span,
         books: &'a Books,
-        prices: &'a Catalog,
-        called: &'a str,
+        question: Question<'a>,
     ) -> Study<'a> {
-        let offset = zone::find(side, books, called);
+        let Question { prices, called } = question;
+        let called = called.unwrap_or(&side.provider);
         let accounts = match side.divided.accounts {
             true => accounts::assign(side, books, called, offset),
-            false => FxHashMap::default(),
+            false => None,
         };
+        let by_account = accounts.is_some();
+        let accounts = accounts.unwrap_or_default();
         let model = |used: &Used| bare(&used.model);
         let days = side.used.iter().map(|used| (Some(used.day), model(used)));
         let used: BTreeSet<_> = days.chain(side.used.iter().map(|u| (None, model(u)))).collect();
@@ -110,7 +119,35 @@ impl<'a> Study<'a> {
         let claims: Vec<Claim> =
             side.charged.iter().map(|charged| claims::read(charged, &is_model)).collect();
         let charged = claims.iter().filter_map(Claim::model).cloned().collect();
-        Study { side, books, prices, called, offset, accounts, claims, used, charged }
+        let mut guesses: BTreeMap<Arc<str>, (u64, u64)> = BTreeMap::new();
+        for (slot, sums) in books.certain(called) {
+            let guess = guesses.entry(books.label_of(slot).model.clone()).or_default();
+            *guess = (guess.0 + sums.guessed.0, guess.1 + sums.guessed.1);
+        }
+        Study {
+            side,
+            books,
+            prices,
+            called,
+            offset,
+            accounts,
+            by_account,
+            claims,
+            guesses,
+            used,
+            charged,
+        }
+    }
+
+    /// What an estimated input may be expected to be.
+    pub(super) fn expected(&self, model: &Arc<str>, guess: u64) -> u64 {
+        match self.guesses.get(model) {
+            Some((guessed, was)) if 0 < *guessed => {
+                let expected = u128::from(guess) * u128::from(*was) / u128::from(*guessed);
+                u64::try_from(expected).unwrap_or(u64::MAX)
+            }
+            _ => guess,
+        }
     }
 
     /// Whether a report tells the tokens of this model on this day. A model that is only charged for
@@ -141,7 +178,7 @@ impl<'a> Study<'a> {
                 model: bare(&used.model),
                 tier: used.tier,
                 long: used.long,
-                account: used.account.clone(),
+                account: if self.by_account { used.account.clone() } else { Account::default() },
             };
             let reported = cells.entry(key).or_default().reported.get_or_insert_default();
             reported.usage += self.side.told.fold(&used.usage);
@@ -153,7 +190,7 @@ impl<'a> Study<'a> {
         }
         for (slot, sums) in self.books.certain(self.called) {
             if let Some(key) = self.key(slot) {
-                let Sums { calls, usage, cost, unpriced } = sums;
+                let Sums { calls, usage, cost, unpriced, guessed: _ } = sums;
                 let known = &mut cells.entry(key).or_default().certain;
                 known.calls += calls;
                 known.usage += self.side.told.fold(usage);
@@ -164,7 +201,7 @@ impl<'a> Study<'a> {
         for doubt in self.books.doubts(self.called) {
             if let Some(key) = self.key(&doubt.slot) {
                 let cell = cells.entry(key).or_default();
-                self.add(doubt, cell.doubts.entry(doubt.cause).or_default());
+                self.add(doubt, cell.doubts.entry((doubt.cause, doubt.has_begun)).or_default());
             }
         }
         cells
@@ -193,7 +230,7 @@ impl<'a> Study<'a> {
             model: self.books.label_of(slot).model.clone(),
             tier: if side.divided.tier { slot.tier } else { Tier::Standard },
             long: side.divided.long && slot.long,
-            account: if side.divided.accounts { account() } else { Account::default() },
+            account: if self.by_account { account() } else { Account::default() },
         })
     }
 
@@ -218,7 +255,11 @@ impl<'a> Study<'a> {
         let find = |provider: &str| self.prices.find(provider, model, at);
         let row = find(&self.side.provider).or_else(|| find(self.called))?;
         let input = if key.long { LONG_CONTEXT + 1 } else { 0 };
-        Some(row.rates(input, Terms { tier: key.tier, ..Terms::default() }))
+        let rates = row.rates(input, Terms { tier: key.tier, ..Terms::default() });
+        // Where a list has no price for batches, they are half of the standard one all the same.
+        let has_card = row.cards.iter().any(|card| card.tier == key.tier);
+        let is_unlisted = key.tier == Tier::Batch && !has_card;
+        Some(if is_unlisted { rates.times_permille(500) } else { rates })
     }
 }
 

@@ -9,11 +9,16 @@ const ALIKE: f64 = 0.000_5;
 /// A factor is believed if so much of the bill has it.
 const LEAST_SUPPORT: f64 = 0.3;
 
+/// A digit of a factor has to bring the bill nearer by so much of it.
+const DIGIT: f64 = 0.01;
+
 /// A part of a bill.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
     pub(super) list: Usd,
     pub(super) paid: Usd,
+    /// How far the list price may be off.
+    pub(super) loose: Usd,
 }
 
 /// The factor that carries most dollars, in millionths, as short a decimal as fits; `None`: no
@@ -21,23 +26,26 @@ pub(super) struct Part {
 pub(super) fn factor(parts: &[Part]) -> Option<u64> {
     let parts: Vec<&Part> = parts.iter().filter(|part| is_usual(part)).collect();
     let total: f64 = parts.iter().map(|part| part.list.as_f64()).sum();
-    let support = |ratio: f64| -> f64 {
-        let alike = parts.iter().filter(|part| is_alike(part, ratio));
-        alike.map(|part| part.list.as_f64()).sum()
+    let alike = |ratio: f64| parts.iter().filter(move |part| is_alike(part, ratio));
+    let support = |ratio: f64| alike(ratio).map(|part| part.list.as_f64()).sum::<f64>();
+    let closeness = |ratio: f64| {
+        let close = |part: &&Part| part.list.as_f64() * (1.0 - 0.5 * apart(part, ratio));
+        alike(ratio).map(close).sum::<f64>()
     };
-    let ratios = parts.iter().map(|part| of(part));
-    let (found, best) = ratios.map(|ratio| (support(ratio), ratio)).max_by(|one, other| {
-        // Of two with the same support the lower: what is charged beside raises a factor.
-        one.0.total_cmp(&other.0).then(other.1.total_cmp(&one.1))
-    })?;
-    if found < LEAST_SUPPORT * total {
+    // Discounts are round numbers: each further digit has to bring parts nearer.
+    let rounded = |digits: u32| parts.iter().map(move |part| (round(of(part), digits), digits));
+    let score =
+        |(ratio, digits): (f64, u32)| (closeness(ratio) - DIGIT * f64::from(digits) * total, ratio);
+    let candidates = (1..=6).flat_map(rounded).filter(|(ratio, _)| 0.0 < *ratio);
+    // Of two that fit alike the lower: what is charged beside raises a factor.
+    let (_, best) = candidates
+        .map(score)
+        .max_by(|one, other| one.0.total_cmp(&other.0).then(other.1.total_cmp(&one.1)))?;
+    if support(best) < LEAST_SUPPORT * total || (alike(best).count() == 1 && 1 < parts.len()) {
+        // Every part is like itself.
         return None;
     }
-    let alike: Vec<&&Part> = parts.iter().filter(|part| is_alike(part, best)).collect();
-    let sum =
-        |amount: fn(&Part) -> Usd| alike.iter().map(|part| amount(part).as_f64()).sum::<f64>();
-    let mean = sum(|part| part.paid) / sum(|part| part.list);
-    Some(shortest(mean))
+    Some(millionths(best))
 }
 
 /// Whether a part of a bill has this factor.
@@ -60,7 +68,13 @@ fn of(part: &Part) -> f64 {
 }
 
 fn is_alike(part: &Part, ratio: f64) -> bool {
-    (of(part) - ratio).abs() <= ALIKE * ratio
+    apart(part, ratio) <= 1.0
+}
+
+/// How far a part is from a factor, by what it may be.
+fn apart(part: &Part, ratio: f64) -> f64 {
+    let apart = (part.paid.as_f64() - ratio * part.list.as_f64()).abs();
+    apart / (ratio * (ALIKE * part.list.as_f64() + part.loose.as_f64()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a small number")]
@@ -68,16 +82,15 @@ fn ratio(millionths: u64) -> f64 {
     millionths as f64 / ONE as f64
 }
 
-/// Discounts are round numbers: the shortest decimal near enough.
+#[expect(clippy::cast_possible_wrap, reason = "a few digits")]
+fn round(ratio: f64, digits: u32) -> f64 {
+    let unit = 10_f64.powi(digits as i32);
+    (ratio * unit).round() / unit
+}
+
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small factor")]
-fn shortest(factor: f64) -> u64 {
-    let near = |digits: i32| {
-        let unit = 10_f64.powi(digits);
-        ((factor * unit).round() / unit, digits)
-    };
-    let fits = |(rounded, _): &(f64, i32)| (rounded - factor).abs() <= ALIKE / 2.0 * factor;
-    let (rounded, _) = (1..6).map(near).find(fits).unwrap_or((factor, 6));
-    (rounded * 1e6).round().clamp(0.0, 1e12) as u64
+fn millionths(ratio: f64) -> u64 {
+    (ratio * 1e6).round().clamp(1.0, 1e12) as u64
 }
 
 #[cfg(test)]
@@ -86,7 +99,9 @@ mod tests {
 
     fn parts(of: &[(&str, &str)]) -> Vec<Part> {
         let usd = |text: &str| text.parse().unwrap();
-        of.iter().map(|(list, paid)| Part { list: usd(list), paid: usd(paid) }).collect()
+        of.iter()
+            .map(|(list, paid)| Part { list: usd(list), paid: usd(paid), loose: Usd::ZERO })
+            .collect()
     }
 
     #[test]
@@ -96,6 +111,7 @@ mod tests {
             (&[("10", "10"), ("3", "3"), ("5", "7")], Some("1")),
             (&[("10.01", "9.3494")], Some("0.934")),
             (&[("10", "9"), ("10", "8"), ("10", "7"), ("10", "6")], None),
+            (&[("10", "9"), ("3", "2")], None),
             (&[("0", "3")], None),
             (&[("-1", "3")], None),
         ] {

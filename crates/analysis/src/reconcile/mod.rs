@@ -221,7 +221,8 @@ pub struct Question<'a> {
 
 /// Sets the reports of each provider against the books.
 pub fn reconcile(reports: &[Report<'_>], books: &Books, question: Question<'_>) -> Reconciliation {
-    let providers = report::sides(reports);
-    let of = |side| provider::provider(&side, books, question);
-    Reconciliation { providers: providers.into_iter().map(of).collect() }
+    let sides = report::sides(reports);
+    let offsets = zone::find(&sides, books, question.called);
+    let of = |(side, offset)| provider::provider(side, offset, books, question);
+    Reconciliation { providers: sides.iter().zip(offsets).map(of).collect() }
 }

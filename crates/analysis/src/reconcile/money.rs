@@ -13,6 +13,7 @@ use scrimp_core::{Tier, Usd};
 use super::cell::{Cell, Key, Study};
 use super::claims::Claim;
 use super::fit::{self, ONE, Part};
+use super::report::{Charged, tier};
 use super::{Cause, Confidence, Line};
 
 /// Halves are not met to the digit where other things passed by, too.
@@ -26,7 +27,8 @@ struct Bill {
     paid: Usd,
     /// Of the list price: what passed by.
     passed: Usd,
-    /// How much more that may cost if all of it was written to a cache.
+    /// How much more all that is not measured may cost if it was written to a cache, where the
+    /// report does not tell that.
     writes: Usd,
     /// Calls in doubt, at their estimates.
     doubts: BTreeMap<Cause, Usd>,
@@ -48,6 +50,9 @@ pub(super) fn lines(
     let is_whole = study.claims.contains(&Claim::Total);
     let mut bills = Bills::new();
     for (charged, claim) in study.side.charged.iter().zip(&study.claims) {
+        if is_batch_alone(study, charged, claim) {
+            continue;
+        }
         if matches!(claim, Claim::Tokens(_) | Claim::Total) {
             let model = claim.model().filter(|_| !is_whole).cloned();
             let bill = bills.entry((charged.day, model)).or_default();
@@ -67,9 +72,19 @@ pub(super) fn lines(
     for line in quantity.iter() {
         note_quantity(study, line, is_whole, &mut bills);
     }
-    lines.extend(Pricing::of(study, &bills).lines(study, &bills, quantity));
+    let pricing = Pricing::of(study, &bills);
+    lines.extend(pricing.lines(study, &bills, quantity));
+    lines.extend(pricing.batches(study));
     lines.retain(|line| !line.is_empty());
     lines
+}
+
+/// Whether a line is for batches, and no report tells their tokens.
+fn is_batch_alone(study: &Study<'_>, charged: &Charged, claim: &Claim) -> bool {
+    let Claim::Tokens(model) = claim else { return false };
+    let words = charged.of.item.as_deref().unwrap_or_default().to_lowercase();
+    let is_batch = tier(charged.of.tier.as_deref()) == Tier::Batch || words.contains("batch");
+    is_batch && !study.is_told(charged.day, model)
 }
 
 /// What is charged and follows no tokens, and tokens that are charged elsewhere.
@@ -106,21 +121,32 @@ impl Bill {
         let rates = study.rates(key, cell.reported.as_ref());
         let has_tokens = cell.reported.is_some() || 0 < cell.certain.calls;
         self.unpriced |= 0 < cell.certain.unpriced || (has_tokens && rates.is_none());
-        for (cause, doubted) in &cell.doubts {
+        for ((cause, _), doubted) in &cell.doubts {
             *self.doubts.entry(*cause).or_default() += doubted.cost;
         }
         if let (Some(rates), Some(reported)) = (rates, &cell.reported)
             && !study.side.told.writes
         {
-            let ours = cell.usage();
-            let passed = reported.usage.beyond(&ours).uncached;
+            let unmeasured = reported.usage.beyond(&cell.certain.usage).uncached;
             let dearest = rates.cache_write_short.unwrap_or(rates.input).max(rates.input);
-            self.writes += dearest.times(passed) - rates.input.times(passed);
+            self.writes += dearest.times(unmeasured) - rates.input.times(unmeasured);
         }
     }
 
+    /// What most of the tokens that were not measured belong to.
+    fn least_known(&self) -> Cause {
+        let doubts = self.doubts.iter().map(|(cause, usd)| (*usd, *cause));
+        let passed = (self.passed, Cause::Bypassed);
+        doubts.chain([passed]).max().map_or(Cause::Bypassed, |(_, cause)| cause)
+    }
+
     fn part(&self) -> Part {
-        Part { list: self.list, paid: self.paid }
+        // Without tokens, calls in doubt may have cost nothing, or twice their estimate.
+        let loose = match self.is_told {
+            true => self.writes,
+            false => self.doubts.values().copied().sum(),
+        };
+        Part { list: self.list, paid: self.paid, loose }
     }
 }
 
@@ -140,7 +166,8 @@ fn note_quantity(study: &Study<'_>, line: &Line, is_whole: bool, bills: &mut Bil
 /// The factors that a bill has, and how coarse its amounts are.
 struct Pricing {
     all: Option<u64>,
-    of_model: BTreeMap<Arc<str>, u64>,
+    /// Each with whether days show it on which nothing passed by.
+    of_model: BTreeMap<Arc<str>, (u64, bool)>,
     /// Half of the last digit that amounts have.
     half_unit: Usd,
 }
@@ -151,10 +178,8 @@ impl Pricing {
             bills.values().filter(|bill| keep(bill)).map(Bill::part).collect()
         };
         let told = |bill: &Bill| bill.is_told && bill.passed == Usd::ZERO && !bill.unpriced;
-        let plain = |bill: &Bill| bill.doubts.is_empty() && !bill.unpriced;
         let all = fit::factor(&parts(&told))
             .or_else(|| fit::factor(&parts(&|bill| bill.is_told && !bill.unpriced)))
-            .or_else(|| fit::factor(&parts(&plain)))
             .or_else(|| fit::factor(&parts(&|bill| !bill.unpriced)));
         let models = bills.keys().filter_map(|(_, model)| model.clone());
         let of_model = |model: Arc<str>| {
@@ -167,8 +192,10 @@ impl Pricing {
                 kept.map(|bill| bill.part()).collect()
             };
             let is_enough = |parts: &Vec<Part>| 1 < parts.len() || mine().count() == 1;
-            let parts = Some(parts(false)).filter(is_enough).or(Some(parts(true)));
-            let factor = fit::factor(&parts.filter(is_enough)?)?;
+            let factor =
+                |passed| Some(parts(passed)).filter(is_enough).and_then(|p| fit::factor(&p));
+            let factor =
+                (factor(false).map(|own| (own, true))).or(factor(true).map(|own| (own, false)))?;
             Some((model, factor))
         };
         let half_unit = half_unit(study.side.charged.iter().map(|charged| charged.usd));
@@ -196,6 +223,24 @@ impl Pricing {
         lines
     }
 
+    /// Lines for batches whose tokens no report tells.
+    fn batches(&self, study: &Study<'_>) -> Vec<Line> {
+        let factor = self.all.unwrap_or(ONE);
+        let alone = study.side.charged.iter().zip(&study.claims);
+        let alone = alone.filter(|(charged, claim)| is_batch_alone(study, charged, claim));
+        let lines = |(charged, claim): (&Charged, &Claim)| {
+            let line = |cause, usd| {
+                let line =
+                    Line::new(cause, Confidence::Medium, usd, study.side.days[charged.day].from);
+                line.of_model(claim.model().cloned())
+            };
+            let list = charged.usd.scaled(ONE, factor);
+            let discounted = line(Cause::Discount, charged.usd - list);
+            [line(Cause::Batch, list), discount(discounted, factor)]
+        };
+        alone.flat_map(lines).collect()
+    }
+
     /// What is beside the list price of tokens that the report tells.
     fn told(
         &self,
@@ -216,7 +261,8 @@ impl Pricing {
             let line = line(cause, Confidence::Medium, rest);
             return vec![line.because("tokens that no line of the bill charges")];
         }
-        if factor != ONE && fit::has(&bill.part(), factor) {
+        let exact = Part { loose: Usd::ZERO, ..bill.part() };
+        if factor != ONE && fit::has(&exact, factor) {
             return vec![discount(line(Cause::Discount, Confidence::High, rest), factor)];
         }
         let expected = bill.list.scaled(factor, ONE);
@@ -224,21 +270,31 @@ impl Pricing {
         let rest = bill.paid - expected;
         let passed = bill.passed.scaled(factor, ONE).as_f64();
         let is_part_batch = || -HALF * passed <= rest.as_f64() && rest < Usd::ZERO;
-        let is_writes = || Usd::ZERO < rest && rest <= bill.writes.scaled(factor, ONE);
-        let of_model = model.and_then(|model| self.of_model.get(model));
-        let named = match of_model {
+        let writes = bill.writes.scaled(factor, ONE);
+        let own = model.and_then(|model| self.of_model.get(model)).copied();
+        let own = own.filter(|(own, _)| fit::has(&exact, *own));
+        let other_price = |own| {
+            let why = price_of(study, name, own, factor);
+            line(Cause::Price, Confidence::High, rest).because(why)
+        };
+        let has_passed = Usd::ZERO < bill.passed;
+        let is_halved = !study.side.divided.tier && has_passed && is_part_batch();
+        if is_halved && !own.is_some_and(|(_, is_plain)| is_plain) && !self.is_rounding(bill, rest)
+        {
+            // By list it is half, and the factor is on that half.
+            let halved = line(Cause::Batch, Confidence::Medium, rest.scaled(ONE, factor));
+            let discounted = Line { usd: discounted.usd + rest - halved.usd, ..discounted };
+            return vec![discount(discounted, factor), halved];
+        }
+        let named = match own {
             _ if self.is_rounding(bill, rest) => line(Cause::Rounding, Confidence::High, rest),
-            Some(own) if fit::has(&bill.part(), *own) => {
-                let why = price_of(study, name, *own, factor);
-                line(Cause::Price, Confidence::High, rest).because(why)
+            Some((own, true)) => other_price(own),
+            _ if rest.pico().abs() <= writes.pico() => {
+                let why = "cache writes, which the report of tokens does not tell apart";
+                line(bill.least_known(), Confidence::Medium, rest).because(why)
             }
-            _ if Usd::ZERO < bill.passed && !study.side.divided.tier && is_part_batch() => {
-                line(Cause::Batch, Confidence::Medium, rest)
-            }
-            _ if Usd::ZERO < bill.passed && is_writes() => {
-                line(Cause::Bypassed, Confidence::Medium, rest)
-            }
-            _ => line(Cause::Unexplained, Confidence::Low, rest),
+            Some((own, false)) => other_price(own),
+            None => line(Cause::Unexplained, Confidence::Low, rest),
         };
         vec![discount(discounted, factor), named]
     }
@@ -252,7 +308,8 @@ impl Pricing {
             ];
         }
         let factor = self.all.unwrap_or(ONE);
-        if fit::has(&bill.part(), factor) && factor != ONE {
+        let exact = Part { loose: Usd::ZERO, ..bill.part() };
+        if fit::has(&exact, factor) && factor != ONE {
             return vec![discount(line(Cause::Discount, Confidence::Medium, all), factor)];
         }
         let over = bill.paid - bill.computed.scaled(factor, ONE);

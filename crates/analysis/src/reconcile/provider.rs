@@ -12,9 +12,13 @@ use super::{Cause, Confidence, Line, Question, money, quantity};
 use crate::report::day;
 
 /// Sets a provider's reports against the books.
-pub(super) fn provider(side: &Side, books: &Books, question: Question<'_>) -> Reconciled {
-    let called = question.called.unwrap_or(&side.provider);
-    let study = Study::new(side, books, question.prices, called);
+pub(super) fn provider(
+    side: &Side,
+    offset: Span,
+    books: &Books,
+    question: Question<'_>,
+) -> Reconciled {
+    let study = Study::new(side, offset, books, question);
     let cells = study.cells();
     let named = study.computed(Span::ZERO);
     let shifted = study.computed(study.offset);
@@ -116,6 +120,12 @@ fn notes(study: &Study<'_>, rows: &[Row]) -> Vec<String> {
              as such",
             clock(*offset)
         ));
+    }
+    if side.divided.accounts && !study.by_account {
+        notes.push(
+            "keys here could not be matched with the provider's: figures are of all keys together"
+                .to_owned(),
+        );
     }
     if rows.iter().all(|row| row.calls == 0) {
         let others: Vec<String> = books.providers().iter().map(ToString::to_string).collect();

@@ -17,8 +17,11 @@ use super::report::Account;
 use super::tokens::{Difference, signed};
 use super::{Cause, Confidence, Line};
 
-/// An estimated input may be off by this much of itself, in hundredths.
-const GUESS_PERCENT: u64 = 40;
+/// An estimated input may be off by this much of what it is expected to be, in hundredths.
+const GUESS_PERCENT: u64 = 30;
+
+/// Why an attempt is in doubt, and whether anything of its answer came.
+type Kind = (Cause, bool);
 
 /// A cell's difference of tokens.
 pub(super) struct Gap<'a> {
@@ -28,13 +31,16 @@ pub(super) struct Gap<'a> {
     pub(super) difference: Difference,
     /// What it is worth by list.
     pub(super) usd: Usd,
+    /// How much more input calls in doubt may have than they were estimated at.
+    slack: i64,
 }
 
 /// What calls in doubt cost beyond their estimates, by what they were estimated at.
 #[derive(Default)]
 struct Learned {
-    of_model: BTreeMap<(Arc<str>, Cause), Ratio>,
-    of_cause: BTreeMap<Cause, Ratio>,
+    of_model: BTreeMap<(Arc<str>, Kind), Ratio>,
+    of_kind: BTreeMap<Kind, Ratio>,
+    of_all: BTreeMap<bool, Ratio>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -52,9 +58,10 @@ pub(super) fn lines(study: &Study<'_>, cells: &BTreeMap<Key, Cell>) -> Vec<Line>
         .map(|(key, cell)| gap(study, key, cell))
         .collect();
     let mut learned = Learned::default();
-    for gap in gaps.iter().filter(|gap| !gap.passed_by()) {
-        learned.see(gap);
-    }
+    let clean = || gaps.iter().filter(|gap| !gap.passed_by() && !gap.cell.doubts.is_empty());
+    let is_alone = |gap: &&Gap<'_>| gap.cell.doubts.len() == 1;
+    clean().filter(is_alone).for_each(|gap| learned.see(gap));
+    clean().filter(|gap| !is_alone(gap)).for_each(|gap| learned.see(gap));
     let lines = gaps.iter().flat_map(|gap| gap.lines(study, &learned));
     lines.filter(|line| !line.is_empty()).collect()
 }
@@ -69,7 +76,11 @@ fn gap<'a>(study: &Study<'_>, key: &'a Key, cell: &'a Cell) -> Gap<'a> {
         (Some(_), Some(rates)) => difference.usd(rates),
         (Some(_), None) => Usd::ZERO,
     };
-    Gap { key, cell, rates, difference, usd }
+    let guessed: u64 = cell.doubts.values().map(|doubted| doubted.guessed_input).sum();
+    let expected = study.expected(&key.model, guessed);
+    let off = expected.saturating_mul(GUESS_PERCENT) / 100;
+    let slack = signed(expected) - signed(guessed) + signed(off);
+    Gap { key, cell, rates, difference, usd, slack }
 }
 
 impl Gap<'_> {
@@ -77,20 +88,16 @@ impl Gap<'_> {
     pub(super) fn passed_by(&self) -> bool {
         let cell = self.cell;
         let Some(reported) = &cell.reported else { return false };
-        let guessed: u64 = cell.doubts.values().map(|doubted| doubted.guessed_input).sum();
-        let slack = signed(guessed.saturating_mul(GUESS_PERCENT) / 100);
         let has_more_calls = reported.calls.is_some_and(|calls| cell.calls() < calls);
-        has_more_calls || slack < self.difference.input() || self.room() < self.usd
+        has_more_calls || self.slack < self.difference.input() || self.room() < self.usd
     }
 
     /// How much more calls in doubt may have cost at most.
     fn room(&self) -> Usd {
         let Some(rates) = &self.rates else { return Usd::ZERO };
-        let of = |doubted: &Doubted| {
-            let input = doubted.guessed_input.saturating_mul(GUESS_PERCENT) / 100;
-            rates.input.times(input) + rates.output.times(doubted.more_output)
-        };
-        self.cell.doubts.values().map(of).sum()
+        let output = self.cell.doubts.values().map(|doubted| doubted.more_output).sum();
+        let input = u64::try_from(self.slack).unwrap_or(0);
+        rates.input.times(input) + rates.output.times(output)
     }
 
     fn lines(&self, study: &Study<'_>, learned: &Learned) -> Vec<Line> {
@@ -98,21 +105,22 @@ impl Gap<'_> {
         let mut lines = Vec::new();
         let passed_by = self.passed_by();
         let (mut left, mut calls) = (self.usd, None);
-        let is_sure = !passed_by && doubts.len() == 1;
+        let causes = || doubts.keys().map(|(cause, _)| cause);
+        let is_sure = !passed_by && causes().min() == causes().max();
         // What is missing at the provider can be calls in doubt that it never billed, no more.
         let estimated: Usd = doubts.values().map(|doubted| doubted.cost).sum();
         let absent = (self.usd + estimated).min(Usd::ZERO);
         if !doubts.is_empty() {
             let shares = self.shares(learned, passed_by, self.usd - absent);
-            for ((cause, doubted), usd) in doubts.iter().zip(shares) {
+            for ((kind, doubted), usd) in doubts.iter().zip(shares) {
                 left -= usd;
-                let known = learned.knows(self.key, *cause);
+                let known = learned.knows(self.key, *kind);
                 let confidence = match (is_sure, known) {
                     (true, _) => Confidence::High,
                     (false, true) => Confidence::Medium,
                     (false, false) => Confidence::Low,
                 };
-                let line = self.line(study, *cause, confidence, usd);
+                let line = self.line(study, kind.0, confidence, usd);
                 lines.push(Line { calls: Some(doubted.calls), ..line });
             }
         }
@@ -144,8 +152,8 @@ impl Gap<'_> {
         let all: f64 = weights.iter().sum();
         let mut shares: Vec<Usd> = doubts
             .iter()
-            .map(|(cause, doubted)| {
-                let more = learned.ratio(self.key, *cause) * weight(doubted);
+            .map(|(kind, doubted)| {
+                let more = learned.ratio(self.key, *kind) * weight(doubted);
                 Usd::from_f64_estimate(more).max(-doubted.cost)
             })
             .collect();
@@ -194,22 +202,25 @@ fn weight(doubted: &Doubted) -> f64 {
 impl Learned {
     fn see(&mut self, gap: &Gap<'_>) {
         let doubts = &gap.cell.doubts;
-        let all: f64 = doubts.values().map(weight).sum();
-        for (cause, doubted) in doubts {
-            let weight = weight(doubted);
-            let ratio = Ratio { more: gap.usd.as_f64() * weight / all, estimated: weight };
-            self.of_model.entry((gap.key.model.clone(), *cause)).or_default().add(ratio);
-            self.of_cause.entry(*cause).or_default().add(ratio);
+        // Of several kinds each has what was learned of it so far, and its part of the rest.
+        let shares = gap.shares(self, false, gap.usd);
+        for ((kind, doubted), usd) in doubts.iter().zip(shares) {
+            let ratio = Ratio { more: usd.as_f64(), estimated: weight(doubted) };
+            self.of_model.entry((gap.key.model.clone(), *kind)).or_default().add(ratio);
+            self.of_kind.entry(*kind).or_default().add(ratio);
+            self.of_all.entry(kind.1).or_default().add(ratio);
         }
     }
 
-    fn knows(&self, key: &Key, cause: Cause) -> bool {
-        self.of_model.contains_key(&(key.model.clone(), cause))
+    fn knows(&self, key: &Key, kind: Kind) -> bool {
+        self.of_model.contains_key(&(key.model.clone(), kind))
     }
 
-    fn ratio(&self, key: &Key, cause: Cause) -> f64 {
-        let of_model = self.of_model.get(&(key.model.clone(), cause));
-        let ratio = of_model.or(self.of_cause.get(&cause)).copied().unwrap_or_default();
+    /// From calls of the same model, else of the same kind.
+    fn ratio(&self, key: &Key, kind: Kind) -> f64 {
+        let of_model = self.of_model.get(&(key.model.clone(), kind));
+        let of_kind = of_model.or(self.of_kind.get(&kind));
+        let ratio = of_kind.or(self.of_all.get(&kind.1)).copied().unwrap_or_default();
         if 0.0 < ratio.estimated { ratio.more / ratio.estimated } else { 0.0 }
     }
 }

@@ -138,9 +138,9 @@ fn side(provider: &Arc<str>, reports: &[Report<'_>]) -> Side {
             notes.push(format!("{} {what}", plural(count, "line")));
         }
     };
-    say(repeated, "of the reports stood in several files and count once");
-    say(dropped, "divide usage that a finer report divides too: the finer one counts");
-    say(suspect, "told numbers that cannot be, which are left out");
+    say(repeated, "of the reports stood in several files: counted once");
+    say(dropped, "left out: a finer report divides the same usage");
+    say(suspect, "with numbers that cannot be, which are left out");
     collect(provider, days, rows, notes)
 }
 
@@ -335,8 +335,8 @@ fn collect(
     }
     if 0 < of_no_model {
         side.notes.push(format!(
-            "{} of a usage report name no model and cannot be priced, so they are left out: ask \
-             for it by model (`group_by`)",
+            "{} of a usage report left out, because without a model they cannot be priced: ask for \
+             it by model (`group_by`)",
             plural(of_no_model, "line")
         ));
         if side.used.is_empty() {

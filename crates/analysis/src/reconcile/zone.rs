@@ -1,58 +1,121 @@
 //! Whether a report's days are those of another time zone than it says.
 //!
-//! A day's report must hold everything that was measured on that day. If it does not, and if days
-//! that begin at another hour do, then they begin there. Reports of money alone have no such test,
-//! since a discount makes every day smaller; their days are compared in proportion.
+//! A day's report must hold everything that was measured on that day, and where nothing passed by it
+//! holds nothing else. If it does not, and if days that begin at another hour do, then they begin
+//! there. Reports of money alone have no such test, since a discount makes every day smaller; their
+//! days are compared in proportion.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use scrimp_core::{Span, Time};
+use scrimp_core::{Span, Time, Usage, Usd};
 
-use super::books::{Books, SLOT};
+use super::books::{Books, Doubt, SLOT, Slot};
 use super::report::{Side, day_at};
 
-/// UTC−12 to UTC+14.
+/// UTC−12 to UTC+14, in quarters of an hour.
 const OFFSETS: std::ops::RangeInclusive<i64> = -48..=56;
 /// Smaller troubles than this share are no sign of another zone.
 const LEAST_TROUBLE: f64 = 0.005;
 /// Another zone must take away all but this share of the trouble.
-const REMAINING: f64 = 0.4;
+const REMAINING: f64 = 0.5;
+/// A zone that is no whole hour from UTC must take away more than this share of what the best other
+/// leaves.
+const ODD: f64 = 0.5;
+/// Zones whose troubles differ by less than this share of all that was used fit alike.
+const MARGIN: f64 = 0.000_5;
+/// A day and model that differs by more than this share has usage that passed by, and its size tells
+/// nothing.
+const PASSED_BY: f64 = 0.05;
 
-/// Days and models with a measure: tokens, or pico-dollars.
+/// Days and models with a measure: tokens, or dollars.
 type Measures = BTreeMap<(usize, Arc<str>), f64>;
 
-/// How far the report's days are from those that it names: positive to the east of UTC.
-pub(super) fn find(side: &Side, books: &Books, called: &str) -> Span {
+/// Quarters of an hour and models with a measure.
+type Slots = Vec<(Time, Arc<str>, f64)>;
+
+/// How far each report's days are from those that it names: positive to the east of UTC. Whoever
+/// asks several providers asks them alike, so one zone is looked for, and each report is of it or of
+/// UTC.
+pub(super) fn find(sides: &[Side], books: &Books, called: Option<&str>) -> Vec<Span> {
+    let of = |side: &Side| fits(side, books, called.unwrap_or(&side.provider));
+    let all: Vec<Fits> = sides.iter().map(of).collect();
+    let together = |quarters: i64| all.iter().map(|fits| fits.at(quarters).sum()).sum::<f64>();
+    let best = |offsets: &mut dyn Iterator<Item = i64>| {
+        // Where the nights are quiet several zones fit alike: the nearest to UTC.
+        let least = |one: &(f64, i64), other: &(f64, i64)| {
+            let alike = (one.0 - other.0).abs() <= MARGIN;
+            let nearer = one.1.abs().cmp(&other.1.abs());
+            if alike { nearer } else { one.0.total_cmp(&other.0) }
+        };
+        offsets.map(|quarters| (together(quarters), quarters)).min_by(least).unwrap_or((0.0, 0))
+    };
+    let (mut trouble, mut quarters) = best(&mut OFFSETS.filter(|quarters| quarters % 4 == 0));
+    let (least, odd) = best(&mut OFFSETS.clone());
+    if least < ODD * trouble - MARGIN {
+        (trouble, quarters) = (least, odd);
+    }
+    let is_found = trouble <= REMAINING * together(0) && LEAST_TROUBLE < together(0);
+    let offset = |fits: &Fits| {
+        let (named, found) = (fits.at(0), fits.at(quarters));
+        let vanishes = LEAST_TROUBLE < named.lacking && found.lacking < named.lacking / 20.0;
+        let better = found.sum() < named.sum() - LEAST_TROUBLE / 2.0;
+        ((is_found && better) || (vanishes && better)).then_some(quarters)
+    };
+    let offset = |fits| Span::from_nanos(SLOT.nanos() * offset(fits).unwrap_or(0));
+    all.iter().map(offset).collect()
+}
+
+/// What speaks against a zone, as shares of all that was used.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trouble {
+    /// Measured, and not in the report of its day.
+    lacking: f64,
+    /// Otherwise unlike.
+    apart: f64,
+}
+
+/// A side's troubles with every zone; none where there is too little to tell.
+struct Fits(BTreeMap<i64, Trouble>);
+
+impl Fits {
+    fn at(&self, quarters: i64) -> Trouble {
+        self.0.get(&quarters).copied().unwrap_or_default()
+    }
+}
+
+impl Trouble {
+    fn sum(self) -> f64 {
+        // A report that lacks what was measured cannot be of that day.
+        3.0 * self.lacking + self.apart
+    }
+}
+
+fn fits(side: &Side, books: &Books, called: &str) -> Fits {
     if side.days.len() < 2 {
-        return Span::ZERO;
+        return Fits(BTreeMap::new());
     }
     let by_tokens = side.days.iter().any(|day| day.has_tokens);
     let reported = if by_tokens { tokens(side) } else { dollars(side) };
-    let slots = slots(books, called, by_tokens);
+    let (certain, doubtful) =
+        (certain(books, called, by_tokens), doubtful(books, called, by_tokens));
+    let total: f64 = reported.values().sum();
+    if total <= 0.0 || certain.is_empty() {
+        return Fits(BTreeMap::new());
+    }
     let trouble = |quarters: i64| {
         let offset = Span::from_nanos(SLOT.nanos() * quarters);
-        let ours = at(side, &slots, offset);
-        if by_tokens { lacking(&reported, &ours) } else { disproportion(&reported, &ours) }
-    };
-    let total: f64 = reported.values().sum();
-    let as_said = trouble(0);
-    if as_said <= LEAST_TROUBLE * total {
-        return Span::ZERO;
-    }
-    let mut offsets: Vec<i64> = OFFSETS.collect();
-    // Where the nights are quiet several zones fit alike: the nearest to UTC, whole hours first.
-    offsets.sort_by_key(|quarters| (quarters % 4 != 0, quarters.abs()));
-    let all: Vec<(f64, i64)> = offsets.into_iter().map(|q| (trouble(q), q)).collect();
-    let least = all.iter().map(|(trouble, _)| *trouble).fold(f64::INFINITY, f64::min);
-    let margin = least + LEAST_TROUBLE * 0.02 * total;
-    let best = all.iter().find(|(trouble, _)| *trouble <= margin);
-    match best {
-        Some((trouble, quarters)) if *trouble <= REMAINING * as_said => {
-            Span::from_nanos(SLOT.nanos() * quarters)
+        let mut ours = at(side, &certain, offset);
+        if !by_tokens {
+            return Trouble { lacking: 0.0, apart: disproportion(&reported, &ours) / total };
         }
-        _ => Span::ZERO,
-    }
+        let lacking = lacking(&reported, &ours) / total;
+        for (place, measure) in at(side, &doubtful, offset) {
+            *ours.entry(place).or_default() += measure;
+        }
+        Trouble { lacking, apart: apart(&reported, &ours) / total }
+    };
+    Fits(OFFSETS.map(|quarters| (quarters, trouble(quarters))).collect())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "compared, never shown")]
@@ -74,24 +137,41 @@ fn dollars(side: &Side) -> Measures {
     measures
 }
 
-/// What is known for sure, by quarter of an hour and model.
-#[expect(clippy::cast_precision_loss, reason = "compared, never shown")]
-fn slots(books: &Books, called: &str, by_tokens: bool) -> Vec<(Time, Arc<str>, f64)> {
+/// What is known for sure.
+fn certain(books: &Books, called: &str, by_tokens: bool) -> Slots {
     let mut slots: BTreeMap<(Time, Arc<str>), f64> = BTreeMap::new();
     for (slot, sums) in books.certain(called) {
-        let (model, measure) = match by_tokens {
-            true => {
-                let tokens = sums.usage.input().saturating_add(sums.usage.total_output());
-                (books.label_of(slot).model.clone(), tokens as f64)
-            }
-            false => ("".into(), sums.cost.as_f64()),
-        };
+        let (model, measure) = measure(books, slot, &sums.usage, sums.cost, by_tokens);
         *slots.entry((slot.at, model)).or_default() += measure;
     }
     slots.into_iter().map(|((at, model), measure)| (at, model, measure)).collect()
 }
 
-fn at(side: &Side, slots: &[(Time, Arc<str>, f64)], offset: Span) -> Measures {
+/// What is not, as far as it was seen or estimated.
+fn doubtful(books: &Books, called: &str, by_tokens: bool) -> Slots {
+    let slot = |doubt: &Doubt| {
+        let (model, measure) = measure(books, &doubt.slot, &doubt.usage, doubt.cost, by_tokens);
+        (doubt.slot.at, model, measure)
+    };
+    books.doubts(called).map(slot).collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "compared, never shown")]
+fn measure(
+    books: &Books,
+    slot: &Slot,
+    usage: &Usage,
+    cost: Usd,
+    by_tokens: bool,
+) -> (Arc<str>, f64) {
+    let tokens = usage.input().saturating_add(usage.total_output());
+    match by_tokens {
+        true => (books.label_of(slot).model.clone(), tokens as f64),
+        false => ("".into(), cost.as_f64()),
+    }
+}
+
+fn at(side: &Side, slots: &Slots, offset: Span) -> Measures {
     let mut measures = Measures::new();
     for (at, model, measure) in slots {
         if let Some(day) = day_at(&side.days, *at + offset)
@@ -107,6 +187,16 @@ fn at(side: &Side, slots: &[(Time, Arc<str>, f64)], offset: Span) -> Measures {
 fn lacking(reported: &Measures, ours: &Measures) -> f64 {
     let has = |place| reported.get(place).copied().unwrap_or_default();
     ours.iter().map(|(place, measured)| (measured - has(place)).max(0.0)).sum()
+}
+
+/// How far days are from having the same on both sides, those with usage that passed by left out.
+fn apart(reported: &Measures, ours: &Measures) -> f64 {
+    let has = |place| ours.get(place).copied().unwrap_or_default();
+    let apart = |(place, reported): (_, &f64)| {
+        let difference: f64 = has(place) - reported;
+        difference.abs().min(PASSED_BY * reported)
+    };
+    reported.iter().map(apart).sum()
 }
 
 /// How far days are from having equal shares on both sides.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use scrimp_core::{Metering, Parts};
 
 use super::count::Count;
-use super::field::{Moment, Money, Text};
+use super::field::{Charge, Moment, Money, Text};
 use super::report::{self, Line};
 use super::{Clock, Import, Repeats, rows};
 use crate::meter::usage::Report;
@@ -50,7 +50,7 @@ struct Sum {
     service_tier: Text,
     context_window: Text,
     description: Text,
-    amount: Money,
+    amount: Charge,
     currency: Text,
 }
 
@@ -84,7 +84,7 @@ fn line(sum: Sum) -> Line {
             Count::Absent => Metering::UNKNOWN,
             Count::Of(_) | Count::Nonsense => report.metering(),
         },
-        usd: match sum.amount {
+        usd: match sum.amount.0 {
             Money::Of(cents) => Money::Of(cents.scaled(1, 100)),
             other => other,
         },

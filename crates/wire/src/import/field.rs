@@ -35,6 +35,10 @@ pub(super) enum Money {
     Nonsense,
 }
 
+/// An amount on a bill, which may be money back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Charge(pub(super) Money);
+
 /// A point in time: a date and time, or a number since 1970 whose size tells its unit. Without a
 /// zone it is UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -183,6 +187,23 @@ impl<'de> Deserialize<'de> for Money {
     }
 }
 
+impl Charge {
+    /// Reads an amount with its sign.
+    pub(super) fn read(text: &str) -> Charge {
+        Charge(match text.trim().strip_prefix('-').map(Money::read) {
+            Some(Money::Of(usd)) => Money::Of(-usd),
+            Some(_) => Money::Nonsense,
+            None => Money::read(text),
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Charge {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Charge, D::Error> {
+        raw(deserializer).map(Charge::read)
+    }
+}
+
 impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Moment, D::Error> {
         raw(deserializer).map(Moment::read)
@@ -306,5 +327,16 @@ mod tests {
             assert_eq!(Money::read(text), Money::Nonsense, "{text}");
         }
         assert_eq!(Money::read(""), Money::Absent);
+    }
+
+    #[test]
+    fn a_bill_has_money_back() {
+        let of = |text: &str| Charge(Money::Of(text.parse().unwrap()));
+        assert_eq!(Charge::read("-12.5"), of("-12.5"));
+        assert_eq!(Charge::read("12.5"), of("12.5"));
+        for text in ["--1", "-", "-x", "-1e30"] {
+            assert_eq!(Charge::read(text), Charge(Money::Nonsense), "{text}");
+        }
+        assert_eq!(Charge::read("null"), Charge(Money::Absent));
     }
 }

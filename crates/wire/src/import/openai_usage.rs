@@ -8,7 +8,7 @@ use serde::Deserialize;
 use scrimp_core::{Metering, Parts};
 
 use super::count::Count;
-use super::field::{Moment, Money, Text};
+use super::field::{Charge, Moment, Text};
 use super::report::{self, Line};
 use super::{Clock, Import, Repeats, rows};
 use crate::meter::usage::Report;
@@ -61,7 +61,7 @@ struct Sum {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Amount {
-    value: Money,
+    value: Charge,
     currency: Text,
 }
 
@@ -97,7 +97,7 @@ fn line(sum: Sum) -> Line {
         },
         calls: sum.num_model_requests,
         metering,
-        usd: sum.amount.value,
+        usd: sum.amount.value.0,
         currency: sum.amount.currency,
     }
 }
