@@ -26,6 +26,11 @@ const BENCHES: &[Bench] = &[
     ("replay", "blocks per second, and `whatif FOLDER` if one is given", replay),
     ("proof", "what a proof says against the simulator's truth, over N seeds (default 100)", proof),
     (
+        "reconcile",
+        "what `reconcile` says of simulated invoices against the truth, over N seeds (default 200)",
+        reconcile,
+    ),
+    (
         "import",
         "`analyze` over N megabytes of mixed logs (default 1000): time and peak memory",
         import,
@@ -93,6 +98,10 @@ fn import(arguments: &[String]) -> Result<()> {
     println!("analyze: {took:.1} s, at most {} MB resident", peak_kb / 1_000);
     std::fs::remove_dir_all(&folder)?;
     Ok(())
+}
+
+fn reconcile(arguments: &[String]) -> Result<()> {
+    example("scrimp-server", "reconcile", arguments)
 }
 
 fn proof(arguments: &[String]) -> Result<()> {

@@ -247,6 +247,14 @@ impl<'a> Study<'a> {
         days
     }
 
+    /// Calls of all days from the first to the last, whether a report covers them or not.
+    pub(super) fn calls(&self) -> u64 {
+        let is_in = |slot: &Slot| day_at(&self.side.days, slot.at + self.offset).is_some();
+        let certain = self.books.certain(self.called).filter(|(slot, _)| is_in(slot));
+        let doubts = self.books.doubts(self.called).filter(|doubt| is_in(&doubt.slot));
+        certain.map(|(_, sums)| sums.calls).sum::<u64>() + doubts.count() as u64
+    }
+
     /// The list price of a cell's tokens; `None`: no price is known.
     pub(super) fn rates(&self, key: &Key, reported: Option<&Reported>) -> Option<Rates> {
         let named = reported.and_then(|reported| reported.model.as_ref());

@@ -54,7 +54,7 @@ pub(super) fn provider(
         paid: computed + gap,
         computed,
         gap,
-        calls: cells.values().map(Cell::calls).sum(),
+        calls: study.calls(),
         missing_days: missing.map(|missing| day(missing.from)).collect(),
         money_days: days().filter(|day| day.has_money).map(|day| day.from).collect(),
         charged: charged.collect(),

@@ -38,9 +38,10 @@ pub(super) struct Gap<'a> {
 /// What calls in doubt cost beyond their estimates, by what they were estimated at.
 #[derive(Default)]
 struct Learned {
-    of_model: BTreeMap<(Arc<str>, Kind), Ratio>,
-    of_kind: BTreeMap<Kind, Ratio>,
-    of_all: BTreeMap<bool, Ratio>,
+    by_model: BTreeMap<(Arc<str>, Kind), Ratio>,
+    kinds: BTreeMap<Kind, Ratio>,
+    /// By whether anything of the answer came.
+    begun: BTreeMap<bool, Ratio>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -206,21 +207,21 @@ impl Learned {
         let shares = gap.shares(self, false, gap.usd);
         for ((kind, doubted), usd) in doubts.iter().zip(shares) {
             let ratio = Ratio { more: usd.as_f64(), estimated: weight(doubted) };
-            self.of_model.entry((gap.key.model.clone(), *kind)).or_default().add(ratio);
-            self.of_kind.entry(*kind).or_default().add(ratio);
-            self.of_all.entry(kind.1).or_default().add(ratio);
+            self.by_model.entry((gap.key.model.clone(), *kind)).or_default().add(ratio);
+            self.kinds.entry(*kind).or_default().add(ratio);
+            self.begun.entry(kind.1).or_default().add(ratio);
         }
     }
 
     fn knows(&self, key: &Key, kind: Kind) -> bool {
-        self.of_model.contains_key(&(key.model.clone(), kind))
+        self.by_model.contains_key(&(key.model.clone(), kind))
     }
 
     /// From calls of the same model, else of the same kind.
     fn ratio(&self, key: &Key, kind: Kind) -> f64 {
-        let of_model = self.of_model.get(&(key.model.clone(), kind));
-        let of_kind = of_model.or(self.of_kind.get(&kind));
-        let ratio = of_kind.or(self.of_all.get(&kind.1)).copied().unwrap_or_default();
+        let of_model = self.by_model.get(&(key.model.clone(), kind));
+        let of_kind = of_model.or(self.kinds.get(&kind));
+        let ratio = of_kind.or(self.begun.get(&kind.1)).copied().unwrap_or_default();
         if 0.0 < ratio.estimated { ratio.more / ratio.estimated } else { 0.0 }
     }
 }

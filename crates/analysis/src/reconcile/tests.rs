@@ -110,7 +110,9 @@ fn item(day: i64, usd: &str, words: &str) -> Aggregate {
 
 fn books(records: &[Record]) -> Books {
     let mut books = Books::new();
-    records.iter().for_each(|record| books.see(record));
+    for record in records {
+        books.see(record);
+    }
     books
 }
 

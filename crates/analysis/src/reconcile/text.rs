@@ -28,12 +28,14 @@ impl Reconciled {
             text.push('\n');
             table(&mut text, causes_table(&causes, self.paid), width);
         }
-        for CauseSum { cause, why, .. } in causes.iter().filter(|sum| !sum.why.is_empty()) {
-            let first = format!("{NOTE}{}: ", cause.name());
-            let shown = why.iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        for CauseSum { cause, why, .. } in &causes {
+            let first = format!("{}: ", cause.name());
+            let meaning = std::iter::once(cause.meaning());
+            let shown = meaning.chain(why.iter().take(3).map(AsRef::as_ref));
             let more = why.len().saturating_sub(3);
             let rest = if more == 0 { String::new() } else { format!("; {more} more") };
-            lines(&mut text, wrap(&first, "  ", &(shown + &rest), width));
+            let told = shown.collect::<Vec<_>>().join("; ") + &rest;
+            lines(&mut text, wrap(&first, "  ", &told, width));
         }
         if let Some(by) = by {
             text.push('\n');
@@ -101,9 +103,13 @@ fn causes_table(causes: &[CauseSum], paid: Usd) -> Table {
     column("$", 0, &|sum| change(sum.usd));
     column("of paid", 1, &share);
     column("tokens", 3, &|sum| tokens(sum.input_tokens + sum.output_tokens));
-    column("calls", 4, &|sum| sum.calls.map_or_else(|| "?".to_owned(), count));
+    column("calls", 4, &|sum| match (sum.calls, sum.input_tokens + sum.output_tokens) {
+        (Some(calls), _) => count(calls),
+        // What is no tokens is no calls.
+        (None, 0) => String::new(),
+        (None, _) => "?".to_owned(),
+    });
     column("sure", 2, &|sum| sure(sum).to_owned());
-    column("what it is", 5, &|sum| sum.cause.meaning().to_owned());
     table
 }
 

@@ -60,7 +60,7 @@ pub(super) fn find(sides: &[Side], books: &Books, called: Option<&str>) -> Vec<S
         let (named, found) = (fits.at(0), fits.at(quarters));
         let vanishes = LEAST_TROUBLE < named.lacking && found.lacking < named.lacking / 20.0;
         let better = found.sum() < named.sum() - LEAST_TROUBLE / 2.0;
-        ((is_found && better) || (vanishes && better)).then_some(quarters)
+        (better && (is_found || vanishes)).then_some(quarters)
     };
     let offset = |fits| Span::from_nanos(SLOT.nanos() * offset(fits).unwrap_or(0));
     all.iter().map(offset).collect()

@@ -40,16 +40,11 @@ pub(crate) fn run(arguments: &Reconcile) -> Result<()> {
     let question = Question { prices: &prices, called: arguments.provider.as_deref() };
     let found = reconcile::reconcile(&reports(&inputs), &books, question);
     let by = arguments.by.map(by);
-    match arguments.json.json {
-        true => {
-            let answer = Answer { inputs: &inputs.files, found: found.view(by), notes: &notes };
-            ui::print_json(&answer)
-        }
-        false => {
-            let text = found.text(by, ui::width());
-            ui::print(&(text + &ui::notes(&notes)))
-        }
+    if arguments.json.json {
+        let answer = Answer { inputs: &inputs.files, found: found.view(by), notes: &notes };
+        return ui::print_json(&answer);
     }
+    ui::print(&(found.text(by, ui::width()) + &ui::notes(&notes)))
 }
 
 const HINT: &str = "name what the usage or cost API of OpenAI, Anthropic or OpenRouter answered";

@@ -4,6 +4,7 @@ use crate::support::Place;
 use expect_test::{expect, expect_file};
 
 const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 19] = [
     &["demo"],
     &["serve"],
     &["analyze"],
@@ -16,6 +17,7 @@ const COMMANDS: [&[&str]; 28] = [
     &["keys", "list"],
     &["keys", "show"],
     &["keys", "revoke"],
+    &["reconcile"],
     &["price"],
     &["tokens"],
     &["models"],

@@ -63,12 +63,12 @@ fn anthropic_usage_and_costs_in_cents() {
     check(
         "anthropic-usage",
         &expect![[r#"
-        1772409600..1772496000 anthropic [claude-sonnet-4-5-20250929 wrkspc_1 apikey_1 - standard 0-200k] calls None: in 1500+200r+500s+1000l out 500; no cost
-        1772409600..1772496000 anthropic [claude-sonnet-4-5-20250929 - - - - -] calls None: unknown; no cost; suspect
-        1772524800..1772611200 anthropic [claude-sonnet-4-5-20250929 - - - - Claude Sonnet 4.5 input] calls None: unknown; $1.23456
-        1772524800..1772611200 anthropic [- - - - - -] calls None: unknown; no cost; suspect
-        note: days of the report do not begin at midnight UTC: it was asked for in another time zone, and its days hold parts of two of ours
-    "#]],
+            1772409600..1772496000 anthropic [claude-sonnet-4-5-20250929 wrkspc_1 apikey_1 - standard 0-200k] calls None: in 1500+200r+500s+1000l out 500; no cost
+            1772409600..1772496000 anthropic [claude-sonnet-4-5-20250929 - - - - -] calls None: unknown; no cost; suspect
+            1772524800..1772611200 anthropic [claude-sonnet-4-5-20250929 - - - - Claude Sonnet 4.5 input] calls None: unknown; $1.23456
+            1772524800..1772611200 anthropic [- - - - - -] calls None: unknown; $-0.01
+            note: days of the report do not begin at midnight UTC: it was asked for in another time zone, and its days hold parts of two of ours
+        "#]],
     );
 }
 
