@@ -12,6 +12,9 @@ const LEAST_SUPPORT: f64 = 0.3;
 /// A digit of a factor has to bring the bill nearer by so much of it.
 const DIGIT: f64 = 0.01;
 
+/// Of the largest parts, so many are asked for their factor.
+const MOST_CANDIDATES: usize = 100;
+
 /// A part of a bill.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part {
@@ -24,7 +27,8 @@ pub(super) struct Part {
 /// The factor that carries most dollars, in millionths, as short a decimal as fits; `None`: no
 /// factor carries enough of them, or there is nothing to be charged.
 pub(super) fn factor(parts: &[Part]) -> Option<u64> {
-    let parts: Vec<&Part> = parts.iter().filter(|part| is_usual(part)).collect();
+    let mut parts: Vec<&Part> = parts.iter().filter(|part| is_usual(part)).collect();
+    parts.sort_by_key(|part| std::cmp::Reverse((part.list, part.paid)));
     let total: f64 = parts.iter().map(|part| part.list.as_f64()).sum();
     let alike = |ratio: f64| parts.iter().filter(move |part| is_alike(part, ratio));
     let support = |ratio: f64| alike(ratio).map(|part| part.list.as_f64()).sum::<f64>();
@@ -33,7 +37,8 @@ pub(super) fn factor(parts: &[Part]) -> Option<u64> {
         alike(ratio).map(close).sum::<f64>()
     };
     // Discounts are round numbers: each further digit has to bring parts nearer.
-    let rounded = |digits: u32| parts.iter().map(move |part| (round(of(part), digits), digits));
+    let largest = &parts[..parts.len().min(MOST_CANDIDATES)];
+    let rounded = |digits: u32| largest.iter().map(move |part| (round(of(part), digits), digits));
     let score =
         |(ratio, digits): (f64, u32)| (closeness(ratio) - DIGIT * f64::from(digits) * total, ratio);
     let candidates = (1..=6).flat_map(rounded).filter(|(ratio, _)| 0.0 < *ratio);

@@ -138,7 +138,8 @@ impl Gap<'_> {
     fn rest(&self, left: Usd) -> (Cause, Confidence) {
         let has_doubts = !self.cell.doubts.is_empty();
         let sure = if has_doubts { Confidence::Medium } else { Confidence::High };
-        let more = Usd::ZERO < left || 0 < self.difference.input() + self.difference.output();
+        let more = Usd::ZERO < left
+            || 0 < self.difference.input().saturating_add(self.difference.output());
         match (more, self.key.tier) {
             (true, Tier::Batch) => (Cause::Batch, sure),
             (true, _) => (Cause::Bypassed, sure),

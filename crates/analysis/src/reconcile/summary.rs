@@ -226,8 +226,8 @@ fn sum(cause: Cause, lines: &[&Line]) -> CauseSum {
     CauseSum {
         cause,
         usd: lines.iter().map(|line| line.usd).sum(),
-        input_tokens: lines.iter().map(|line| line.input_tokens).sum(),
-        output_tokens: lines.iter().map(|line| line.output_tokens).sum(),
+        input_tokens: lines.iter().map(|line| line.input_tokens).fold(0, i64::saturating_add),
+        output_tokens: lines.iter().map(|line| line.output_tokens).fold(0, i64::saturating_add),
         calls: lines.iter().map(|line| line.calls).sum(),
         confidence: all.into_iter().max_by_key(|c| weight(*c)).unwrap_or(Confidence::Low),
         why,

@@ -102,13 +102,17 @@ fn causes_table(causes: &[CauseSum], paid: Usd) -> Table {
     };
     column("$", 0, &|sum| change(sum.usd));
     column("of paid", 1, &share);
-    column("tokens", 3, &|sum| tokens(sum.input_tokens + sum.output_tokens));
-    column("calls", 4, &|sum| match (sum.calls, sum.input_tokens + sum.output_tokens) {
-        (Some(calls), _) => count(calls),
-        // What is no tokens is no calls.
-        (None, 0) => String::new(),
-        (None, _) => "?".to_owned(),
-    });
+    column("tokens", 3, &|sum| tokens(sum.input_tokens.saturating_add(sum.output_tokens)));
+    column(
+        "calls",
+        4,
+        &|sum| match (sum.calls, sum.input_tokens.saturating_add(sum.output_tokens)) {
+            (Some(calls), _) => count(calls),
+            // What is no tokens is no calls.
+            (None, 0) => String::new(),
+            (None, _) => "?".to_owned(),
+        },
+    );
     column("sure", 2, &|sum| sure(sum).to_owned());
     table
 }

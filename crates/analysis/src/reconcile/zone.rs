@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use scrimp_core::{Span, Time, Usage, Usd};
 
-use super::books::{Books, Doubt, SLOT, Slot};
+use super::books::{Books, SLOT, bare};
 use super::report::{Side, day_at};
 
 /// UTC−12 to UTC+14, in quarters of an hour.
@@ -28,11 +28,11 @@ const MARGIN: f64 = 0.000_5;
 /// nothing.
 const PASSED_BY: f64 = 0.05;
 
-/// Days and models with a measure: tokens, or dollars.
-type Measures = BTreeMap<(usize, Arc<str>), f64>;
+/// A measure (tokens, or dollars) of each day and model, the models of a day side by side.
+type Measures = Vec<f64>;
 
-/// Quarters of an hour and models with a measure.
-type Slots = Vec<(Time, Arc<str>, f64)>;
+/// Quarters of an hour and models, by number, with a measure.
+type Slots = Vec<(Time, usize, f64)>;
 
 /// How far each report's days are from those that it names: positive to the east of UTC. Whoever
 /// asks several providers asks them alike, so one zone is looked for, and each report is of it or of
@@ -96,117 +96,120 @@ fn fits(side: &Side, books: &Books, called: &str) -> Fits {
         return Fits(BTreeMap::new());
     }
     let by_tokens = side.days.iter().any(|day| day.has_tokens);
-    let reported = if by_tokens { tokens(side) } else { dollars(side) };
-    let (certain, doubtful) =
-        (certain(books, called, by_tokens), doubtful(books, called, by_tokens));
-    let total: f64 = reported.values().sum();
+    let mut view = View { side, books, called, by_tokens, models: BTreeMap::new() };
+    let (certain, doubtful) = (view.certain(), view.doubtful());
+    let reported = view.reported();
+    let total: f64 = reported.iter().sum();
     if total <= 0.0 || certain.is_empty() {
         return Fits(BTreeMap::new());
     }
     let trouble = |quarters: i64| {
         let offset = Span::from_nanos(SLOT.nanos() * quarters);
-        let mut ours = at(side, &certain, offset);
+        let mut ours = vec![0.0; reported.len()];
+        view.add(&certain, offset, &mut ours);
         if !by_tokens {
             return Trouble { lacking: 0.0, apart: disproportion(&reported, &ours) / total };
         }
         let lacking = lacking(&reported, &ours) / total;
-        for (place, measure) in at(side, &doubtful, offset) {
-            *ours.entry(place).or_default() += measure;
-        }
+        view.add(&doubtful, offset, &mut ours);
         Trouble { lacking, apart: apart(&reported, &ours) / total }
     };
     Fits(OFFSETS.map(|quarters| (quarters, trouble(quarters))).collect())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "compared, never shown")]
-fn tokens(side: &Side) -> Measures {
-    let mut measures = Measures::new();
-    for used in &side.used {
-        let tokens = used.usage.input().saturating_add(used.usage.total_output());
-        *measures.entry((used.day, super::books::bare(&used.model))).or_default() += tokens as f64;
-    }
-    measures
-}
-
-/// Of all models together: what a line of a bill is of is not known yet.
-fn dollars(side: &Side) -> Measures {
-    let mut measures = Measures::new();
-    for charged in side.charged.iter().filter(|charged| 0 < charged.usd.pico()) {
-        *measures.entry((charged.day, "".into())).or_default() += charged.usd.as_f64();
-    }
-    measures
-}
-
-/// What is known for sure.
-fn certain(books: &Books, called: &str, by_tokens: bool) -> Slots {
-    let mut slots: BTreeMap<(Time, Arc<str>), f64> = BTreeMap::new();
-    for (slot, sums) in books.certain(called) {
-        let (model, measure) = measure(books, slot, &sums.usage, sums.cost, by_tokens);
-        *slots.entry((slot.at, model)).or_default() += measure;
-    }
-    slots.into_iter().map(|((at, model), measure)| (at, model, measure)).collect()
-}
-
-/// What is not, as far as it was seen or estimated.
-fn doubtful(books: &Books, called: &str, by_tokens: bool) -> Slots {
-    let slot = |doubt: &Doubt| {
-        let (model, measure) = measure(books, &doubt.slot, &doubt.usage, doubt.cost, by_tokens);
-        (doubt.slot.at, model, measure)
-    };
-    books.doubts(called).map(slot).collect()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "compared, never shown")]
-fn measure(
-    books: &Books,
-    slot: &Slot,
-    usage: &Usage,
-    cost: Usd,
+/// Both sides as measures.
+struct View<'a> {
+    side: &'a Side,
+    books: &'a Books,
+    called: &'a str,
     by_tokens: bool,
-) -> (Arc<str>, f64) {
-    let tokens = usage.input().saturating_add(usage.total_output());
-    match by_tokens {
-        true => (books.label_of(slot).model.clone(), tokens as f64),
-        false => ("".into(), cost.as_f64()),
-    }
+    /// By number, in the order in which they were met.
+    models: BTreeMap<Arc<str>, usize>,
 }
 
-fn at(side: &Side, slots: &Slots, offset: Span) -> Measures {
-    let mut measures = Measures::new();
-    for (at, model, measure) in slots {
-        if let Some(day) = day_at(&side.days, *at + offset)
-            && (side.days[day].has_tokens || side.days[day].has_money)
-        {
-            *measures.entry((day, model.clone())).or_default() += measure;
+impl View<'_> {
+    fn model(&mut self, model: Arc<str>) -> usize {
+        // What a line of a bill is of is not known yet: all models together.
+        let model = if self.by_tokens { model } else { "".into() };
+        let next = self.models.len();
+        *self.models.entry(model).or_insert(next)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "compared, never shown")]
+    fn measure(&self, usage: &Usage, cost: Usd) -> f64 {
+        match self.by_tokens {
+            true => usage.input().saturating_add(usage.total_output()) as f64,
+            false => cost.as_f64(),
         }
     }
-    measures
+
+    fn reported(&mut self) -> Measures {
+        let mut rows = Vec::new();
+        for used in &self.side.used {
+            let model = self.model(bare(&used.model));
+            rows.push((used.day, model, self.measure(&used.usage, Usd::ZERO)));
+        }
+        if !self.by_tokens {
+            let model = self.model("".into());
+            let charged = self.side.charged.iter().filter(|charged| 0 < charged.usd.pico());
+            rows = charged.map(|charged| (charged.day, model, charged.usd.as_f64())).collect();
+        }
+        let mut measures = vec![0.0; self.side.days.len() * self.models.len()];
+        for (day, model, measure) in rows {
+            measures[day * self.models.len() + model] += measure;
+        }
+        measures
+    }
+
+    /// What is known for sure, by quarter of an hour and model.
+    fn certain(&mut self) -> Slots {
+        let mut slots: BTreeMap<(Time, usize), f64> = BTreeMap::new();
+        for (slot, sums) in self.books.certain(self.called) {
+            let model = self.model(self.books.label_of(slot).model.clone());
+            *slots.entry((slot.at, model)).or_default() += self.measure(&sums.usage, sums.cost);
+        }
+        slots.into_iter().map(|((at, model), measure)| (at, model, measure)).collect()
+    }
+
+    /// What is not, as far as it was seen or estimated.
+    fn doubtful(&mut self) -> Slots {
+        let mut slots = Slots::new();
+        for doubt in self.books.doubts(self.called) {
+            let model = self.model(self.books.label_of(&doubt.slot).model.clone());
+            slots.push((doubt.slot.at, model, self.measure(&doubt.usage, doubt.cost)));
+        }
+        slots
+    }
+
+    /// Adds to the days that a report covers, if they begin so far from those that it names.
+    fn add(&self, slots: &Slots, offset: Span, measures: &mut Measures) {
+        for (at, model, measure) in slots {
+            if let Some(day) = day_at(&self.side.days, *at + offset)
+                && (self.side.days[day].has_tokens || self.side.days[day].has_money)
+            {
+                measures[day * self.models.len() + model] += measure;
+            }
+        }
+    }
 }
 
 /// What was measured and is not in the report of its day.
 fn lacking(reported: &Measures, ours: &Measures) -> f64 {
-    let has = |place| reported.get(place).copied().unwrap_or_default();
-    ours.iter().map(|(place, measured)| (measured - has(place)).max(0.0)).sum()
+    reported.iter().zip(ours).map(|(reported, ours)| (ours - reported).max(0.0)).sum()
 }
 
 /// How far days are from having the same on both sides, those with usage that passed by left out.
 fn apart(reported: &Measures, ours: &Measures) -> f64 {
-    let has = |place| ours.get(place).copied().unwrap_or_default();
-    let apart = |(place, reported): (_, &f64)| {
-        let difference: f64 = has(place) - reported;
-        difference.abs().min(PASSED_BY * reported)
-    };
-    reported.iter().map(apart).sum()
+    let apart = |(reported, ours): (&f64, &f64)| (ours - reported).abs().min(PASSED_BY * reported);
+    reported.iter().zip(ours).map(apart).sum()
 }
 
 /// How far days are from having equal shares on both sides.
 fn disproportion(reported: &Measures, ours: &Measures) -> f64 {
-    let (paid, computed): (f64, f64) = (reported.values().sum(), ours.values().sum());
+    let (paid, computed): (f64, f64) = (reported.iter().sum(), ours.iter().sum());
     if computed <= 0.0 {
         return 0.0;
     }
-    let places: std::collections::BTreeSet<_> = reported.keys().chain(ours.keys()).collect();
-    let of = |measures: &Measures, place| measures.get(place).copied().unwrap_or_default();
-    let apart = |place| (of(reported, place) - of(ours, place) * paid / computed).abs();
-    places.into_iter().map(apart).sum()
+    let apart = |(reported, ours): (&f64, &f64)| (reported - ours * paid / computed).abs();
+    reported.iter().zip(ours).map(apart).sum()
 }

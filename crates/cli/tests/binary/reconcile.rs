@@ -88,12 +88,13 @@ fn every_gap_is_named_and_sized() {
           computed      $7.00  2 calls here
           gap          +$4.60; 100% explained
 
-        cause          $  of paid  tokens  calls  sure                               what it is
-        bypassed  +$7.00   60.34%  +2.20M      2  high  used at the provider, never passed here
-        discount  −$1.40   12.07%              ?  high       one factor on all that was charged
-        credit    −$1.00    8.62%              ?  high     credits, refunds, tokens not charged
-        ! discount: 0.9 of the list price
-        ! credit: Promotional credit
+        cause          $  of paid  tokens  calls  sure
+        bypassed  +$7.00   60.34%  +2.20M      2  high
+        discount  −$1.40   12.07%                 high
+        credit    −$1.00    8.62%                 high
+        bypassed: used at the provider, never passed here
+        discount: one factor on all that was charged; 0.9 of the list price
+        credit: credits, refunds, tokens not charged; Promotional credit
 
         day         calls  computed  total     gap  basis
         2026-11-02      1     $3.50  $3.15  −$0.35   paid
@@ -127,8 +128,9 @@ fn usage_alone_is_at_list_price_and_costs_alone_have_no_tokens() {
           computed      $7.00  2 calls here
           gap          +$7.00; 100% explained
 
-        cause          $  of paid  tokens  calls  sure                               what it is
-        bypassed  +$7.00   50.00%  +2.20M      2  high  used at the provider, never passed here
+        cause          $  of paid  tokens  calls  sure
+        bypassed  +$7.00   50.00%  +2.20M      2  high
+        bypassed: used at the provider, never passed here
     "#]].assert_eq(&run("usage.json"));
     expect![[r#"
         openai  2026-11-02 to 2026-11-03, 2 days reported
@@ -136,11 +138,13 @@ fn usage_alone_is_at_list_price_and_costs_alone_have_no_tokens() {
           computed      $7.00  2 calls here
           gap          +$4.60; 96.98% explained
 
-        cause             $  of paid  tokens  calls  sure                               what it is
-        bypassed     +$5.95   51.29%              ?   low  used at the provider, never passed here
-        credit       −$1.00    8.62%              ?  high     credits, refunds, tokens not charged
-        unexplained  −$0.35    3.02%              ?             nothing known here accounts for it
-        ! credit: Promotional credit
+        cause             $  of paid  tokens  calls  sure
+        bypassed     +$5.95   51.29%                  low
+        credit       −$1.00    8.62%                 high
+        unexplained  −$0.35    3.02%
+        bypassed: used at the provider, never passed here
+        credit: credits, refunds, tokens not charged; Promotional credit
+        unexplained: nothing known here accounts for it
     "#]].assert_eq(&run("costs.json"));
 }
 
@@ -152,11 +156,12 @@ fn the_same_report_twice_and_a_day_that_is_not_in_it() {
     expect![[r#"
         openai  2026-11-02 to 2026-11-04, 2 days reported; missing: 2026-11-03
           paid          $7.00  reported tokens at list price: no report tells what was charged
-          computed     $10.50  2 calls here
+          computed     $10.50  3 calls here
           gap          −$3.50; 100% explained
 
-        cause              $  of paid  tokens  calls  sure                  what it is
-        missing days  −$3.50   50.00%              ?  high  days that no report covers
+        cause              $  of paid  tokens  calls  sure
+        missing days  −$3.50   50.00%                 high
+        missing days: days that no report covers
         ! 1 line of the reports stood in several files: counted once
     "#]].assert_eq(&place.run(&["reconcile", "all", "--data", "data"]).done());
 }
@@ -213,8 +218,9 @@ fn another_provider_s_report_beside_a_log_says_what_is_left_out() {
           computed         $0  0 calls here
           gap        +$0.0045; 100% explained
 
-        cause            $  of paid  tokens  calls  sure                               what it is
-        bypassed  +$0.0045     100%  +1,100      ?  high  used at the provider, never passed here
+        cause            $  of paid  tokens  calls  sure
+        bypassed  +$0.0045     100%  +1,100      ?  high
+        bypassed: used at the provider, never passed here
         ! no call to `anthropic` of these days passed here; the records have calls to openai
         note: calls.jsonl holds calls (litellm), no report of a provider
     "#]].assert_eq(&place.run(&command).done());
