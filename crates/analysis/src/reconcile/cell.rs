@@ -68,6 +68,8 @@ pub(super) struct Study<'a> {
     pub(super) claims: Vec<Claim>,
     /// What inputs turn out to be, by what they were estimated at, of each model.
     guesses: BTreeMap<Arc<str>, (u64, u64)>,
+    /// What was measured of each model.
+    measured: BTreeMap<Arc<str>, Usage>,
     /// Models by the days on which a report tells their tokens, and on any day.
     used: BTreeSet<(Option<usize>, Arc<str>)>,
     /// Models that the bill charges for.
@@ -119,9 +121,12 @@ impl<'a> Study<'a> {
         let claims: Vec<Claim> =
             side.charged.iter().map(|charged| claims::read(charged, &is_model)).collect();
         let charged = claims.iter().filter_map(Claim::model).cloned().collect();
+        let mut measured: BTreeMap<Arc<str>, Usage> = BTreeMap::new();
         let mut guesses: BTreeMap<Arc<str>, (u64, u64)> = BTreeMap::new();
         for (slot, sums) in books.certain(called) {
-            let guess = guesses.entry(books.label_of(slot).model.clone()).or_default();
+            let model = &books.label_of(slot).model;
+            *measured.entry(model.clone()).or_default() += side.told.fold(&sums.usage);
+            let guess = guesses.entry(model.clone()).or_default();
             *guess = (guess.0 + sums.guessed.0, guess.1 + sums.guessed.1);
         }
         Study {
@@ -134,6 +139,7 @@ impl<'a> Study<'a> {
             by_account,
             claims,
             guesses,
+            measured,
             used,
             charged,
         }
@@ -148,6 +154,15 @@ impl<'a> Study<'a> {
             }
             _ => guess,
         }
+    }
+
+    /// What a token of this model's input costs, with as much of it from the cache as usual.
+    pub(super) fn usual_input(&self, model: &Arc<str>, rates: &Rates) -> f64 {
+        let Some(measured) = self.measured.get(model).filter(|usage| 0 < usage.input()) else {
+            return rates.input.as_f64();
+        };
+        let input = Usage { output: 0, reasoning: 0, audio_output: 0, ..*measured };
+        rates.cost(&input).as_f64() / as_f64(input.input())
     }
 
     /// Whether a report tells the tokens of this model on this day. A model that is only charged for
@@ -269,6 +284,11 @@ impl<'a> Study<'a> {
         let is_unlisted = key.tier == Tier::Batch && !has_card;
         Some(if is_unlisted { rates.times_permille(500) } else { rates })
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an average")]
+fn as_f64(tokens: u64) -> f64 {
+    tokens as f64
 }
 
 /// How a key of ours is shown that is none of the provider's.

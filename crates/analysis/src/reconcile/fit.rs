@@ -28,12 +28,15 @@ pub(super) struct Part {
 /// factor carries enough of them, or there is nothing to be charged.
 pub(super) fn factor(parts: &[Part]) -> Option<u64> {
     let mut parts: Vec<&Part> = parts.iter().filter(|part| is_usual(part)).collect();
+    if parts.is_empty() {
+        return None;
+    }
     parts.sort_by_key(|part| std::cmp::Reverse((part.list, part.paid)));
     let total: f64 = parts.iter().map(|part| part.list.as_f64()).sum();
     let alike = |ratio: f64| parts.iter().filter(move |part| is_alike(part, ratio));
     let support = |ratio: f64| alike(ratio).map(|part| part.list.as_f64()).sum::<f64>();
     let closeness = |ratio: f64| {
-        let close = |part: &&Part| part.list.as_f64() * (1.0 - 0.5 * apart(part, ratio));
+        let close = |part: &&Part| part.list.as_f64() * (1.0 - 0.9 * apart(part, ratio));
         alike(ratio).map(close).sum::<f64>()
     };
     // Discounts are round numbers: each further digit has to bring parts nearer.
@@ -41,7 +44,9 @@ pub(super) fn factor(parts: &[Part]) -> Option<u64> {
     let rounded = |digits: u32| largest.iter().map(move |part| (round(of(part), digits), digits));
     let score =
         |(ratio, digits): (f64, u32)| (closeness(ratio) - DIGIT * f64::from(digits) * total, ratio);
+    // No factor at all needs no digits.
     let candidates = (1..=6).flat_map(rounded).filter(|(ratio, _)| 0.0 < *ratio);
+    let candidates = candidates.chain([(1.0, 0)]);
     // Of two that fit alike the lower: what is charged beside raises a factor.
     let (_, best) = candidates
         .map(score)

@@ -33,15 +33,14 @@ pub(super) struct Gap<'a> {
     pub(super) usd: Usd,
     /// How much more input calls in doubt may have than they were estimated at.
     slack: i64,
+    /// What of their estimates calls in doubt may be expected to cost more, for a token of input.
+    more_for_input: f64,
 }
 
 /// What calls in doubt cost beyond their estimates, by what they were estimated at.
 #[derive(Default)]
 struct Learned {
     by_model: BTreeMap<(Arc<str>, Kind), Ratio>,
-    kinds: BTreeMap<Kind, Ratio>,
-    /// By whether anything of the answer came.
-    begun: BTreeMap<bool, Ratio>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -81,7 +80,12 @@ fn gap<'a>(study: &Study<'_>, key: &'a Key, cell: &'a Cell) -> Gap<'a> {
     let expected = study.expected(&key.model, guessed);
     let off = expected.saturating_mul(GUESS_PERCENT) / 100;
     let slack = signed(expected) - signed(guessed) + signed(off);
-    Gap { key, cell, rates, difference, usd, slack }
+    // Estimates know nothing of caches.
+    let usual = rates.as_ref().map_or(0.0, |rates| {
+        let expected = study.usual_input(&key.model, rates) * ratio(expected, guessed);
+        expected - rates.input.as_f64()
+    });
+    Gap { key, cell, rates, difference, usd, slack, more_for_input: usual }
 }
 
 impl Gap<'_> {
@@ -155,7 +159,10 @@ impl Gap<'_> {
         let mut shares: Vec<Usd> = doubts
             .iter()
             .map(|(kind, doubted)| {
-                let more = learned.ratio(self.key, *kind) * weight(doubted);
+                let more = match learned.ratio(self.key, *kind) {
+                    Some(ratio) => ratio * weight(doubted),
+                    None => self.more_for_input * count(doubted.guessed_input),
+                };
                 Usd::from_f64_estimate(more).max(-doubted.cost)
             })
             .collect();
@@ -209,8 +216,6 @@ impl Learned {
         for ((kind, doubted), usd) in doubts.iter().zip(shares) {
             let ratio = Ratio { more: usd.as_f64(), estimated: weight(doubted) };
             self.by_model.entry((gap.key.model.clone(), *kind)).or_default().add(ratio);
-            self.kinds.entry(*kind).or_default().add(ratio);
-            self.begun.entry(kind.1).or_default().add(ratio);
         }
     }
 
@@ -218,13 +223,19 @@ impl Learned {
         self.by_model.contains_key(&(key.model.clone(), kind))
     }
 
-    /// From calls of the same model, else of the same kind.
-    fn ratio(&self, key: &Key, kind: Kind) -> f64 {
-        let of_model = self.by_model.get(&(key.model.clone(), kind));
-        let of_kind = of_model.or(self.kinds.get(&kind));
-        let ratio = of_kind.or(self.begun.get(&kind.1)).copied().unwrap_or_default();
-        if 0.0 < ratio.estimated { ratio.more / ratio.estimated } else { 0.0 }
+    fn ratio(&self, key: &Key, kind: Kind) -> Option<f64> {
+        let Ratio { more, estimated } = self.by_model.get(&(key.model.clone(), kind))?;
+        (0.0 < *estimated).then(|| more / estimated)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a weight")]
+fn count(tokens: u64) -> f64 {
+    tokens as f64
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 1.0 } else { count(part) / count(whole) }
 }
 
 impl Ratio {

@@ -432,9 +432,9 @@ fn one_factor_on_all_is_a_discount_and_its_size_is_told() {
         &records,
         &[&costs],
         &expect![[r#"
-        paid 0.02125 computed 0.025 gap -0.00375
-        discount -0.00375 0 Medium 0.85 of the list price
-    "#]],
+            paid 0.02125 computed 0.025 gap -0.00375
+            discount -0.00375 0 Medium 0.85 of the list price
+        "#]],
     );
 }
 
