@@ -138,10 +138,9 @@ fn key(scenario: &Scenario, entry: &Entry) -> String {
     let seen = entry.logged.headers.iter().find(credential).map_or("none", |(_, value)| value);
     let name = seen.trim_start_matches("digest:");
     match entry.way {
-        Way::Gateway => format!("key_{name}"),
         Way::PastIt if scenario.own_key => "key_notebook".to_owned(),
         Way::Batch if scenario.own_key => "key_nightly".to_owned(),
-        Way::PastIt | Way::Batch => format!("key_{name}"),
+        Way::Gateway | Way::PastIt | Way::Batch => format!("key_{name}"),
     }
 }
 
@@ -210,6 +209,11 @@ fn charged(scenario: &Scenario, pico: u128) -> u128 {
     pico * u128::from(scenario.charged_permille) / 1_000
 }
 
+#[expect(clippy::cast_precision_loss, reason = "vendors give floats")]
+fn float(pico: u128) -> f64 {
+    pico as f64
+}
+
 /// Dollars as a float, as `OpenAI` gives them.
 fn openai_costs(scenario: &Scenario, rows: &[(&Place, &Sum)]) -> Vec<Value> {
     let line = |item: Option<String>, pico: f64| {
@@ -226,17 +230,20 @@ fn openai_costs(scenario: &Scenario, rows: &[(&Place, &Sum)]) -> Vec<Value> {
         }
     }
     let mut lines: Vec<Value> =
-        items.into_iter().map(|(item, pico)| line(item, charged(scenario, pico) as f64)).collect();
+        items.into_iter().map(|(item, pico)| line(item, float(charged(scenario, pico)))).collect();
     let is_first = rows.first().is_some_and(|((day, ..), _)| *day == 0);
     if scenario.has_credit && is_first {
-        lines.push(line(scenario.by_item.then(|| "Promotional credit".to_owned()), CREDIT as f64));
+        lines.push(line(
+            scenario.by_item.then(|| "Promotional credit".to_owned()),
+            -float(CREDIT.unsigned_abs()),
+        ));
     }
     lines
 }
 
 /// Cents as decimal texts with four places, as Anthropic gives them.
 fn anthropic_costs(scenario: &Scenario, rows: &[(&Place, &Sum)]) -> Vec<Value> {
-    let cents = |pico: u128| format!("{:.4}", pico as f64 / 1e10);
+    let cents = |pico: u128| format!("{:.4}", float(pico) / 1e10);
     let mut items: BTreeMap<(Option<String>, bool, &str), u128> = BTreeMap::new();
     let classes = [
         "uncached_input_tokens",

@@ -111,14 +111,17 @@ pub(super) fn play(scenario: &Scenario) -> Played {
 
 /// What passes by: some of it on most seeds.
 fn past_it(seed: u64) -> Vec<(Workload, f64)> {
-    match hash::mix(seed ^ 77) % 5 {
+    match hash::mix(seed ^ 0x4d) % 5 {
         0 => Vec::new(),
-        draw => vec![(Workload::Rag, 0.005 * draw as f64), (Workload::SupportChat, 0.01)],
+        1 => vec![(Workload::Rag, 0.005), (Workload::SupportChat, 0.01)],
+        2 => vec![(Workload::Rag, 0.01), (Workload::SupportChat, 0.01)],
+        3 => vec![(Workload::Rag, 0.015), (Workload::SupportChat, 0.01)],
+        _ => vec![(Workload::Rag, 0.02), (Workload::SupportChat, 0.01)],
     }
 }
 
 fn in_batch(seed: u64) -> Vec<(Workload, f64)> {
-    match hash::mix(seed ^ 78) % 3 {
+    match hash::mix(seed ^ 0x4e) % 3 {
         0 => Vec::new(),
         _ => vec![(Workload::BatchExtraction, 0.03)],
     }

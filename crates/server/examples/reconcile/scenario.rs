@@ -15,6 +15,7 @@ impl Reports {
 }
 
 /// One seed's terms and reports.
+#[expect(clippy::struct_excessive_bools, reason = "each is a draw of its own")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
     pub(super) seed: u64,

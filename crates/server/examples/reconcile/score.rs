@@ -182,7 +182,7 @@ fn take<'a>(
         (is_other, (attempt.cost.unwrap_or_default().pico() - billed).abs())
     };
     let near = attempts.range_mut(at - 1..=at + 3);
-    let near = near.flat_map(|(_, left)| {
+    let near = near.filter_map(|(_, left)| {
         let best = (0..left.len()).min_by_key(|at| apart(left[*at]));
         best.map(|best| (apart(left[best]), best, left))
     });
