@@ -99,7 +99,8 @@ fn every_gap_is_named_and_sized() {
         day         calls  computed  total     gap  basis
         2026-11-02      1     $3.50  $3.15  −$0.35   paid
         2026-11-03      1     $3.50  $8.45  +$4.95   paid
-    "#]].assert_eq(&place.run(&command).done());
+    "#]]
+    .assert_eq(&place.run(&command).done());
     let found = place.run(&[&command[..5], &["--by", "project", "--json"]].concat()).json();
     let provider = &found["providers"][0];
     let exact = ["paid", "computed", "gap"].map(|name| provider[name].as_str().unwrap());
@@ -131,7 +132,8 @@ fn usage_alone_is_at_list_price_and_costs_alone_have_no_tokens() {
         cause          $  of paid  tokens  calls  sure
         bypassed  +$7.00   50.00%  +2.20M      2  high
         bypassed: used at the provider, never passed here
-    "#]].assert_eq(&run("usage.json"));
+    "#]]
+    .assert_eq(&run("usage.json"));
     expect![[r#"
         openai  2026-11-02 to 2026-11-03, 2 days reported
           paid         $11.60  as charged
@@ -145,7 +147,8 @@ fn usage_alone_is_at_list_price_and_costs_alone_have_no_tokens() {
         bypassed: used at the provider, never passed here
         credit: credits, refunds, tokens not charged; Promotional credit
         unexplained: nothing known here accounts for it
-    "#]].assert_eq(&run("costs.json"));
+    "#]]
+    .assert_eq(&run("costs.json"));
 }
 
 #[test]
@@ -163,7 +166,8 @@ fn the_same_report_twice_and_a_day_that_is_not_in_it() {
         missing days  −$3.50   50.00%                 high
         missing days: days that no report covers
         ! 1 line of the reports stood in several files: counted once
-    "#]].assert_eq(&place.run(&["reconcile", "all", "--data", "data"]).done());
+    "#]]
+    .assert_eq(&place.run(&["reconcile", "all", "--data", "data"]).done());
 }
 
 #[test]
@@ -179,7 +183,8 @@ fn what_is_no_report_is_refused_with_the_reason() {
     expect![[r#"
         error: missing.json: No such file or directory (os error 2)
         hint: name what the usage or cost API of OpenAI, Anthropic or OpenRouter answered
-    "#]].assert_eq(&failed("missing.json"));
+    "#]]
+    .assert_eq(&failed("missing.json"));
     let broken = failed("broken.json");
     assert!(
         broken.starts_with("error: no report of a provider was found: broken.json"),
@@ -195,7 +200,8 @@ fn without_records_there_is_nothing_to_compare_with() {
     reports(&place);
     expect![[r#"
         error: no calls were counted here yet, so there is nothing to compare with
-    "#]].assert_eq(&place.run(&["reconcile", "usage.json", "--data", "data"]).failed());
+    "#]]
+    .assert_eq(&place.run(&["reconcile", "usage.json", "--data", "data"]).failed());
     let nowhere = place.run(&["reconcile", "usage.json", "--data", "nowhere"]).failed();
     assert!(
         nowhere.contains("hint: reports are compared with what the gateway counted"),
@@ -223,5 +229,6 @@ fn another_provider_s_report_beside_a_log_says_what_is_left_out() {
         bypassed: used at the provider, never passed here
         ! no call to `anthropic` of these days passed here; the records have calls to openai
         note: calls.jsonl holds calls (litellm), no report of a provider
-    "#]].assert_eq(&place.run(&command).done());
+    "#]]
+    .assert_eq(&place.run(&command).done());
 }
