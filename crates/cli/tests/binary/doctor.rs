@@ -97,7 +97,8 @@ fn everything_that_is_wrong_is_told_with_its_way_out() {
         });
     expect![[r#"
         problem  configuration   scrimp.toml:2:1: unknown field `adress`, expected one of `address`,
-                                 `hosts`, `control_token`, `workers`; did you mean `address`?
+                                 `hosts`, `control_token`, `tokens`, `tls`, `workers`; did you mean
+                                 `address`?
                                  → `scrimp config reference` lists every setting; a running gateway keeps
                                    the configuration before
         ok       data directory  data…, in use by nobody

@@ -87,10 +87,11 @@ fn what_decides_who_may_call_refuses_the_start_and_the_check_alike() {
         left out: calls go on without it, and differ from LiteLLM's (1)
           config.yaml:3:79: model_list[0].litellm_params.rpm: there are no limits by model or caller yet
         refused: the gateway does not start with this in the file (1)
-          config.yaml:7:3: general_settings.master_key: decides who may call; there are no such keys here
-              yet
-        error: config.yaml:7:3: `general_settings.master_key` cannot be left out: decides who may call; there are no such keys here yet
+          config.yaml:7:3: general_settings.master_key: decides who may call; take it out and let virtual
+              keys decide (`scrimp keys create`)
+        error: config.yaml:7:3: `general_settings.master_key` cannot be left out: decides who may call; take it out and let virtual keys decide (`scrimp keys create`)
         hint: `scrimp config import config.yaml -o scrimp.toml` makes a configuration without it, to look at before it is started
+    "#]at before it is started
     "#]];
     fails(&["serve", "--config", "config.yaml"], &text, &expected);
     fails(&["config", "check", "config.yaml"], &text, &expected);
