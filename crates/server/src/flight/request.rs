@@ -1,7 +1,6 @@
 //! One request to a provider: opening, relayed, over. Polled, never spawned, so that dropping it
 //! is cancelling it.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -12,7 +11,6 @@ use http::response::Parts;
 use scrimp_core::flight::Outcome;
 use scrimp_core::{Call, Event, Fault, Metering, Op, Span, Usage, UsageState};
 use scrimp_wire::meter::{self, End as Seen, Framing, Meter, UsageChunkFilter};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::answer;
 use super::outbound::{Opening, Sending};
@@ -20,6 +18,7 @@ use crate::clock::Stopwatch;
 use crate::config::{Limits, Provider};
 use crate::encoding::Decoding;
 use crate::gateway::Gateway;
+use crate::patience::Patience;
 use crate::reply::{End, Reply};
 use crate::upstream::{Answer, Opened};
 
@@ -58,48 +57,32 @@ struct Relaying {
 }
 
 /// How long a provider may say nothing, and a client may take nothing: one that does not has hung up
-/// for all that can be known. The timer is never moved to an earlier time, which would
-/// wake the thread by a system call; it rings at the latest when patience can be over, and looks
-/// back.
+/// for all that can be known.
 struct Silence {
-    timer: Pin<Box<Sleep>>,
-    last_heard: Instant,
-    patience: Duration,
+    patience: Patience,
     between_pieces: Duration,
     has_begun: bool,
 }
 
 impl Silence {
     fn new(limits: &Limits) -> Silence {
-        let now = Instant::now();
-        let (patience, between_pieces) = (limits.first_token_timeout, limits.chunk_timeout);
         Silence {
-            timer: Box::pin(sleep_until(now + patience.min(between_pieces))),
-            last_heard: now,
-            patience,
-            between_pieces,
+            patience: Patience::new(limits.first_token_timeout, limits.chunk_timeout),
+            between_pieces: limits.chunk_timeout,
             has_begun: false,
         }
     }
 
     fn heard(&mut self) {
-        self.last_heard = Instant::now();
+        self.patience.give(self.between_pieces);
         self.has_begun = true;
-        self.patience = self.between_pieces;
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
-        loop {
-            ready!(self.timer.as_mut().poll(cx));
-            let (now, end) = (Instant::now(), self.last_heard + self.patience);
-            if end <= now {
-                return Poll::Ready(match self.has_begun {
-                    true => Fault::IdleTimeout,
-                    false => Fault::FirstByteTimeout,
-                });
-            }
-            self.timer.as_mut().reset(end.min(now + self.between_pieces));
-        }
+        self.patience.poll(cx).map(|()| match self.has_begun {
+            true => Fault::IdleTimeout,
+            false => Fault::FirstByteTimeout,
+        })
     }
 }
 

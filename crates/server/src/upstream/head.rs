@@ -5,12 +5,9 @@ use std::mem::MaybeUninit;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONNECTION, CONTENT_LENGTH, HeaderName, TRANSFER_ENCODING};
 use http::response::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Response, StatusCode, Version};
 
-use super::framing::NotHttp;
-
-/// Headers of an answer beyond which it is not believed to be one.
-const MOST_HEADERS: usize = 100;
+use crate::http1::{MOST_HEADERS, NotHttp, Place, has_token, push};
 
 /// How the end of a request's body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,15 +29,6 @@ impl Lines {
     pub(crate) fn push(&mut self, name: &HeaderName, value: &[&[u8]]) {
         push(&mut self.0, name, value);
     }
-}
-
-fn push(out: &mut Vec<u8>, name: &HeaderName, value: &[&[u8]]) {
-    out.extend_from_slice(name.as_str().as_bytes());
-    out.extend_from_slice(b": ");
-    for part in value {
-        out.extend_from_slice(part);
-    }
-    out.extend_from_slice(b"\r\n");
 }
 
 /// The head of a request for a path and query, with room for a small body behind it.
@@ -90,7 +78,8 @@ pub(super) fn parse(seen: &mut BytesMut, limit: usize) -> Result<Option<Parts>, 
         let status = response.code.and_then(|code| StatusCode::from_u16(code).ok());
         let status = status.ok_or(NotHttp)?;
         let version = if response.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
-        let places = response.headers.iter().map(|header| place(seen, header)).collect::<Vec<_>>();
+        let places =
+            response.headers.iter().map(|header| Place::of(seen, header)).collect::<Vec<_>>();
         let bytes = seen.split_to(length).freeze();
         if status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(NotHttp);
@@ -101,21 +90,6 @@ pub(super) fn parse(seen: &mut BytesMut, limit: usize) -> Result<Option<Parts>, 
     }
 }
 
-/// Where a header's name and value stand.
-struct Place {
-    name: std::ops::Range<usize>,
-    value: std::ops::Range<usize>,
-}
-
-fn place(seen: &[u8], header: &httparse::Header<'_>) -> Place {
-    let range = |part: &[u8]| {
-        let start = part.as_ptr().addr() - seen.as_ptr().addr();
-        start..start + part.len()
-    };
-    Place { name: range(header.name.as_bytes()), value: range(header.value) }
-}
-
-/// Values share the head's bytes.
 fn assemble(
     status: StatusCode,
     version: Version,
@@ -125,19 +99,17 @@ fn assemble(
     let mut head = Response::new(()).into_parts().0;
     (head.status, head.version) = (status, version);
     head.headers = HeaderMap::with_capacity(places.len() + 4);
-    for Place { name, value } in places {
-        let name = HeaderName::from_bytes(&bytes[name.clone()]).map_err(|_| NotHttp)?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice(value.clone()));
-        head.headers.append(name, value.map_err(|_| NotHttp)?);
+    for place in places {
+        let (name, value) = place.read(bytes).ok_or(NotHttp)?;
+        head.headers.append(name, value);
     }
     Ok(head)
 }
 
 /// Whether the connection that this head came over may carry another request.
 pub(super) fn keeps_alive(head: &Parts) -> bool {
-    let values = head.headers.get_all(CONNECTION);
-    let mut tokens = values.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let closes = tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(b"close"));
+    let mut values = head.headers.get_all(CONNECTION).iter();
+    let closes = values.any(|value| has_token(value, b"close"));
     head.version == Version::HTTP_11 && !closes
 }
 

@@ -5,34 +5,21 @@
 //! seen in the same read as its last bytes. Dropping it closes the connection, which is also how a
 //! request is cancelled.
 
-use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::response::Parts;
 use scrimp_core::Fault;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 
 use super::connect::Stream;
-use super::framing::Framing;
 use super::head::{self, Lines, Sized};
 use super::upload::{CutOff, Upload};
-
-/// What is read at once.
-const READ: usize = 64 << 10;
-/// A body up to this long is copied behind its head: one plain write costs the kernel less than one
-/// that gathers.
-const COPIED: usize = 16 << 10;
-
-thread_local! {
-    /// Where bytes are read to before it is known how many there are. One for a thread, so that a
-    /// connection that waits holds no memory.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
-}
+use crate::http1::{self, COPIED, Framing, Outbox};
 
 /// A connection.
 pub(super) struct Line {
@@ -47,10 +34,7 @@ pub(super) struct Line {
 /// A request on its way out.
 pub(crate) struct Outgoing {
     method: Method,
-    head: Bytes,
-    piece: Bytes,
-    /// Ends the piece, where it is a chunk.
-    tail: Bytes,
+    outbox: Outbox<Bytes>,
     passing: Option<Upload>,
     is_chunked: bool,
     needs_flush: bool,
@@ -157,13 +141,9 @@ impl Line {
 
     /// Reads what has come. Returns how much; 0 at the end.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut read = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut read))?;
-            self.seen.extend_from_slice(read.filled());
-            self.has_spoken |= !read.filled().is_empty();
-            Poll::Ready(Ok(read.filled().len()))
-        })
+        let read = ready!(http1::poll_read(&mut self.stream, cx, &mut self.seen))?;
+        self.has_spoken |= 0 < read;
+        Poll::Ready(Ok(read))
     }
 }
 
@@ -179,7 +159,7 @@ impl Outgoing {
             }
             false => body,
         };
-        Outgoing { piece, ..Outgoing::new(method, head.into()) }
+        Outgoing::new(method, head.into(), piece)
     }
 
     /// A request whose body goes as the client sends it, in chunks where its length is not said.
@@ -192,15 +172,17 @@ impl Outgoing {
     ) -> Outgoing {
         let size = if is_chunked { Sized::Chunked } else { Sized::Said };
         let head = head::encode(method, target, lines, size);
-        Outgoing { passing: Some(body), is_chunked, ..Outgoing::new(method, head.into()) }
+        Outgoing {
+            passing: Some(body),
+            is_chunked,
+            ..Outgoing::new(method, head.into(), Bytes::new())
+        }
     }
 
-    fn new(method: &Method, head: Bytes) -> Outgoing {
+    fn new(method: &Method, head: Bytes, piece: Bytes) -> Outgoing {
         Outgoing {
             method: method.clone(),
-            head,
-            piece: Bytes::new(),
-            tail: Bytes::new(),
+            outbox: Outbox { head, piece, tail: Bytes::new() },
             passing: None,
             is_chunked: false,
             needs_flush: true,
@@ -209,15 +191,15 @@ impl Outgoing {
 
     /// The same once more, before any of it was written; `None` if it can be sent only once.
     pub(super) fn again(&self) -> Option<Outgoing> {
-        let Outgoing { method, head, piece, .. } = self;
-        let again = || Outgoing { piece: piece.clone(), ..Outgoing::new(method, head.clone()) };
+        let Outbox { head, piece, .. } = &self.outbox;
+        let again = || Outgoing::new(&self.method, head.clone(), piece.clone());
         self.passing.is_none().then(again)
     }
 
     /// Writes on. Ready when all was written.
     fn poll(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<Result<(), Unwritten>> {
         loop {
-            ready!(self.poll_buffered(cx, stream))?;
+            ready!(self.outbox.poll_write(cx, stream))?;
             let Some(passing) = &mut self.passing else { break };
             // Small pieces leave before the next is waited for.
             match passing.poll_piece(cx) {
@@ -233,7 +215,7 @@ impl Outgoing {
                 Poll::Ready(None) => {
                     self.passing = None;
                     if self.is_chunked {
-                        self.tail = Bytes::from_static(b"0\r\n\r\n");
+                        self.outbox.tail = Bytes::from_static(b"0\r\n\r\n");
                     }
                 }
             }
@@ -247,33 +229,10 @@ impl Outgoing {
         }
         self.needs_flush = true;
         if self.is_chunked {
-            self.head = format!("{:x}\r\n", piece.len()).into();
-            self.tail = Bytes::from_static(b"\r\n");
+            self.outbox.head = format!("{:x}\r\n", piece.len()).into();
+            self.outbox.tail = Bytes::from_static(b"\r\n");
         }
-        self.piece = piece;
-    }
-
-    fn poll_buffered(&mut self, cx: &mut Context<'_>, stream: &mut Stream) -> Poll<io::Result<()>> {
-        loop {
-            let Outgoing { head, piece, tail, .. } = self;
-            let slices = [io::IoSlice::new(head), io::IoSlice::new(piece), io::IoSlice::new(tail)];
-            if slices.iter().all(|slice| slice.is_empty()) {
-                return Poll::Ready(Ok(()));
-            }
-            let is_head_alone = piece.is_empty() && tail.is_empty();
-            let mut written = ready!(match is_head_alone {
-                true => Pin::new(&mut *stream).poll_write(cx, head),
-                false => Pin::new(&mut *stream).poll_write_vectored(cx, &slices),
-            })?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            for part in [head, piece, tail] {
-                let of_it = written.min(part.len());
-                part.advance(of_it);
-                written -= of_it;
-            }
-        }
+        self.outbox.piece = piece;
     }
 }
 

@@ -7,7 +7,6 @@
 //! fresh one.
 
 mod connect;
-mod framing;
 mod head;
 mod line;
 mod upload;

@@ -1,23 +1,25 @@
-//! Where an answer's body ends, and which of a connection's bytes are its own.
+//! Where a body ends, and which of a connection's bytes are its own.
 //!
 //! Source: RFC 9112 §6.3 (length of a body) and §7.1 (chunks).
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+
+use super::lines::MOST_HEADERS;
 
 /// A line with a chunk's length, or of a trailer, may not be longer.
 const LONGEST_LINE: usize = 16 << 10;
 
 /// What is still to come of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Framing {
+pub(crate) enum Framing {
     /// So many bytes.
     Length(u64),
     /// Chunks, and where in them the next byte stands.
     Chunked(Chunk),
-    /// All that comes until the provider closes the connection.
+    /// All that comes until the other side closes the connection.
     UntilClose,
     /// Nothing.
     Over,
@@ -25,26 +27,27 @@ pub(super) enum Framing {
 
 /// The part of a chunked body that the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chunk {
+pub(crate) enum Chunk {
     /// The line that says how long the next chunk is.
     Size,
     /// A chunk, of which so many bytes are left.
     Data(u64),
     /// The line end behind a chunk.
     End,
-    /// Lines behind the last chunk. They are read over: nobody asks for them.
-    Trailers,
+    /// Lines behind the last chunk, of which so many may still come. They are read over: nobody asks
+    /// for them.
+    Trailers(usize),
 }
 
 /// What came is not HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what the provider sent is not HTTP/1.1")]
-pub(super) struct NotHttp;
+#[error("what was sent is not HTTP/1.1")]
+pub(crate) struct NotHttp;
 
 impl Framing {
     /// How the body of this answer to a `method` request is framed. A length beside chunks is taken
     /// out of the head: it does not count, and must not be passed on.
-    pub(super) fn of(method: &Method, head: &mut Parts) -> Result<Framing, NotHttp> {
+    pub(crate) fn of(method: &Method, head: &mut Parts) -> Result<Framing, NotHttp> {
         let has_none = matches!(head.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         if has_none || *method == Method::HEAD {
             return Ok(Framing::Over);
@@ -67,7 +70,7 @@ impl Framing {
 
     /// Takes the body's next bytes out of what has come. `None` if more has to come first, or nothing
     /// will.
-    pub(super) fn take(&mut self, seen: &mut BytesMut) -> Result<Option<Bytes>, NotHttp> {
+    pub(crate) fn take(&mut self, seen: &mut BytesMut) -> Result<Option<Bytes>, NotHttp> {
         match self {
             Framing::Over => Ok(None),
             _ if seen.is_empty() => Ok(None),
@@ -91,7 +94,7 @@ impl Framing {
                 Chunk::Size => {
                     let Some(line) = take_line(seen)? else { break };
                     *chunk = match size(&line)? {
-                        0 => Chunk::Trailers,
+                        0 => Chunk::Trailers(MOST_HEADERS),
                         size => Chunk::Data(size),
                     };
                 }
@@ -113,10 +116,11 @@ impl Framing {
                     Some(line) if line.is_empty() => *chunk = Chunk::Size,
                     Some(_) => return Err(NotHttp),
                 },
-                Chunk::Trailers => match take_line(seen)? {
+                Chunk::Trailers(left) => match take_line(seen)? {
                     None => break,
                     Some(line) if line.is_empty() => *self = Framing::Over,
-                    Some(_) => {}
+                    Some(line) if 0 < *left && is_header(&line) => *left -= 1,
+                    Some(_) => return Err(NotHttp),
                 },
             }
         }
@@ -125,7 +129,7 @@ impl Framing {
 }
 
 /// The length that a head gives, if it does. Several must agree.
-fn length(headers: &HeaderMap) -> Result<Option<u64>, NotHttp> {
+pub(crate) fn length(headers: &HeaderMap) -> Result<Option<u64>, NotHttp> {
     let mut length = None;
     for value in headers.get_all(CONTENT_LENGTH) {
         for said in value.as_bytes().split(|byte| *byte == b',') {
@@ -163,18 +167,29 @@ fn take_line(seen: &mut BytesMut) -> Result<Option<BytesMut>, NotHttp> {
     }
 }
 
-/// The length in the line before a chunk; extensions are read over.
+/// The length in the line before a chunk; extensions are read over. Nothing in it may be taken for
+/// a line's end by another reader.
 fn size(line: &[u8]) -> Result<u64, NotHttp> {
-    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        return Err(NotHttp);
+    }
+    let digits = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii_end();
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
     let digits = std::str::from_utf8(digits).ok().filter(|_| is_number).ok_or(NotHttp)?;
     u64::from_str_radix(digits, 16).map_err(|_| NotHttp)
 }
 
+/// Whether a line is a name, a colon, and what may stand behind it.
+fn is_header(line: &[u8]) -> bool {
+    let mut parts = line.splitn(2, |byte| *byte == b':');
+    let name = parts.next().is_some_and(|name| HeaderName::from_bytes(name).is_ok());
+    name && parts.next().is_some_and(|value| HeaderValue::from_bytes(value).is_ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::{HeaderValue, Response};
+    use http::Response;
     use proptest::prelude::*;
 
     fn head(status: u16, headers: &[(&'static str, &'static str)]) -> Parts {
@@ -239,15 +254,34 @@ mod tests {
 
     #[test]
     fn what_is_no_chunk_is_refused() {
-        for broken in
-            ["x\r\n", "5\nhello", "5\r\nhelloX\r\n", "-1\r\n", "\r\n", "11111111111111111\r\n"]
-        {
+        for broken in [
+            "x\r\n",
+            "5\nhello",
+            "5\r\nhelloX\r\n",
+            "-1\r\n",
+            "\r\n",
+            "11111111111111111\r\n",
+            " 5\r\n",
+            "0x5\r\n",
+            "5 5\r\n",
+            "5;a\rb\r\n",
+            "5;a\0\r\n",
+            "0\r\nno header\r\n",
+            "0\r\n: x\r\n",
+            "0\r\nx : y\r\n",
+            "0\r\nx: \r\r\n",
+        ] {
             let mut seen = BytesMut::from(broken);
             let mut framing = Framing::Chunked(Chunk::Size);
             assert_eq!(framing.take(&mut seen), Err(NotHttp), "{broken:?}");
         }
         let mut endless = BytesMut::from(&vec![b'1'; LONGEST_LINE + 1][..]);
         assert_eq!(Framing::Chunked(Chunk::Size).take(&mut endless), Err(NotHttp));
+        let many = format!("0\r\n{}\r\n", "x: y\r\n".repeat(MOST_HEADERS + 1));
+        let mut many_seen = BytesMut::from(&*many);
+        assert_eq!(Framing::Chunked(Chunk::Size).take(&mut many_seen), Err(NotHttp));
+        let fits = many.replacen("x: y\r\n", "", 1);
+        assert_eq!(Framing::Chunked(Chunk::Size).take(&mut BytesMut::from(&*fits)), Ok(None));
     }
 
     #[test]
