@@ -6,9 +6,6 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use scrimp_core::{AuditEntry, Catalog, JournalEntry, KeyRing, Memory, Record, Time, VirtualKey};
 use scrimp_store::Store;
 use scrimp_wire::Key;
@@ -22,10 +19,9 @@ use tokio_rustls::rustls::ServerConfig;
 use crate::api::Findings;
 use crate::audit::Act;
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError, Limits};
 use crate::counts::{Counted, Counts};
-use crate::door;
+use crate::downstream;
 use crate::ids::Ids;
 use crate::journal::{self, Application, Files, JournalError};
 use crate::keys::{self, KeyError, Made, Wanted};
@@ -177,31 +173,21 @@ impl Gateway {
 
     /// Serves one connection of a client to its end.
     pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) {
-        let limits = self.shared.running.load().config.limits;
-        let service = service_fn(|request| door::answer(self, request));
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
-            .max_buf_size(limits.header_bytes)
-            // Heads and small bodies leave in one plain write, which costs the kernel less than one
-            // that gathers.
-            .writev(false)
-            .serve_connection(TokioIo::new(io), service);
-        let mut connection = std::pin::pin!(connection);
+        let mut connection = std::pin::pin!(downstream::serve(self, io));
         let mut phase = self.shared.phase.subscribe();
         let is_over = tokio::select! {
             biased;
-            _ = connection.as_mut() => true,
+            () = connection.as_mut() => true,
             _ = phase.wait_for(|phase| Phase::Serving < *phase) => false,
         };
         if is_over {
             return;
         }
-        connection.as_mut().graceful_shutdown();
-        // Dropping the connection hangs its calls up, and so settles them.
+        // It sees by itself that it has to stop, and is polled for that. Dropping it hangs its calls
+        // up, and so settles them.
         tokio::select! {
             biased;
-            _ = connection.as_mut() => {}
+            () = connection.as_mut() => {}
             _ = phase.wait_for(|phase| Phase::Draining < *phase) => {}
         }
     }
@@ -351,6 +337,11 @@ impl Gateway {
     /// What is in force.
     pub fn running(&self) -> Arc<Running> {
         self.shared.running.load_full()
+    }
+
+    /// The limits in force.
+    pub(crate) fn limits(&self) -> Limits {
+        self.shared.running.load().config.limits
     }
 
     /// Counters as they stand.

@@ -13,6 +13,7 @@ pub mod config;
 mod counts;
 pub mod doctor;
 mod door;
+mod downstream;
 mod encoding;
 mod fetch;
 mod files;

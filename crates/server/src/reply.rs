@@ -37,8 +37,6 @@ pub(crate) struct Awaiting(Option<Arc<Mutex<Passing>>>);
 pub(crate) struct AnswerBody {
     passing: Arc<Mutex<Passing>>,
     length: Option<u64>,
-    /// The connection was given the time to write what came before the break.
-    is_flushed: bool,
 }
 
 #[derive(Default)]
@@ -173,24 +171,19 @@ impl Drop for Reply {
     }
 }
 
-impl Future for Awaiting {
-    type Output = Response<AnswerBody>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response<AnswerBody>> {
-        let shared = self.0.clone().expect("polled after the head came");
-        let mut passing = lock(&shared);
-        let Some(head) = passing.head.take() else {
-            passing.wait_as_client(cx);
-            return Poll::Pending;
-        };
+impl Awaiting {
+    /// The head, if it was given. Nobody is woken when it is: whoever waits polls the flight itself.
+    pub(crate) fn take(&mut self) -> Option<Response<AnswerBody>> {
+        let shared = self.0.as_ref()?;
+        let mut passing = lock(shared);
+        let head = passing.head.take()?;
         let length = match (&passing.piece, passing.end, &passing.last_words) {
             (piece, Some(End::Clean), None) => Some(piece.as_ref().map_or(0, Bytes::len) as u64),
             _ => None,
         };
         drop(passing);
-        self.0 = None;
-        let body = AnswerBody { passing: shared, length, is_flushed: false };
-        Poll::Ready(Response::from_parts(head, body))
+        let body = AnswerBody { passing: self.0.take()?, length };
+        Some(Response::from_parts(head, body))
     }
 }
 
@@ -221,11 +214,10 @@ impl Body for AnswerBody {
     type Error = BrokenOff;
 
     fn poll_frame(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BrokenOff>>> {
-        let shared = self.passing.clone();
-        let mut passing = lock(&shared);
+        let mut passing = lock(&self.passing);
         if let Some(piece) = passing.piece.take() {
             passing.wake_flight();
             return Poll::Ready(Some(Ok(Frame::data(piece))));
@@ -239,13 +231,7 @@ impl Body for AnswerBody {
                 Poll::Pending
             }
             Some(End::Clean) => Poll::Ready(None),
-            Some(End::Broken) if self.is_flushed => Poll::Ready(Some(Err(BrokenOff))),
-            // The connection writes what it holds only when there is nothing more to take.
-            Some(End::Broken) => {
-                self.is_flushed = true;
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
+            Some(End::Broken) => Poll::Ready(Some(Err(BrokenOff))),
         }
     }
 
@@ -270,10 +256,10 @@ mod tests {
 
     #[tokio::test]
     async fn pieces_pass_in_order_and_the_end_is_seen() {
-        let (reply, awaiting) = pair();
+        let (reply, mut awaiting) = pair();
         reply.answer(head());
         reply.push(Bytes::from_static(b"a"));
-        let mut body = awaiting.await.into_body();
+        let mut body = awaiting.take().unwrap().into_body();
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "a");
         reply.push(Bytes::from_static(b"b"));
         reply.end(End::Clean, None);
@@ -282,9 +268,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_break_is_seen_after_the_last_words() {
-        let (reply, awaiting) = pair();
+        let (reply, mut awaiting) = pair();
         reply.answer(head());
-        let mut body = awaiting.await.into_body();
+        let mut body = awaiting.take().unwrap().into_body();
         reply.end(End::Broken, Some(Bytes::from_static(b"error")));
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "error");
         assert_eq!(body.frame().await.unwrap().unwrap_err(), BrokenOff);
@@ -296,17 +282,17 @@ mod tests {
         drop(awaiting);
         std::future::poll_fn(|cx| reply.poll_hung_up(cx)).await;
 
-        let (reply, awaiting) = pair();
+        let (reply, mut awaiting) = pair();
         reply.answer(head());
-        drop(awaiting.await);
+        drop(awaiting.take().unwrap());
         std::future::poll_fn(|cx| reply.poll_hung_up(cx)).await;
     }
 
     #[tokio::test]
     async fn a_flight_that_falls_over_answers_500() {
-        let (reply, awaiting) = pair();
+        let (reply, mut awaiting) = pair();
         drop(reply);
-        let answer = awaiting.await;
+        let answer = awaiting.take().unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(answer.into_body().collect().await.is_err());
     }

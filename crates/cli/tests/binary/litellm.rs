@@ -91,7 +91,6 @@ fn what_decides_who_may_call_refuses_the_start_and_the_check_alike() {
               keys decide (`scrimp keys create`)
         error: config.yaml:7:3: `general_settings.master_key` cannot be left out: decides who may call; take it out and let virtual keys decide (`scrimp keys create`)
         hint: `scrimp config import config.yaml -o scrimp.toml` makes a configuration without it, to look at before it is started
-    "#]at before it is started
     "#]];
     fails(&["serve", "--config", "config.yaml"], &text, &expected);
     fails(&["config", "check", "config.yaml"], &text, &expected);

@@ -13,7 +13,6 @@ mod summary;
 
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
 use scrimp_core::CallId;
 use scrimp_store::{CallFilter, Only, StoreError};
 use serde::de::DeserializeOwned;
@@ -21,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::config::{Config, Limits};
 use crate::door::{body, hosts};
+use crate::downstream::Incoming;
 use crate::gateway::{Gateway, Phase};
 use crate::keys::KeyError;
 use crate::page::Page;

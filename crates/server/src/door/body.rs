@@ -1,7 +1,5 @@
 //! Takes a request's body in, within its limits.
 
-use std::error::Error as _;
-use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -9,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body::Body;
-use hyper::body::Incoming;
 use scrimp_core::Refusal;
 
 use crate::config::Limits;
+use crate::downstream::{Cut, Incoming};
 
 /// A body is not believed to be longer than this before its bytes are there.
 const BELIEVED: usize = 1 << 20;
@@ -31,14 +29,10 @@ pub(crate) enum NotRead {
 
 impl NotRead {
     /// What was read and is no HTTP came from a client that is still there to hear so.
-    fn of(error: &hyper::Error) -> NotRead {
-        let cause = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-        match cause.map(io::Error::kind) {
-            Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => {
-                let why = "the body's chunks are not as HTTP wants them".into();
-                NotRead::Refused(Refusal::Malformed { why })
-            }
-            _ => NotRead::Broken,
+    fn of(cut: Cut) -> NotRead {
+        match cut {
+            Cut::NotHttp => NotRead::Refused(Refusal::Malformed { why: cut.to_string().into() }),
+            Cut::BrokenOff => NotRead::Broken,
         }
     }
 }
@@ -56,6 +50,10 @@ pub(super) fn check_length(headers: &HeaderMap, limits: &Limits) -> Result<(), R
 
 /// Reads a body to its end.
 pub(crate) async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, NotRead> {
+    // As a rule it came with its head, and nothing has to be timed.
+    if let Some(whole) = body.take_whole() {
+        return within(limits.body_bytes, whole.len()).map(|()| whole);
+    }
     let reading = tokio::time::timeout(limits.body_timeout, gather(body, limits.body_bytes));
     reading.await.unwrap_or(Err(NotRead::Refused(Refusal::BodyTimeout)))
 }
@@ -63,28 +61,31 @@ pub(crate) async fn read(body: &mut Incoming, limits: &Limits) -> Result<Bytes, 
 async fn gather(body: &mut Incoming, limit: u64) -> Result<Bytes, NotRead> {
     let expected = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let Some(first) = next(body).await? else { return Ok(Bytes::new()) };
+    within(limit, first.len())?;
     if expected == Some(first.len()) {
         return Ok(first);
-    }
-    if limit < first.len() as u64 {
-        return Err(NotRead::Refused(Refusal::TooLarge { limit }));
     }
     let mut whole = BytesMut::with_capacity(expected.unwrap_or(0).min(BELIEVED).max(first.len()));
     whole.extend_from_slice(&first);
     while let Some(piece) = next(body).await? {
-        if limit < (whole.len() + piece.len()) as u64 {
-            return Err(NotRead::Refused(Refusal::TooLarge { limit }));
-        }
+        within(limit, whole.len() + piece.len())?;
         whole.extend_from_slice(&piece);
     }
     Ok(whole.freeze())
+}
+
+fn within(limit: u64, length: usize) -> Result<(), NotRead> {
+    match limit < length as u64 {
+        true => Err(NotRead::Refused(Refusal::TooLarge { limit })),
+        false => Ok(()),
+    }
 }
 
 async fn next(body: &mut Incoming) -> Result<Option<Bytes>, NotRead> {
     loop {
         match std::future::poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
             None => return Ok(None),
-            Some(Err(error)) => return Err(NotRead::of(&error)),
+            Some(Err(cut)) => return Err(NotRead::of(cut)),
             Some(Ok(frame)) => {
                 if let Ok(piece) = frame.into_data() {
                     return Ok(Some(piece));

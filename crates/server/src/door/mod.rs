@@ -10,13 +10,11 @@ mod route;
 mod scope;
 
 use std::borrow::Cow;
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, request};
+use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body as _;
-use hyper::body::Incoming;
 use scrimp_core::{
     Call, Caller, Delivery, Dialect, Digest, KeyRing, Parameters, Refusal, Span, VirtualKey,
 };
@@ -24,6 +22,7 @@ use scrimp_wire::dialect::{self, Facts};
 
 use crate::api;
 use crate::clock::Stopwatch;
+use crate::downstream::Incoming;
 use crate::flight::{self, Body, Departure, Outbound, Unsettled, refuse};
 use crate::gateway::{Gateway, Phase};
 use crate::page::Page;
@@ -47,23 +46,16 @@ struct Arrival {
 }
 
 /// Answers one request.
-pub(crate) async fn answer(
-    gateway: &Gateway,
-    request: Request<Incoming>,
-) -> Result<Response<Page>, Infallible> {
+pub(crate) async fn answer(gateway: &Gateway, request: Request<Incoming>) -> Response<Page> {
     let watch = gateway.shared().clock.start();
     let running = gateway.running();
     if !hosts::is_known(&request, &running.config) {
         let told = "this name is not known here; add it to `hosts` in [listen]";
-        return Ok(Page::error(StatusCode::MISDIRECTED_REQUEST, told));
-    }
-    if running.config.limits.header_bytes < head_bytes(&request) {
-        let told = "the head is larger than allowed; raise `header_bytes` in [http]";
-        return Ok(Page::error(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, told));
+        return Page::error(StatusCode::MISDIRECTED_REQUEST, told);
     }
     let route = Route::of(request.method(), request.uri(), request.headers(), &running.config);
     let Some(route) = route else {
-        return Ok(api::answer(gateway, &running, request).await);
+        return api::answer(gateway, &running, request).await;
     };
     let (head, body) = request.into_parts();
     let gateway = gateway.clone();
@@ -74,17 +66,7 @@ pub(crate) async fn answer(
     let unsettled = Unsettled::new(gateway.clone(), call);
     let arrival =
         Arrival { gateway, running, watch, head, route, unsettled, credential, holder: None };
-    Ok(arrival.take_in(body).await)
-}
-
-/// A head's length as it is usually written. The server's buffer ends heads that never end, but lets
-/// one pass that is whole with the piece in which it outgrows the limit.
-fn head_bytes(request: &Request<Incoming>) -> usize {
-    let target = request.uri().path_and_query().map_or(1, |target| target.as_str().len());
-    let line = request.method().as_str().len() + target + "  HTTP/1.1\r\n".len();
-    let headers = request.headers().iter();
-    let header = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + 4;
-    line + headers.map(header).sum::<usize>() + 2
+    arrival.take_in(body).await
 }
 
 /// The call as far as its head tells.

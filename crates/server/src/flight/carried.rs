@@ -60,14 +60,15 @@ impl Future for Carried {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                let answered = Pin::new(&mut self.awaiting).poll(cx);
-                match answered.is_ready() {
-                    true => drop(tokio::spawn(flight)),
-                    false => self.flight = Flight::UnderWay(flight),
-                }
-                answered
+                let Some(answer) = self.awaiting.take() else {
+                    self.flight = Flight::UnderWay(flight);
+                    return Poll::Pending;
+                };
+                tokio::spawn(flight);
+                Poll::Ready(answer)
             }
-            Flight::Gone => Pin::new(&mut self.awaiting).poll(cx),
+            // A flight that is over has answered, as it was dropped at the latest.
+            Flight::Gone => self.awaiting.take().map_or(Poll::Pending, Poll::Ready),
         }
     }
 }

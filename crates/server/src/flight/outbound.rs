@@ -6,12 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName};
 use http::{HeaderMap, Method};
-use hyper::body::Incoming;
 use scrimp_core::policy::prompt_cache::Edit;
 use scrimp_core::{Call, Delivery, Dialect, Family, Fault};
 use scrimp_wire::dialect::{Layout, WireEdit, edit};
 
 use crate::config::{Metering, Provider, Speaks};
+use crate::downstream::Incoming;
 use crate::gateway::Gateway;
 use crate::running::Running;
 use crate::upstream::{Lines, Opened, Outgoing, Upload};

@@ -5,10 +5,10 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::Body;
-use hyper::body::Incoming;
 use scrimp_core::Fault;
 
 use crate::door::body;
+use crate::downstream::{Cut, Incoming};
 
 /// What a client is still sending.
 pub(crate) struct Upload {
@@ -23,7 +23,7 @@ pub(crate) struct Upload {
 pub(crate) enum CutOff {
     /// The client went away in the middle of it.
     #[error("the client broke off")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] Cut),
     /// More came than is allowed.
     #[error("the upload is larger than allowed")]
     TooLarge,

@@ -31,7 +31,8 @@ const fn keys(fate: Fate, names: &'static str, why: &'static str) -> Keys {
 
 const LOGS: &str = "about LiteLLM's own logs, alerts and checks";
 const DATABASE: &str = "keys and budgets lie in a database that is not read";
-const AUTHENTICATES: &str = "decides who may call; take it out and let virtual keys decide (`scrimp keys create`)";
+const AUTHENTICATES: &str =
+    "decides who may call; take it out and let virtual keys decide (`scrimp keys create`)";
 const SPENDS: &str = "limits what may be spent; there are no budgets here yet";
 const GUARDS: &str = "checks or changes what is sent; there are no guardrails here";
 const REMEMBERS: &str = "answers are not cached yet";

@@ -1,0 +1,37 @@
+//! Connections of clients.
+//!
+//! HTTP/1.1 is spoken here and not by a library, as it is towards providers: a call whose body came
+//! with its head, which is nearly every call, needs no channel, no timer of its own and no second
+//! look. Its connection is polled twice, when the request has come and when the provider's answer
+//! has. Dropping it hangs its call up.
+
+mod answer;
+mod date;
+mod head;
+mod incoming;
+mod line;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub(crate) use incoming::{Cut, Incoming};
+
+use crate::gateway::Gateway;
+use line::{Line, Next, NoHead};
+
+/// Serves one connection until it is over, or the gateway stops and nothing is left to be answered.
+pub(crate) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(gateway: &Gateway, io: I) {
+    let mut line = Line::new(io, &gateway.limits());
+    let last = loop {
+        // What was configured meanwhile holds for the next request.
+        let limits = gateway.limits();
+        let next = match line.head(gateway, &limits).await {
+            Ok(head) => line.exchange(gateway, head).await,
+            Err(NoHead::Refused(refused)) => line.refuse(gateway, refused).await,
+            Err(NoHead::Over) => Next::Close,
+        };
+        if next != Next::Again {
+            break next;
+        }
+    };
+    line.close(last).await;
+}
