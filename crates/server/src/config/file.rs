@@ -176,8 +176,10 @@ pub(super) struct ModelTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HttpTable {
-    /// Largest head of a request: its first line and its headers, as `name: value`; between 8KiB
-    /// and 1MiB. Larger ones get a plain 431, as do more than 100 headers.
+    /// Largest head of a request, its first line and its headers as they are sent; between 8KiB and
+    /// 1MiB. Larger ones get a plain 431, as do more than 100 headers. A head that two readers could
+    /// read differently (two lengths, a length beside a transfer coding, a line that does not end with
+    /// CR LF) gets a 400, and its connection is closed.
     #[schemars(with = "Option<Size>", extend("default" = "64KiB"))]
     pub(super) header_bytes: Option<Spanned<Size>>,
     /// Largest body. One that says it is larger gets 413 before it is read; one that only proves

@@ -67,12 +67,12 @@ pub(super) struct Answer {
 
 impl Answer {
     /// `before` is what has to leave first.
-    pub(super) fn new(answer: Response<Page>, asked: Asked, now: Time, before: Bytes) -> Answer {
+    pub(super) fn new(answer: Response<Page>, asked: Asked, now: Time, before: &[u8]) -> Answer {
         let (head, body) = answer.into_parts();
         let known = body.size_hint().exact();
         let small = known.unwrap_or(0).min(COPIED as u64);
         let mut out = Vec::with_capacity(HEAD + usize::try_from(small).unwrap_or(0));
-        out.extend_from_slice(&before);
+        out.extend_from_slice(before);
         let (ends, keeps_alive) = encode(&mut out, &head, known, asked, now);
         let outbox = Outbox { head: io::Cursor::new(out), ..Outbox::default() };
         Answer {
@@ -159,13 +159,12 @@ impl Answer {
             out.extend_from_slice(b"\r\n");
         }
         let end: &'static [u8] = if is_chunk { b"\r\n" } else { b"" };
-        match piece.len() <= COPIED {
-            true => {
-                out.extend_from_slice(&piece);
-                out.extend_from_slice(end);
-            }
-            false => (*large, *tail) = (piece, Bytes::from_static(end)),
+        if COPIED < piece.len() {
+            (*large, *tail) = (piece, Bytes::from_static(end));
+            return;
         }
+        out.extend_from_slice(&piece);
+        out.extend_from_slice(end);
     }
 
     fn finish(&mut self) {
@@ -255,5 +254,127 @@ fn ends(head: &Parts, known: Option<u64>, asked: Asked) -> (Ends, Option<u64>) {
         (Some(length), _) => (Ends::Length(length), Some(length)),
         (None, Version::HTTP_10) => (Ends::UntilClose, None),
         (None, _) => (Ends::Chunked, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    const EPOCH: &str = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+
+    fn asked(version: Version) -> Asked {
+        Asked { version, is_head: false, keeps_alive: true }
+    }
+
+    fn encoded(
+        status: u16,
+        headers: &[(&'static str, &'static str)],
+        known: Option<u64>,
+        asked: Asked,
+    ) -> (String, Ends, bool) {
+        let mut head = Response::builder().status(status).body(()).unwrap().into_parts().0;
+        for (name, value) in headers {
+            head.headers.append(*name, HeaderValue::from_static(value));
+        }
+        let mut out = Vec::new();
+        let (ends, keeps_alive) = encode(&mut out, &head, known, asked, Time::EPOCH);
+        (String::from_utf8(out).unwrap().replace(EPOCH, ""), ends, keeps_alive)
+    }
+
+    type Headers = &'static [(&'static str, &'static str)];
+    type Case = (u16, Headers, Option<u64>, Asked, &'static str, Ends);
+
+    #[test]
+    fn a_head_tells_where_its_body_ends() {
+        let (new, old) = (asked(Version::HTTP_11), asked(Version::HTTP_10));
+        let head = Asked { is_head: true, ..new };
+        let length: Headers = &[("content-length", "7")];
+        let cases: &[Case] = &[
+            (200, &[], Some(3), new, "content-length: 3\r\n", Ends::Length(3)),
+            (200, &[], Some(0), new, "content-length: 0\r\n", Ends::Length(0)),
+            (200, length, None, new, "content-length: 7\r\n", Ends::Length(7)),
+            (
+                200,
+                length,
+                None,
+                old,
+                "content-length: 7\r\nconnection: keep-alive\r\n",
+                Ends::Length(7),
+            ),
+            (200, length, Some(3), new, "content-length: 3\r\n", Ends::Length(3)),
+            (
+                200,
+                &[("content-length", "7, 7")],
+                None,
+                new,
+                "content-length: 7\r\n",
+                Ends::Length(7),
+            ),
+            (
+                200,
+                &[("content-length", "x")],
+                None,
+                new,
+                "transfer-encoding: chunked\r\n",
+                Ends::Chunked,
+            ),
+            (
+                200,
+                &[("transfer-encoding", "gzip")],
+                None,
+                new,
+                "transfer-encoding: chunked\r\n",
+                Ends::Chunked,
+            ),
+            (200, &[], None, old, "", Ends::UntilClose),
+            (200, length, Some(0), head, "content-length: 7\r\n", Ends::Bodiless),
+            (200, &[], Some(3), head, "content-length: 3\r\n", Ends::Bodiless),
+            (200, &[], Some(0), head, "", Ends::Bodiless),
+            (204, length, Some(0), new, "", Ends::Bodiless),
+            (304, length, Some(0), new, "", Ends::Bodiless),
+        ];
+        for (status, headers, known, asked, lines, expected) in cases {
+            let (text, ends, _) = encoded(*status, headers, *known, *asked);
+            let rest = text.split_once("\r\n").unwrap().1;
+            assert_eq!((rest, ends), (&*format!("{lines}\r\n"), *expected), "{status} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_says_whether_it_is_the_last() {
+        let last = |version| Asked { keeps_alive: false, ..asked(version) };
+        for (asked, line, connection) in [
+            (asked(Version::HTTP_11), "HTTP/1.1 200 OK\r\n", ""),
+            (last(Version::HTTP_11), "HTTP/1.1 200 OK\r\n", "connection: close\r\n"),
+            (asked(Version::HTTP_10), "HTTP/1.0 200 OK\r\n", "connection: keep-alive\r\n"),
+            (last(Version::HTTP_10), "HTTP/1.0 200 OK\r\n", ""),
+        ] {
+            let (text, _, keeps_alive) = encoded(200, &[("connection", "x")], Some(0), asked);
+            assert_eq!(text, format!("{line}content-length: 0\r\n{connection}\r\n"));
+            assert_eq!(keeps_alive, asked.keeps_alive);
+        }
+        assert!(!encoded(200, &[], None, asked(Version::HTTP_10)).2, "its end is the connection's");
+    }
+
+    #[test]
+    fn a_date_is_added_where_there_is_none() {
+        let head = Response::new(()).into_parts().0;
+        let mut out = Vec::new();
+        encode(&mut out, &head, Some(0), asked(Version::HTTP_11), Time::EPOCH);
+        assert!(String::from_utf8(out).unwrap().contains(EPOCH));
+        let (text, ..) = encoded(599, &[("date", "then")], Some(0), asked(Version::HTTP_11));
+        assert!(text.starts_with("HTTP/1.1 599 <none>\r\ndate: then\r\n"), "{text}");
+        assert_eq!(text.matches("date").count(), 1);
+    }
+
+    #[test]
+    fn lengths_of_chunks_are_hexadecimal() {
+        for number in [0, 1, 15, 16, 255, 256, 4095, 65_536, usize::MAX] {
+            let mut out = Vec::new();
+            put_hexadecimal(&mut out, number);
+            assert_eq!(String::from_utf8(out).unwrap(), format!("{number:x}"));
+        }
     }
 }

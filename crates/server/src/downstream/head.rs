@@ -156,12 +156,8 @@ fn refused(error: httparse::Error) -> Refused {
 }
 
 /// Whether nothing but CR LF ends a line. The parser takes a bare LF for an end, others do not.
-/// All bytes are looked at, which is quicker than to stop at the first.
 fn ends_lines_as_it_should(head: &[u8]) -> bool {
-    let ends = head.iter().skip(1).zip(head);
-    let is_right = ends
-        .fold(true, |is_right, (byte, before)| is_right & ((*byte != b'\n') | (*before == b'\r')));
-    is_right && head.first() != Some(&b'\n')
+    memchr::memchr_iter(b'\n', head).all(|end| head[..end].ends_with(b"\r"))
 }
 
 /// What a head says of its body and its connection.

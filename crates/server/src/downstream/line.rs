@@ -57,7 +57,7 @@ pub(super) enum Next {
     Close,
     /// Closing, though the client may still be sending.
     Linger,
-    /// Nothing: the client left.
+    /// At once: the client left, or has to see that its answer broke off.
     Drop,
 }
 
@@ -122,9 +122,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
 
     /// Answers one request.
     pub(super) async fn exchange(&mut self, gateway: &Gateway, head: Head) -> Next {
-        let Head { parts, framing, keeps_alive, mut awaits_leave } = head;
+        let Head { parts, framing, keeps_alive, awaits_leave } = head;
         let (is_head, version) = (parts.method == Method::HEAD, parts.version);
         let (mut feed, incoming) = incoming::begin(framing, &mut self.seen);
+        // Whoever has sent all of it, or has nothing to send, waits for no leave.
+        let mut awaits_leave = awaits_leave && feed.reading() == Reading::Open;
         let mut answering = pin!(door::answer(gateway, Request::from_parts(parts, incoming)));
         let answered = poll_fn(|cx| {
             loop {
@@ -140,11 +142,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         let keeps_alive = keeps_alive && !is_stuck && gateway.phase() == Phase::Serving;
         let asked = Asked { version, is_head, keeps_alive };
         match self.write(gateway, answer, asked, &mut feed).await {
-            Err(HungUp) => Next::Drop,
-            Ok(Written::Broken) => Next::Close,
+            // Nothing may look as if the answer had come to its end.
+            Err(HungUp) | Ok(Written::Broken) => Next::Drop,
             Ok(Written::AndAgain) => self.read_over(&mut feed).await,
-            Ok(Written::AndLast) if feed.reading() == Reading::Over => Next::Close,
-            Ok(Written::AndLast) => Next::Linger,
+            // What was sent and is not read would reset the connection.
+            Ok(Written::AndLast) if feed.reading() != Reading::Over => Next::Linger,
+            Ok(Written::AndLast) if !self.seen.is_empty() => Next::Linger,
+            Ok(Written::AndLast) => Next::Close,
         }
     }
 
@@ -157,7 +161,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         feed: &mut Feed,
     ) -> Result<Written, HungUp> {
         let before = std::mem::take(&mut self.leave);
-        let mut answer = Answer::new(answer, asked, gateway.shared().clock.now(), before);
+        let mut answer = Answer::new(answer, asked, gateway.shared().clock.now(), &before);
         let mut awaits_leave = false;
         poll_fn(|cx| {
             loop {
@@ -268,7 +272,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         let Refused { status, told } = refused;
         let asked = Asked { version: Version::HTTP_11, is_head: false, keeps_alive: false };
         let now = gateway.shared().clock.now();
-        let mut answer = Answer::new(Page::error(status, told), asked, now, Bytes::new());
+        let mut answer = Answer::new(Page::error(status, told), asked, now, &[]);
         let writing = poll_fn(|cx| answer.poll(cx, &mut self.io));
         match timeout(LINGER, writing).await {
             Ok(Ok(_)) => Next::Linger,

@@ -10,6 +10,8 @@ mod date;
 mod head;
 mod incoming;
 mod line;
+#[cfg(test)]
+mod tests;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 

@@ -71,12 +71,10 @@ impl<H: Buf> Outbox<H> {
         while !self.is_empty() {
             let Outbox { head, piece, tail } = self;
             let is_head_alone = piece.is_empty() && tail.is_empty();
+            let parts = [head.chunk(), piece, tail].map(io::IoSlice::new);
             let mut written = ready!(match is_head_alone {
                 true => Pin::new(&mut *io).poll_write(cx, head.chunk()),
-                false => {
-                    let parts = [head.chunk(), piece, tail].map(io::IoSlice::new);
-                    Pin::new(&mut *io).poll_write_vectored(cx, &parts)
-                }
+                false => Pin::new(&mut *io).poll_write_vectored(cx, &parts),
             })?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));

@@ -1,6 +1,7 @@
 //! The gateway over pipes in memory, in virtual time.
 
 mod busy;
+mod connections;
 mod control;
 mod coverage;
 mod days;
