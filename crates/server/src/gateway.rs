@@ -3,7 +3,10 @@
 //! A client that closes its sending side has hung up, also if it would still read: over HTTP/1.1 the
 //! two cannot be told apart, and a provider must not go on writing for somebody who has left.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Poll, Waker};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use scrimp_core::{AuditEntry, Catalog, JournalEntry, KeyRing, Memory, Record, Time, VirtualKey};
@@ -173,14 +176,24 @@ impl Gateway {
 
     /// Serves one connection of a client to its end.
     pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) {
-        let mut connection = std::pin::pin!(downstream::serve(self, io));
+        let mut connection = pin!(downstream::serve(self, io));
         let mut phase = self.shared.phase.subscribe();
-        let is_over = tokio::select! {
-            biased;
-            () = connection.as_mut() => true,
-            _ = phase.wait_for(|phase| Phase::Serving < *phase) => false,
-        };
-        if is_over {
+        let mut stops = pin!(phase.wait_for(|phase| Phase::Serving < *phase));
+        let mut told: Option<Waker> = None;
+        let is_over = poll_fn(|cx| {
+            if connection.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            // Whom to wake is said once, and not with each of a connection's polls: nothing but a
+            // change of the phase uses it up.
+            let is_told = told.as_ref().is_some_and(|told| told.will_wake(cx.waker()));
+            if is_told && self.phase() == Phase::Serving {
+                return Poll::Pending;
+            }
+            told = Some(cx.waker().clone());
+            stops.as_mut().poll(cx).map(|_| false)
+        });
+        if is_over.await {
             return;
         }
         // It sees by itself that it has to stop, and is polled for that. Dropping it hangs its calls
@@ -188,7 +201,7 @@ impl Gateway {
         tokio::select! {
             biased;
             () = connection.as_mut() => {}
-            _ = phase.wait_for(|phase| Phase::Draining < *phase) => {}
+            () = self.reaches(Phase::Closing) => {}
         }
     }
 
@@ -351,7 +364,11 @@ impl Gateway {
 
     /// Stops to take calls, or closes every connection. There is no way back.
     pub fn enter(&self, phase: Phase) {
-        self.shared.phase.send_modify(|current| *current = phase.max(*current));
+        self.shared.phase.send_if_modified(|current| {
+            let goes_on = *current < phase;
+            *current = phase.max(*current);
+            goes_on
+        });
     }
 
     /// How far the gateway has stopped.

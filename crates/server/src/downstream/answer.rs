@@ -9,10 +9,10 @@ use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode, Version};
 use http_body::Body;
-use scrimp_core::Time;
 use tokio::io::AsyncWrite;
 
 use super::date;
+use crate::clock::Clock;
 use crate::http1::{self, COPIED, Outbox, push};
 use crate::page::Page;
 
@@ -67,13 +67,13 @@ pub(super) struct Answer {
 
 impl Answer {
     /// `before` is what has to leave first.
-    pub(super) fn new(answer: Response<Page>, asked: Asked, now: Time, before: &[u8]) -> Answer {
+    pub(super) fn new(answer: Response<Page>, asked: Asked, clock: Clock, before: &[u8]) -> Answer {
         let (head, body) = answer.into_parts();
         let known = body.size_hint().exact();
         let small = known.unwrap_or(0).min(COPIED as u64);
         let mut out = Vec::with_capacity(HEAD + usize::try_from(small).unwrap_or(0));
         out.extend_from_slice(before);
-        let (ends, keeps_alive) = encode(&mut out, &head, known, asked, now);
+        let (ends, keeps_alive) = encode(&mut out, &head, known, asked, clock);
         let outbox = Outbox { head: io::Cursor::new(out), ..Outbox::default() };
         Answer {
             body,
@@ -192,7 +192,7 @@ fn encode(
     head: &Parts,
     known: Option<u64>,
     asked: Asked,
-    now: Time,
+    clock: Clock,
 ) -> (Ends, bool) {
     put_status(out, head.status, asked.version);
     let is_dated = put_headers(out, &head.headers);
@@ -210,13 +210,17 @@ fn encode(
         (_, false) => push(out, &CONNECTION, &[b"close"]),
     }
     if !is_dated {
-        push(out, &DATE, &[&date::spell(now)]);
+        push(out, &DATE, &[&date::spell(clock.now())]);
     }
     out.extend_from_slice(b"\r\n");
     (ends, keeps_alive)
 }
 
 fn put_status(out: &mut Vec<u8>, status: StatusCode, version: Version) {
+    if (status, version) == (StatusCode::OK, Version::HTTP_11) {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return;
+    }
     let version = if version == Version::HTTP_10 { "HTTP/1.0 " } else { "HTTP/1.1 " };
     let reason = status.canonical_reason().unwrap_or("<none>");
     for part in [version, status.as_str(), " ", reason, "\r\n"] {
@@ -261,6 +265,7 @@ fn ends(head: &Parts, known: Option<u64>, asked: Asked) -> (Ends, Option<u64>) {
 mod tests {
     use super::*;
     use http::HeaderValue;
+    use scrimp_core::Time;
 
     const EPOCH: &str = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
 
@@ -279,7 +284,8 @@ mod tests {
             head.headers.append(*name, HeaderValue::from_static(value));
         }
         let mut out = Vec::new();
-        let (ends, keeps_alive) = encode(&mut out, &head, known, asked, Time::EPOCH);
+        let (ends, keeps_alive) =
+            encode(&mut out, &head, known, asked, Clock::starting_at(Time::EPOCH));
         (String::from_utf8(out).unwrap().replace(EPOCH, ""), ends, keeps_alive)
     }
 
@@ -362,7 +368,7 @@ mod tests {
     fn a_date_is_added_where_there_is_none() {
         let head = Response::new(()).into_parts().0;
         let mut out = Vec::new();
-        encode(&mut out, &head, Some(0), asked(Version::HTTP_11), Time::EPOCH);
+        encode(&mut out, &head, Some(0), asked(Version::HTTP_11), Clock::starting_at(Time::EPOCH));
         assert!(String::from_utf8(out).unwrap().contains(EPOCH));
         let (text, ..) = encoded(599, &[("date", "then")], Some(0), asked(Version::HTTP_11));
         assert!(text.starts_with("HTTP/1.1 599 <none>\r\ndate: then\r\n"), "{text}");

@@ -161,7 +161,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         feed: &mut Feed,
     ) -> Result<Written, HungUp> {
         let before = std::mem::take(&mut self.leave);
-        let mut answer = Answer::new(answer, asked, gateway.shared().clock.now(), &before);
+        let mut answer = Answer::new(answer, asked, gateway.shared().clock, &before);
         let mut awaits_leave = false;
         poll_fn(|cx| {
             loop {
@@ -271,8 +271,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
     pub(super) async fn refuse(&mut self, gateway: &Gateway, refused: Refused) -> Next {
         let Refused { status, told } = refused;
         let asked = Asked { version: Version::HTTP_11, is_head: false, keeps_alive: false };
-        let now = gateway.shared().clock.now();
-        let mut answer = Answer::new(Page::error(status, told), asked, now, &[]);
+        let clock = gateway.shared().clock;
+        let mut answer = Answer::new(Page::error(status, told), asked, clock, &[]);
         let writing = poll_fn(|cx| answer.poll(cx, &mut self.io));
         match timeout(LINGER, writing).await {
             Ok(Ok(_)) => Next::Linger,

@@ -281,9 +281,9 @@ async fn a_client_that_takes_nothing_of_a_whole_answer_is_dropped() {
 async fn wherever_a_client_leaves_its_call_is_settled_once() {
     let calls = [keep(PLAIN), upload(&["hello ", "there"], ""), upload(&["x"], "x: y\r\n")];
     for call in calls {
+        let script = vec![Act::Wait(100), answer("200 OK", "{}")];
+        let mut rig = Rig::new("", vec![script; call.len()]);
         for at in 0..=call.len() {
-            let script = vec![Act::Wait(100), answer("200 OK", "{}")];
-            let mut rig = Rig::new("", vec![script]);
             let mut client = rig.connect();
             client.write_all(&call.as_bytes()[..at]).await.unwrap();
             settle_down().await;
