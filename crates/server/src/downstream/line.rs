@@ -77,14 +77,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
     }
 
     /// The head of the next request.
-    pub(super) async fn head(
-        &mut self,
-        gateway: &Gateway,
-        limits: &Limits,
-    ) -> Result<Head, NoHead> {
-        self.patience.give(limits.header_timeout);
+    pub(super) async fn head(&mut self, gateway: &Gateway) -> Result<Head, NoHead> {
+        self.patience.give(gateway.limits().header_timeout);
         let mut search = Search::default();
-        poll_fn(|cx| self.poll_head(cx, &mut search, gateway, limits)).await
+        poll_fn(|cx| self.poll_head(cx, &mut search, gateway)).await
     }
 
     fn poll_head(
@@ -92,13 +88,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         cx: &mut Context<'_>,
         search: &mut Search,
         gateway: &Gateway,
-        limits: &Limits,
     ) -> Poll<Result<Head, NoHead>> {
         loop {
-            match search.parse(&mut self.seen, limits.header_bytes) {
-                Ok(Some(head)) => return Poll::Ready(Ok(head)),
-                Ok(None) => {}
-                Err(refused) => return Poll::Ready(Err(NoHead::Refused(refused))),
+            if !self.seen.is_empty() {
+                // What was configured while the connection was idle holds.
+                match search.parse(&mut self.seen, gateway.limits().header_bytes) {
+                    Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                    Ok(None) => {}
+                    Err(refused) => return Poll::Ready(Err(NoHead::Refused(refused))),
+                }
             }
             match http1::poll_read(&mut self.io, cx, &mut self.seen) {
                 Poll::Ready(Ok(1..)) => {}
@@ -191,7 +189,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         }
         if !self.is_stalled || now != before {
             self.is_stalled = true;
-            self.patience.give(gateway.running().config.limits.chunk_timeout);
+            self.patience.give(gateway.limits().chunk_timeout);
         }
         match self.patience.poll(cx) {
             Poll::Pending => Ok(()),

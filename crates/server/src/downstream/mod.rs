@@ -24,9 +24,7 @@ use line::{Line, Next, NoHead};
 pub(crate) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(gateway: &Gateway, io: I) {
     let mut line = Line::new(io, &gateway.limits());
     let last = loop {
-        // What was configured meanwhile holds for the next request.
-        let limits = gateway.limits();
-        let next = match line.head(gateway, &limits).await {
+        let next = match line.head(gateway).await {
             Ok(head) => line.exchange(gateway, head).await,
             Err(NoHead::Refused(refused)) => line.refuse(gateway, refused).await,
             Err(NoHead::Over) => Next::Close,

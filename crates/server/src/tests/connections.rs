@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use super::rig::{
     Act, Rig, answer, body_of, chat, last_chunk, read_all, send, settle_down, stream,
 };
-use crate::Phase;
+use crate::{Config, Phase};
 
 const PLAIN: &str = r#"{"model":"gpt-4o","messages":[{"role":"user","content":"hello there"}]}"#;
 const STREAM: &str =
@@ -237,6 +237,18 @@ async fn bad_heads_are_told_so_and_their_connection_is_closed() {
         assert_eq!(error["error"]["code"], status);
     }
     assert_eq!(rig.gateway.counted().began, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_is_changed_holds_for_the_next_request_of_an_idle_connection() {
+    let rig = Rig::new("", vec![]);
+    let mut client = rig.connect();
+    let long = HEALTH.replace("\r\n\r\n", &format!("\r\nx: {}\r\n\r\n", "y".repeat(9_000)));
+    client.write_all(long.as_bytes()).await.unwrap();
+    assert!(read_some(&mut client).await.ends_with("ok\n"));
+    rig.gateway.reconfigure(Config::parse("t", LIMITS, None, &|_| None).unwrap());
+    client.write_all(long.as_bytes()).await.unwrap();
+    assert!(read_some(&mut client).await.starts_with("HTTP/1.1 431 "));
 }
 
 #[tokio::test(start_paused = true)]
