@@ -1,9 +1,9 @@
 //! Connections of clients.
 //!
 //! HTTP/1.1 is spoken here and not by a library, as it is towards providers: a call whose body came
-//! with its head, which is nearly every call, needs no channel, no timer of its own and no second
-//! look. Its connection is polled twice, when the request has come and when the provider's answer
-//! has. Dropping it hangs its call up.
+//! with its head, which is nearly every call, needs no channel and no timer of its own. Its connection
+//! is polled when the request has come and when the provider's answer has, and each time once more
+//! to write (see [`crate::flight::Carried`]). Dropping it hangs its call up.
 
 mod answer;
 mod date;
