@@ -112,6 +112,7 @@ pub(super) fn caller(headers: &HeaderMap, query: Option<&str>, key: &Key) -> Tol
     let user = user.and_then(|(_, user)| user.to_str().ok()).map(|user| ("user", user));
     let own = tags.split(',').filter_map(|pair| pair.split_once('='));
     let words = words.split(',').filter(|word| !word.trim().is_empty()).map(|word| ("tag", word));
+    let credential = credential.map(lasting);
     let caller = Caller {
         key: credential.map_or_else(Digest::default, |credential| key.digest("key", credential)),
         session: session.map(|(_, session)| session_digest(session.as_bytes(), key)),
@@ -119,6 +120,17 @@ pub(super) fn caller(headers: &HeaderMap, query: Option<&str>, key: &Key) -> Tol
     };
     let credential = if is_virtual { Credential::Virtual } else { Credential::Foreign };
     Told { caller, operation, credential }
+}
+
+/// What of a credential is the same in all calls of its holder: of a signature that is the name of
+/// the key that it was made with.
+fn lasting(credential: &[u8]) -> &[u8] {
+    let signed = credential.strip_prefix(b"AWS4-HMAC-SHA256 ");
+    let named = signed.and_then(|parts| {
+        let at = memchr::memmem::find(parts, b"Credential=")? + b"Credential=".len();
+        parts[at..].split(|byte| *byte == b'/').next()
+    });
+    named.unwrap_or(credential)
 }
 
 /// Keeps the one that comes first in order, and of the same the first.
@@ -210,6 +222,24 @@ mod tests {
         assert_eq!(caller(&HeaderMap::new(), None, &key).caller.key, Digest::default());
         let in_query = caller(&HeaderMap::new(), Some("alt=sse&key=k"), &key);
         assert_eq!(in_query.caller.key, key.digest("key", b"k"));
+    }
+
+    #[test]
+    fn calls_that_one_key_signed_are_of_one_caller() {
+        let key = Key::new([1; 32]);
+        let who = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("authorization", value.parse().unwrap());
+            caller(&headers, None, &key).caller.key
+        };
+        let of = |id: &str, proof: &str| {
+            let scope = "20150830/us-east-1/bedrock/aws4_request";
+            who(&format!("AWS4-HMAC-SHA256 Credential={id}/{scope}, SignedHeaders=host, {proof}"))
+        };
+        assert_eq!(of("AKID1", "Signature=1"), of("AKID1", "Signature=2"));
+        assert_eq!(of("AKID1", "Signature=1"), key.digest("key", b"AKID1"));
+        assert_ne!(of("AKID1", "Signature=1"), of("AKID2", "Signature=1"));
+        assert_ne!(who("AWS4-HMAC-SHA256 a"), who("AWS4-HMAC-SHA256 b"));
     }
 
     #[test]
