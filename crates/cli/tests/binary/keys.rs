@@ -169,7 +169,7 @@ fn with_a_provider_s_key_others_need_keys_of_their_own() {
     let serve = ["serve", "--config", "scrimp.toml", "--data", "data"];
     let refused = place.run(&serve).failed();
     expect![[r#"
-        error: the configuration: provider `openai` has an api_key, and on 0.0.0.0:0 anybody who reaches the gateway could spend it: make virtual keys with `scrimp keys create`, or write `required = true` in [keys] and make them later
+        error: the configuration: provider `openai` has a stored key, and on 0.0.0.0:0 anybody who reaches the gateway could spend it: make virtual keys with `scrimp keys create`, or write `required = true` in [keys] and make them later
         hint: another address can be given with --listen
     "#]]
     .assert_eq(&refused);

@@ -52,8 +52,8 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ListenTable {
     /// Where to listen: `"127.0.0.1:4100"`, `"localhost:4100"`, or a port alone for loopback.
-    /// Anything but loopback needs a control token, and together with a provider's `api_key` virtual
-    /// keys.
+    /// Anything but loopback needs a control token, and together with a provider's `api_key` or access
+    /// key virtual keys.
     #[schemars(with = "Option<String>", extend("default" = "127.0.0.1:4100"))]
     pub(super) address: Option<Spanned<String>>,
     /// Names beside loopback ones that a request's `Host` may carry; others are refused, so that a
@@ -119,6 +119,19 @@ pub(super) struct ProviderTable {
     /// caller never chooses the host that it goes to.
     #[schemars(with = "Option<String>")]
     pub(super) api_key: Option<Spanned<String>>,
+    /// With `secret_access_key` and in place of `api_key`: requests are signed (Signature Version 4)
+    /// instead of carrying a key. For `dialect = "bedrock"` only.
+    #[schemars(with = "Option<String>")]
+    pub(super) access_key_id: Option<Spanned<String>>,
+    /// What requests are signed with; it is never sent.
+    #[schemars(with = "Option<String>")]
+    pub(super) secret_access_key: Option<Spanned<String>>,
+    /// The session of an access key that is good for a while only.
+    #[schemars(with = "Option<String>")]
+    pub(super) session_token: Option<Spanned<String>>,
+    /// The region that requests are signed for; the one that the host names unless it is said.
+    #[schemars(with = "Option<String>")]
+    pub(super) region: Option<Spanned<String>>,
     /// How the usage of streams comes to be known.
     #[schemars(extend("default" = "active"))]
     pub(super) metering: Option<MeteringWord>,
@@ -128,7 +141,7 @@ pub(super) struct ProviderTable {
     /// and only a call over TLS that comes before they are read waits for them; `SSL_CERT_FILE` and
     /// `SSL_CERT_DIR` take their place. A machine that has none trusts the public authorities.
     pub(super) ca_file: Option<PathBuf>,
-    /// What else `api_key` is sent to, such as `"GET /v1/files*"`.
+    /// What else a stored key is used for, such as `"GET /v1/files*"`.
     #[schemars(with = "Vec<String>", extend("default" = []))]
     pub(super) routes: Vec<Spanned<String>>,
     /// The proxy to it, such as `"http://user:password@host:3128"`, in place of the one that
@@ -149,7 +162,7 @@ pub enum Speaks {
     /// `/openai/v1/…`, keys in `api-key`.
     Azure,
     /// Amazon Bedrock's: `POST /model/…/converse` and its relatives, with an API key of Bedrock's in
-    /// `Authorization: Bearer`.
+    /// `Authorization: Bearer`, or signed with an access key.
     Bedrock,
     /// `POST /v1beta/models/…:generateContent` and its relatives, keys in `x-goog-api-key`.
     Gemini,

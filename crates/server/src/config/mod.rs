@@ -4,6 +4,7 @@
 //! configuration. Rules that `apply` wrote where there is no file lie in a second file in the data
 //! directory, layered on top.
 
+mod aws;
 mod file;
 pub mod litellm;
 mod problem;
@@ -25,11 +26,12 @@ use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
 use scrimp_core::{KeyRing, Share, State, Ttl};
 use toml::Spanned;
 
+pub use aws::AccessKey;
 use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable};
 pub use file::{Speaks, TlsFiles};
 pub use problem::ConfigError;
 use problem::{Source, nearest};
-pub use provider::{Metering, Origin, Provider, Secret};
+pub use provider::{Metering, Origin, Provider, Secret, StoredKey};
 pub use proxy::Proxy;
 pub use reference::reference;
 pub use schema::schema;
@@ -193,7 +195,7 @@ impl Config {
         }
         self.exposed_provider().map_or(Ok(()), |provider| {
             let message = format!(
-                "provider `{}` has an api_key, and on {} anybody who reaches the gateway could \
+                "provider `{}` has a stored key, and on {} anybody who reaches the gateway could \
                  spend it: make virtual keys with `scrimp keys create`, or write `required = true` \
                  in [keys] and make them later",
                 provider.name, self.listen.address
@@ -204,7 +206,7 @@ impl Config {
 
     /// A provider whose key others than this machine could spend.
     pub(crate) fn exposed_provider(&self) -> Option<&Arc<Provider>> {
-        let mut keyed = self.providers.values().filter(|provider| provider.api_key.is_some());
+        let mut keyed = self.providers.values().filter(|provider| provider.stored_key.is_some());
         keyed.find(|_| !self.is_loopback())
     }
 }

@@ -10,6 +10,7 @@ use http::uri::Uri;
 use scrimp_wire::dialect;
 use toml::Spanned;
 
+use super::aws::{self, AccessKey};
 use super::file::{MeteringWord, ProviderTable, Speaks};
 use super::problem::{ConfigError, Source};
 use super::proxy::{Proxies, Proxy, is_here};
@@ -26,15 +27,15 @@ pub struct Provider {
     pub origin: Origin,
     /// What stands before the path of every call, without a slash at its end.
     pub base_path: Box<str>,
-    /// The key sent with every call, instead of the caller's.
-    pub api_key: Option<Secret>,
+    /// What every call is made with, instead of the caller's key.
+    pub stored_key: Option<StoredKey>,
     /// Whether streams are asked for their usage.
     pub metering: Metering,
     /// The provider whose prices it has.
     pub prices_as: Arc<str>,
     /// A file of certificates that it is trusted by, beside the system's.
     pub ca_file: Option<PathBuf>,
-    /// What `api_key` is sent to beside calls to models: `METHOD /path`, with `*`, without a version.
+    /// What `stored_key` is used for beside calls to models: `METHOD /path`, with `*`, without a version.
     pub routes: Vec<String>,
     /// The proxy that it is called through.
     pub proxy: Option<Arc<Proxy>>,
@@ -47,6 +48,15 @@ impl Provider {
     pub(crate) fn is_guessed(&self) -> bool {
         self.is_guessed
     }
+}
+
+/// A key that the gateway holds for a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoredKey {
+    /// It is sent with every call.
+    Sent(Secret),
+    /// Every call is signed with it.
+    Signing(AccessKey),
 }
 
 /// A host to connect to.
@@ -162,7 +172,7 @@ pub(super) fn all(
             proxy: proxies.to(&origin),
             origin,
             base_path,
-            api_key: None,
+            stored_key: None,
             metering: Metering::Active,
             prices_as: public.prices_as.into(),
             ca_file: None,
@@ -185,8 +195,20 @@ fn one(
     proxies: &Proxies,
     environment: Lookup<'_>,
 ) -> Result<Provider, ConfigError> {
-    let ProviderTable { base_url, dialect, api_key, metering, prices_as, ca_file, routes, proxy } =
-        table;
+    let ProviderTable {
+        base_url,
+        dialect,
+        api_key,
+        access_key_id,
+        secret_access_key,
+        session_token,
+        region,
+        metering,
+        prices_as,
+        ca_file,
+        routes,
+        proxy,
+    } = table;
     let wrong = |message: String| source.wrong(Some(name.span()), message);
     let text = name.as_ref();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -204,7 +226,10 @@ fn one(
         }
         (None, None) => return Err(wrong(format!("provider `{text}` needs a `base_url`"))),
     };
-    let api_key = api_key.map(|written| secret(source, &written, environment)).transpose()?;
+    let speaks = dialect.or(public.map(|public| public.speaks)).unwrap_or(Speaks::Openai);
+    let signing =
+        aws::Written { id: access_key_id, secret: secret_access_key, session_token, region };
+    let stored_key = StoredKey::of(source, api_key, signing, speaks, &origin, environment)?;
     let proxy = match proxy {
         None => proxies.to(&origin),
         Some(written) => own_proxy(source, &written, &origin, environment)?,
@@ -212,10 +237,10 @@ fn one(
     Ok(Provider {
         name: text.as_str().into(),
         proxy,
-        speaks: dialect.or(public.map(|public| public.speaks)).unwrap_or(Speaks::Openai),
+        speaks,
         origin,
         base_path,
-        api_key,
+        stored_key,
         metering: metering.map_or(Metering::Active, Metering::from),
         prices_as: prices_as
             .as_deref()
@@ -226,6 +251,32 @@ fn one(
         routes: routes.iter().map(|written| route(source, written)).collect::<Result<_, _>>()?,
         is_guessed: false,
     })
+}
+
+impl StoredKey {
+    fn of(
+        source: &Source<'_>,
+        api_key: Option<Spanned<String>>,
+        signing: aws::Written,
+        speaks: Speaks,
+        origin: &Origin,
+        environment: Lookup<'_>,
+    ) -> Result<Option<StoredKey>, ConfigError> {
+        let span = signing.span();
+        let refuse = |why: &str| Err(source.wrong(span.clone(), why.to_owned()));
+        match (&api_key, &span) {
+            (Some(_), Some(_)) => {
+                return refuse("`api_key` is sent and an access key signs: a provider takes one");
+            }
+            (None, Some(_)) if speaks != Speaks::Bedrock => {
+                return refuse("only requests to `dialect = \"bedrock\"` are signed");
+            }
+            _ => {}
+        }
+        let sent = api_key.map(|written| secret(source, &written, environment)).transpose()?;
+        let signing = aws::access_key(source, signing, origin, environment)?;
+        Ok(sent.map(StoredKey::Sent).or(signing.map(StoredKey::Signing)))
+    }
 }
 
 /// A provider's own proxy, or none though the environment has one.

@@ -21,7 +21,7 @@ fn without_a_file_the_public_providers_are_there_and_nothing_is_changed() {
     let known = "anthropic deepseek fireworks google groq llamacpp mistral ollama openai openrouter \
                  together vllm xai";
     assert_eq!(names.join(" "), known);
-    assert!(config.providers.values().all(|provider| provider.api_key.is_none()));
+    assert!(config.providers.values().all(|provider| provider.stored_key.is_none()));
     assert!(config.prompt_cache.is_empty());
     assert_eq!(config.listen.address.to_string(), "127.0.0.1:4100");
     assert_eq!(config.limits, Limits::USUAL);
@@ -61,10 +61,82 @@ fn rules_come_narrowest_first_and_inherit_what_they_leave_open() {
 #[test]
 fn a_key_comes_from_the_environment_and_is_never_shown() {
     let config = read("[providers.openai]\napi_key = \"${KEY}\"").unwrap();
-    let key = config.providers["openai"].api_key.as_ref().unwrap();
+    let Some(StoredKey::Sent(key)) = &config.providers["openai"].stored_key else {
+        panic!("it is sent")
+    };
     assert_eq!(key.reveal(), "sk-canary");
     assert!(key.is(b"sk-canary") && !key.is(b"sk-canarz") && !key.is(b"sk"));
     assert!(!format!("{config:?}").contains("canary"));
+}
+
+const BEDROCK: &str = "[providers.b]\ndialect = \"bedrock\"\n\
+                       base_url = \"https://bedrock-runtime.eu-west-1.amazonaws.com\"\n";
+const ACCESS: &str = "access_key_id = \"AKID\"\nsecret_access_key = \"${KEY}\"\n";
+
+#[test]
+fn an_access_key_is_a_stored_key_of_a_region() {
+    let config = read(&[BEDROCK, ACCESS].concat()).unwrap();
+    let Some(StoredKey::Signing(key)) = &config.providers["b"].stored_key else {
+        panic!("it signs")
+    };
+    assert_eq!((key.id.reveal(), key.secret.reveal()), ("AKID", "sk-canary"));
+    assert_eq!((&*key.region, &key.session_token), ("eu-west-1", &None));
+    assert!(!format!("{config:?}").contains("canary"));
+
+    let named = "session_token = \"${KEY}\"\nregion = \"us-east-2\"\n";
+    let config = read(&[BEDROCK, ACCESS, named].concat()).unwrap();
+    let Some(StoredKey::Signing(key)) = &config.providers["b"].stored_key else {
+        panic!("it signs")
+    };
+    assert_eq!(&*key.region, "us-east-2");
+    assert!(key.session_token.as_ref().unwrap().is(b"sk-canary"));
+
+    let open = "[listen]\naddress = \"0.0.0.0:1\"\ncontrol_token = \"t\"\n";
+    let exposed = read(&[open, BEDROCK, ACCESS].concat()).unwrap();
+    let told = exposed.check_keys("scrimp.toml", &KeyRing::default()).unwrap_err().to_string();
+    assert!(told.contains("provider `b` has a stored key"), "{told}");
+}
+
+#[test]
+fn half_an_access_key_is_refused() {
+    let with = |rest: &str| [BEDROCK, rest].concat();
+    refuses(
+        &with("access_key_id = \"AKID\""),
+        expect![
+            "scrimp.toml:4:17: `access_key_id` alone signs nothing: `access_key_id` and `secret_access_key` go together"
+        ],
+    );
+    refuses(
+        &with("region = \"eu-west-1\""),
+        expect![
+            "scrimp.toml:4:10: this is for signing requests, and goes with `access_key_id` and `secret_access_key`"
+        ],
+    );
+    refuses(
+        &with(&["api_key = \"k\"\n", ACCESS].concat()),
+        expect![
+            "scrimp.toml:5:17: `api_key` is sent and an access key signs: a provider takes one"
+        ],
+    );
+    refuses(
+        &["[providers.groq]\n", ACCESS].concat(),
+        expect!["scrimp.toml:2:17: only requests to `dialect = \"bedrock\"` are signed"],
+    );
+    refuses(
+        &with("access_key_id = \"A/B\"\nsecret_access_key = \"s\""),
+        expect!["scrimp.toml:4:17: an access key's id is letters and digits; this one is not"],
+    );
+    refuses(
+        &with(&[ACCESS, "region = \"EU\""].concat()),
+        expect!["scrimp.toml:6:10: `EU` is no region such as us-east-1"],
+    );
+    let own = "[providers.b]\ndialect = \"bedrock\"\nbase_url = \"https://gate.internal\"\n";
+    refuses(
+        &[own, ACCESS].concat(),
+        expect![
+            "scrimp.toml:4:17: requests are signed for a region, and the host `gate.internal` names none: write `region`"
+        ],
+    );
 }
 
 #[test]
@@ -151,7 +223,7 @@ fn what_others_can_reach_needs_a_token_and_with_a_key_virtual_keys() {
     let keyed = "[providers.openai]\napi_key = \"env.KEY\"\n";
     let config = read(&[open, keyed].concat()).unwrap();
     expect![
-        "scrimp.toml: provider `openai` has an api_key, and on 0.0.0.0:4100 anybody who reaches the gateway could spend it: make virtual keys with `scrimp keys create`, or write `required = true` in [keys] and make them later"
+        "scrimp.toml: provider `openai` has a stored key, and on 0.0.0.0:4100 anybody who reaches the gateway could spend it: make virtual keys with `scrimp keys create`, or write `required = true` in [keys] and make them later"
     ]
     .assert_eq(&config.check_keys("scrimp.toml", &none).unwrap_err().to_string());
     let required = read(&[open, keyed, "[keys]\nrequired = true"].concat()).unwrap();
@@ -162,11 +234,15 @@ fn what_others_can_reach_needs_a_token_and_with_a_key_virtual_keys() {
 
 #[test]
 fn the_examples_of_the_documents_are_right() {
-    let text = include_str!("../../../../docs/configuration.md");
+    let text = [
+        include_str!("../../../../docs/configuration.md"),
+        include_str!("../../../../docs/bedrock.md"),
+    ]
+    .concat();
     let blocks = text.split("```").skip(1).step_by(2).filter_map(|b| b.strip_prefix("toml\n"));
     let mut read = 0;
     for block in blocks {
-        let environment = |_: &str| Some("sk-canary".to_owned());
+        let environment = |_: &str| Some("canary".to_owned());
         let config = Config::parse("configuration.md", block, None, &environment);
         assert!(config.is_ok(), "{}", config.unwrap_err());
         read += 1;

@@ -107,7 +107,7 @@ fn named(config: &Config) -> Vec<Arc<Provider>> {
             || usual.origin != provider.origin
             || usual.base_path != provider.base_path
             || usual.metering != provider.metering
-            || provider.api_key.is_some()
+            || provider.stored_key.is_some()
             || provider.ca_file.is_some()
     };
     let is_target = |name: &str| config.models.values().any(|target| &*target.provider == name);

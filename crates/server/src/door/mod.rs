@@ -22,6 +22,7 @@ use scrimp_wire::dialect::{self, Facts};
 
 use crate::api;
 use crate::clock::Stopwatch;
+use crate::config::StoredKey;
 use crate::downstream::Incoming;
 use crate::flight::{self, Body, Departure, Outbound, Unsettled, refuse};
 use crate::gateway::{Gateway, Phase};
@@ -107,9 +108,12 @@ impl Arrival {
         if let Err(refusal) = self.admit().and_then(|()| self.identify()) {
             return self.refuse(refusal, Span::ZERO, Some(incoming));
         }
-        if self.passes_through(&incoming) {
+        let is_opaque = self.is_opaque(&incoming);
+        if is_opaque {
             self.unsettled.call_mut().dialect = Dialect::Other;
-            return self.depart(Body::Passing(incoming), None, Span::ZERO).await;
+            if !self.has_to_be_signed() {
+                return self.depart(Body::Passing(incoming), None, Span::ZERO).await;
+            }
         }
         let limits = self.running.config.limits;
         let from = self.watch.now();
@@ -126,7 +130,7 @@ impl Arrival {
         let call = self.unsettled.call_mut();
         call.body_bytes = bytes.len() as u64;
         let dialect = call.dialect;
-        if dialect == Dialect::Other && !is_json(&self.head.headers) {
+        if is_opaque || dialect == Dialect::Other && !is_json(&self.head.headers) {
             return self.depart(Body::Opaque(bytes), None, waited).await;
         }
         match dialect::read(dialect, &bytes, &self.gateway.shared().key) {
@@ -178,12 +182,18 @@ impl Arrival {
         presented.verdict
     }
 
-    /// Whether the body goes through as it comes: uploads, and what is packed by the client.
-    fn passes_through(&self, incoming: &Incoming) -> bool {
+    /// Whether the body is not to be understood, and so goes through as it comes: uploads, and what is
+    /// packed by the client.
+    fn is_opaque(&self, incoming: &Incoming) -> bool {
         let is_packed = self.head.headers.get(CONTENT_ENCODING).is_some_and(|v| v != "identity");
-        let is_opaque =
+        let is_upload =
             self.unsettled.call().dialect == Dialect::Other && !is_json(&self.head.headers);
-        (is_packed || is_opaque) && !incoming.is_end_stream()
+        (is_packed || is_upload) && !incoming.is_end_stream()
+    }
+
+    /// Whether the call is signed, for which its body has to be there as a whole.
+    fn has_to_be_signed(&self) -> bool {
+        matches!(self.route.provider.stored_key, Some(StoredKey::Signing(_)))
     }
 
     /// Takes the facts over. Gives the model's name if the provider knows it by another.

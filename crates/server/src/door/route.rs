@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, Method, Uri};
 use scrimp_core::{Delivery, Dialect, Family, Refusal, glob};
-use scrimp_wire::dialect::{Row, of_path, without_version};
+use scrimp_wire::dialect::{self, Row, of_path, without_version};
 
 use crate::config::{Config, Provider, Speaks};
 use crate::keys::is_virtual;
@@ -125,7 +125,7 @@ impl Route {
     /// Whether the key that is configured for its provider, if one is, may be sent there. Asked of
     /// the provider that the call goes to in the end.
     pub(super) fn check_configured_key(&self, method: &Method) -> Result<(), Refusal> {
-        if self.provider.api_key.is_none() || self.row.is_some() && !climbs(&self.path) {
+        if self.provider.stored_key.is_none() || self.row.is_some() && !climbs(&self.path) {
             return Ok(());
         }
         let azure =
@@ -188,7 +188,12 @@ impl Route {
     pub(super) fn target(&self, renamed: Option<&str>) -> String {
         let path = match (&self.model, renamed) {
             (Some(at), Some(model)) => {
-                [&self.path[..at.start], model, &self.path[at.end..]].concat().into()
+                // An ARN has slashes in it.
+                let model = match self.provider.speaks {
+                    Speaks::Bedrock => dialect::percent_encoded(model),
+                    _ => model.into(),
+                };
+                [&self.path[..at.start], &model, &self.path[at.end..]].concat().into()
             }
             (None, _) | (_, None) => Cow::Borrowed(&*self.path),
         };
@@ -197,11 +202,12 @@ impl Route {
             Speaks::Azure | Speaks::Bedrock => [base, &*path].concat(),
             Speaks::Openai | Speaks::Anthropic | Speaks::Gemini => join(base, &path),
         };
-        // A caller's key may stand in the query. A configured one takes its place, and a virtual one
-        // is for nobody else.
-        let is_kept = |pair: &&str| {
-            let key = pair.strip_prefix("key=");
-            key.is_none_or(|key| self.provider.api_key.is_none() && !is_virtual(key.as_bytes()))
+        // A caller's key may stand in the query, or its signature. A stored one takes its place, and
+        // a virtual one is for nobody else.
+        let has_stored_key = self.provider.stored_key.is_some();
+        let is_kept = |pair: &&str| match pair.strip_prefix("key=") {
+            Some(key) => !has_stored_key && !is_virtual(key.as_bytes()),
+            None => !(has_stored_key && is_of_a_signature(pair)),
         };
         let query = self.query.iter().flat_map(|query| query.split('&')).filter(is_kept);
         for (at, pair) in query.enumerate() {
@@ -223,6 +229,8 @@ fn by_default(
     let is_known =
         spoken.is_some() || matches!(first, "v1" | "v1beta") || FAMILIES.contains(&family);
     let name = match spoken.map_or(Family::Other, Dialect::family) {
+        // Whoever's dialect is spoken to the model.
+        _ if first == "model" => "bedrock",
         Family::Anthropic => "anthropic",
         Family::Gemini => "google",
         Family::Bedrock => "bedrock",
@@ -242,6 +250,12 @@ fn climbs(path: &str) -> bool {
     let decoded = ["%25", "%2e", "%2f", "%5c", "\\"].into_iter().zip(["%", ".", "/", "/", "/"]);
     let plain = decoded.fold(path.to_ascii_lowercase(), |path, (from, to)| path.replace(from, to));
     plain.split('/').any(|part| part == "." || part == "..")
+}
+
+/// Whether a part of a query belongs to the signature of a request that Amazon's clients signed in
+/// advance.
+fn is_of_a_signature(pair: &str) -> bool {
+    pair.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("x-amz-"))
 }
 
 /// Splits `/first/rest` into `first` and `/rest`.
@@ -300,6 +314,33 @@ mod tests {
         assert_eq!(target, "/v1beta/models/gemini-2.5-pro:generateContent?alt=sse");
     }
 
+    #[test]
+    fn a_stored_key_takes_the_place_of_a_signature_in_the_address() {
+        let path = "/bedrock/model/m/converse?X-Amz-Signature=1&a=b&x-amz-date=2&X-Am%20=3";
+        let keyed = "[providers.bedrock]\nbase_url = \"https://x.aws.com\"\ndialect = \"bedrock\"";
+        for (key, query) in [
+            ("", "X-Amz-Signature=1&a=b&x-amz-date=2&X-Am%20=3"),
+            ("\napi_key = \"own\"", "a=b&X-Am%20=3"),
+        ] {
+            let config = Config::parse("test", &[keyed, key].concat(), None, &|_| None).unwrap();
+            let uri = path.parse().unwrap();
+            let route = Route::of(&Method::POST, &uri, &HeaderMap::new(), &config).unwrap();
+            assert_eq!(route.target(None), format!("/model/m/converse?{query}"));
+        }
+    }
+
+    #[test]
+    fn a_name_that_goes_into_a_path_of_bedrock_s_is_encoded() {
+        let text = "[providers.bedrock]\nbase_url = \"https://x.aws.com\"\ndialect = \"bedrock\"";
+        let config = Config::parse("test", text, None, &|_| None).unwrap();
+        let uri = "/model/fast/converse".parse().unwrap();
+        let route = Route::of(&Method::POST, &uri, &HeaderMap::new(), &config).unwrap();
+        assert_eq!(
+            route.target(Some("arn:aws:x/eu.m-1")),
+            "/model/arn%3Aaws%3Ax%2Feu.m-1/converse"
+        );
+    }
+
     fn route(path: &str) -> String {
         let (method, path) = path.split_once(' ').unwrap_or(("POST", path));
         let text = "[providers.local]\nbase_url = \"http://127.0.0.1:9/api/v4\"\n\
@@ -348,6 +389,14 @@ mod tests {
             (
                 "/model/amazon.nova-pro-v1:0/converse",
                 "bedrock BedrockConverse converse /model/amazon.nova-pro-v1:0/converse",
+            ),
+            (
+                "/model/anthropic.claude-opus-5/invoke",
+                "bedrock AnthropicMessages messages /model/anthropic.claude-opus-5/invoke",
+            ),
+            (
+                "/model/amazon.nova-pro-v1:0/invoke",
+                "bedrock Other invoke /model/amazon.nova-pro-v1:0/invoke",
             ),
             ("/v1/responses", "openai OpenaiResponses responses /v1/responses"),
             ("GET /v1/responses/resp_1", "openai Other responses /v1/responses/resp_1"),

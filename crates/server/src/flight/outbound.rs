@@ -10,11 +10,11 @@ use scrimp_core::policy::prompt_cache::Edit;
 use scrimp_core::{Call, Delivery, Dialect, Family, Fault};
 use scrimp_wire::dialect::{Layout, WireEdit, edit};
 
-use crate::config::{Metering, Provider, Speaks};
+use crate::config::{Metering, Provider, Speaks, StoredKey};
 use crate::downstream::Incoming;
 use crate::gateway::Gateway;
 use crate::running::Running;
-use crate::upstream::{Lines, Opened, Outgoing, Upload};
+use crate::upstream::{Lines, Opened, Outgoing, Unsigned, Upload, signed};
 
 /// What is needed to send a call, once or again.
 pub(crate) struct Outbound {
@@ -77,6 +77,20 @@ fn stays_here(name: &str) -> bool {
     ) || name.starts_with("x-scrimp-")
 }
 
+/// Whether a header shows who its caller is to a provider: a key, or a part of a signature.
+fn is_a_credential(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "x-api-key"
+            | "x-goog-api-key"
+            | "api-key"
+            | "x-amz-date"
+            | "x-amz-security-token"
+            | "x-amz-content-sha256"
+    )
+}
+
 /// What the `connection` header says is about the connection, too.
 fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
     headers
@@ -105,7 +119,7 @@ pub(super) fn strip(headers: &mut HeaderMap) {
 fn lines(headers: &HeaderMap, provider: &Provider, body: &Body, call: &Call) -> Lines {
     let is_whole = matches!(body, Body::Read(..) | Body::Opaque(_));
     let coding = accepted(headers, call.delivery).filter(|_| is_whole);
-    let credential = provider.api_key.as_ref().map(|key| key.reveal().as_bytes());
+    let has_stored_key = provider.stored_key.is_some();
     let named = named_by_connection(headers);
     let mut lines = Lines::default();
     lines.push(&HOST, &[provider.origin.authority.as_bytes()]);
@@ -116,8 +130,7 @@ fn lines(headers: &HeaderMap, provider: &Provider, body: &Body, call: &Call) -> 
             // It may change with an edit, and is written anew from the body itself.
             "content-length" => is_whole,
             "accept-encoding" => coding.is_some(),
-            "authorization" | "x-api-key" | "x-goog-api-key" | "api-key" => credential.is_some(),
-            _ => stays_here(text),
+            _ => stays_here(text) || has_stored_key && is_a_credential(text),
         };
         if !is_left_out && !named.contains(name) {
             lines.push(name, &[value.as_bytes()]);
@@ -126,8 +139,10 @@ fn lines(headers: &HeaderMap, provider: &Provider, body: &Body, call: &Call) -> 
     if let Some(coding) = coding {
         lines.push(&ACCEPT_ENCODING, &[coding.as_bytes()]);
     }
-    // A configured key takes the place of the caller's; without one the caller's goes through.
-    if let Some(credential) = credential {
+    // A stored key takes the place of the caller's; without one the caller's goes through. What is
+    // signed is signed when it departs.
+    if let Some(StoredKey::Sent(key)) = &provider.stored_key {
+        let credential = key.reveal().as_bytes();
         match speaks_to(provider, call.dialect) {
             Speaks::Anthropic => lines.push(&X_API_KEY, &[credential]),
             Speaks::Azure => lines.push(&API_KEY, &[credential]),
@@ -180,9 +195,14 @@ impl Outbound {
         let body = self.body(call.dialect, edits, hides_usage);
         let Outbound { method, target, lines, is_length_said, .. } = self;
         let request = match body {
-            Body::Read(body, _) | Body::Opaque(body) => {
-                Some(Outgoing::whole(method, target, lines, body))
-            }
+            Body::Read(body, _) | Body::Opaque(body) => Some(match &provider.stored_key {
+                Some(StoredKey::Signing(key)) => {
+                    let request = Unsigned { method, target, lines, body: &body };
+                    let lines = signed(&request, key, gateway.shared().clock.now());
+                    Outgoing::whole(method, target, &lines, body)
+                }
+                Some(StoredKey::Sent(_)) | None => Outgoing::whole(method, target, lines, body),
+            }),
             Body::Passing(body) => {
                 let body = Upload::new(body, limits.body_bytes);
                 Some(Outgoing::passing(method, target, lines, body, !*is_length_said))

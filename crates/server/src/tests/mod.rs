@@ -1,5 +1,6 @@
 //! The gateway over pipes in memory, in virtual time.
 
+mod aws;
 mod busy;
 mod connections;
 mod control;

@@ -29,6 +29,18 @@ impl Lines {
     pub(crate) fn push(&mut self, name: &HeaderName, value: &[&[u8]]) {
         push(&mut self.0, name, value);
     }
+
+    /// The headers, read back from what is written.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let lines = self.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+            let (name, value) = line.split_at(colon);
+            let value = value.strip_prefix(b": ").unwrap_or(value);
+            (std::str::from_utf8(name).expect("names are ASCII"), value)
+        })
+    }
 }
 
 /// The head of a request for a path and query, with room for a small body behind it.

@@ -9,6 +9,7 @@
 mod connect;
 mod head;
 mod line;
+mod signature;
 mod upload;
 
 use std::sync::{Arc, Mutex};
@@ -23,6 +24,7 @@ pub use connect::{Connector, Dial};
 pub(crate) use connect::{Stage, check_certificates, probe, read_authorities};
 pub(crate) use head::Lines;
 pub(crate) use line::{Answer, Outgoing};
+pub(crate) use signature::{Unsigned, signed};
 pub(crate) use upload::Upload;
 
 use crate::config::{Config, Limits, Provider};

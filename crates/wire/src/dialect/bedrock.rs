@@ -4,6 +4,7 @@
 //! that it names. Parts have no type: each is an object with one member, which says what it is.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use scrimp_core::Role;
 use scrimp_core::call::Content;
@@ -88,6 +89,22 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
     String::from_utf8(bytes).map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
+/// `text` as one part of a path: all is encoded but what needs it nowhere.
+pub fn percent_encoded(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for byte in text.bytes() {
+        match is_plain(byte) {
+            true => out.push(char::from(byte)),
+            false => write!(out, "%{byte:02X}").expect("strings take everything"),
+        }
+    }
+    Cow::Owned(out)
+}
+
 fn hex(digit: u8) -> Option<u8> {
     u8::try_from(char::from(digit).to_digit(16)?).ok()
 }
@@ -143,6 +160,13 @@ mod tests {
         fn any_name_can_be_read(name in "\\PC{0,30}", coded in "(%[0-9a-fA-F]{2}|%|ä){0,8}") {
             let (both, _) = (format!("{name}{coded}"), model_of(&name));
             proptest::prop_assert!(model_of(&both).len() <= both.len());
+        }
+
+        #[test]
+        fn what_is_encoded_is_one_part_of_a_path_and_means_the_same(text in "\\PC{0,30}") {
+            let part = percent_encoded(&text);
+            proptest::prop_assert!(part.is_ascii() && !part.contains(['/', '?', '#', ':']));
+            proptest::prop_assert_eq!(&*percent_decoded(&part), &*text);
         }
     }
 }

@@ -24,7 +24,7 @@ use scrimp_core::call::Dialect;
 use scrimp_core::{Block, Delivery, Parameters};
 
 pub use crate::error::{error_body, sse_error};
-pub use bedrock::{is_claude, model_of};
+pub use bedrock::{is_claude, model_of, percent_encoded};
 pub use edit::{CannotEdit, WireEdit, edit};
 pub use layout::Layout;
 pub use read::read;

@@ -40,7 +40,9 @@ const RETRIES: &str = "calls are not retried and go to no other model yet";
 const BALANCES: &str = "a name leads to one target; there are no groups yet";
 const LIMITS: &str = "there are no limits by model or caller yet";
 const PASSES: &str = "requests pass as the client wrote them; nothing is put in or left out";
-const SIGNS: &str = "requests are not signed yet; a provider takes one key";
+const SIGNS: &str =
+    "a provider takes one key, or an access key of Amazon's; no others are asked for";
+const AMAZON: &str = "not taken over; write a provider with `dialect = \"bedrock\"`, which signs";
 const PRICES: &str = "own prices go into a file that [prices] names (docs/prices.md)";
 const NOT_SERVED: &str = "not served here";
 
@@ -126,8 +128,13 @@ pub(super) const PARAMS: &[Keys] = &[
     ),
     keys(
         NotYet,
-        "aws_region_name aws_access_key_id aws_secret_access_key aws_session_token aws_role_name \
-         aws_session_name aws_profile_name aws_web_identity_token aws_bedrock_runtime_endpoint \
+        "aws_region_name aws_access_key_id aws_secret_access_key aws_session_token \
+         aws_bedrock_runtime_endpoint",
+        AMAZON,
+    ),
+    keys(
+        NotYet,
+        "aws_role_name aws_session_name aws_profile_name aws_web_identity_token \
          aws_sts_endpoint vertex_project vertex_location vertex_credentials vertex_ai_project \
          vertex_ai_location vertex_ai_credentials azure_ad_token azure_scope tenant_id client_id \
          client_secret azure_username azure_password region_name watsonx_region_name project_id \

@@ -162,7 +162,7 @@ general_settings:
             # left out: model_list[0].model_info.input_cost_per_token: own prices go into a file that [prices] names (docs/prices.md)
             # left out: model_list[1] `fast`: a name leads to one target; calls go to the first of this name only
             # left out: model_list[2] `bedrock`: `bedrock` is no provider that is served here
-            # left out: model_list[2].litellm_params.aws_region_name: requests are not signed yet; a provider takes one key
+            # left out: model_list[2].litellm_params.aws_region_name: not taken over; write a provider with `dialect = "bedrock"`, which signs
             # left out: model_list[3] `*`: a pattern is no model; PROVIDER/MODEL is understood without it
             # left out: model_list[4] `odd`: whose `something` is cannot be told; write PROVIDER/MODEL
             # left out: litellm_settings.num_retries: calls are not retried and go to no other model yet
@@ -207,7 +207,7 @@ general_settings:
             not yet 4:27 model_list[0].model_info.input_cost_per_token: own prices go into a file that [prices] names (docs/prices.md)
             not yet 5:5 model_list[1] `fast`: a name leads to one target; calls go to the first of this name only
             not yet 7:5 model_list[2] `bedrock`: `bedrock` is no provider that is served here
-            not yet 8:55 model_list[2].litellm_params.aws_region_name: requests are not signed yet; a provider takes one key
+            not yet 8:55 model_list[2].litellm_params.aws_region_name: not taken over; write a provider with `dialect = "bedrock"`, which signs
             not yet 9:5 model_list[3] `*`: a pattern is no model; PROVIDER/MODEL is understood without it
             not yet 11:5 model_list[4] `odd`: whose `something` is cannot be told; write PROVIDER/MODEL
             not yet 15:3 litellm_settings.num_retries: calls are not retried and go to no other model yet
