@@ -109,6 +109,10 @@ impl Request {
         let framing = framing_of(&head);
         let hides = self.hides_usage && framing == Framing::Sse && head.status.is_success();
         let decoding = Decoding::of(&head.headers);
+        let mut meter = Meter::new(call.dialect, framing, status);
+        for (name, value) in &head.headers {
+            meter.see_header(name.as_str(), value.as_bytes());
+        }
         if hides {
             head.headers.remove(CONTENT_LENGTH);
         }
@@ -116,7 +120,7 @@ impl Request {
         reply.answer(head);
         self.stage = Stage::Relaying(Box::new(Relaying {
             answer,
-            meter: Meter::new(call.dialect, framing, status),
+            meter,
             decoding,
             filter: hides.then(UsageChunkFilter::new),
             framing,

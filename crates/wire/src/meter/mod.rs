@@ -44,6 +44,8 @@ pub struct Meter {
     /// The body of a whole answer.
     whole: Vec<u8>,
     is_too_long: bool,
+    /// What the answer's head says of usage, for bodies that say nothing.
+    by_head: Option<Report>,
     seen: Seen,
 }
 
@@ -78,6 +80,7 @@ impl Meter {
             frames: Frames::default(),
             whole: Vec::new(),
             is_too_long: false,
+            by_head: None,
             seen: Seen::default(),
         }
     }
@@ -95,6 +98,13 @@ impl Meter {
                 self.is_too_long = true;
                 self.whole = Vec::new();
             }
+        }
+    }
+
+    /// Sees a header of the answer. Bedrock tells there what a model used that does not tell it itself.
+    pub fn see_header(&mut self, name: &str, value: &[u8]) {
+        if let Some(kind) = name.strip_prefix("x-amzn-bedrock-") {
+            self.by_head.get_or_insert_default().header(kind, value);
         }
     }
 
@@ -145,7 +155,7 @@ impl Meter {
     }
 
     fn outcome_of(&self, seen: &Seen, end: End) -> Outcome {
-        let report = seen.report.as_ref();
+        let report = seen.report.as_ref().or(self.by_head.as_ref());
         Outcome {
             metering: self.metering(seen),
             terms: Terms {
@@ -167,7 +177,8 @@ impl Meter {
         if self.dialect == Dialect::AnthropicCountTokens && self.is_success() {
             return Metering::measured(Usage::ZERO);
         }
-        let Some(report) = &seen.report else { return Metering::UNKNOWN };
+        let report = seen.report.as_ref().or(self.by_head.as_ref());
+        let Some(report) = report else { return Metering::UNKNOWN };
         let mut metering = report.metering();
         if metering.state == UsageState::Measured && !seen.is_final && !self.is_over(seen) {
             // The input was reported, the output is still growing: what was written counts.

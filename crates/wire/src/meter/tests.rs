@@ -2,6 +2,38 @@
 
 use super::*;
 
+#[test]
+fn a_head_tells_what_a_body_does_not() {
+    let told = |headers: &[(&str, &str)], body: &str| {
+        let mut meter = Meter::new(Dialect::Other, Framing::Whole, 200);
+        for (name, value) in headers {
+            meter.see_header(name, value.as_bytes());
+        }
+        meter.see(body.as_bytes(), Time::from_secs(1));
+        meter.outcome(End::Complete).metering
+    };
+    let counts = [
+        ("x-amzn-bedrock-input-token-count", "9"),
+        ("x-amzn-bedrock-output-token-count", "4"),
+        ("x-amzn-bedrock-cache-read-input-token-count", "100"),
+        ("x-amzn-bedrock-cache-write-input-token-count", "20"),
+        ("x-amzn-bedrock-invocation-latency", "713"),
+        ("content-length", "7"),
+    ];
+    let all =
+        Usage { uncached: 9, output: 4, cache_read: 100, cache_write_short: 20, ..Usage::ZERO };
+    assert_eq!(told(&counts, r#"{"generation":"hi"}"#), Metering::measured(all));
+    assert_eq!(told(&counts, "no JSON"), Metering::measured(all));
+    assert_eq!(told(&counts[..1], "{}").usage, Usage { uncached: 9, ..Usage::ZERO });
+    let own = r#"{"usage":{"inputTokens":1,"outputTokens":2}}"#;
+    assert_eq!(told(&counts, own).usage, Usage { uncached: 1, output: 2, ..Usage::ZERO });
+    for value in ["", "-1", "1e3", "99999999999999999999"] {
+        let metering = told(&[("x-amzn-bedrock-input-token-count", value)], "{}");
+        assert_eq!((metering.state, metering.suspect), (UsageState::Unknown, true), "{value:?}");
+    }
+    assert_eq!(told(&counts[4..], "{}").state, UsageState::Unknown);
+}
+
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
 

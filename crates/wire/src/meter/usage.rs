@@ -130,6 +130,19 @@ impl Report {
         Ok(())
     }
 
+    /// Reads a header of Bedrock's, by its name's end.
+    pub(super) fn header(&mut self, kind: &str, value: &[u8]) {
+        let count = whole(value).filter(|count| !value.is_empty() && *count <= MOST_TOKENS);
+        let count = count.map_or(Count::Bad, Count::Known);
+        match kind {
+            "input-token-count" => self.input = count,
+            "output-token-count" => self.output = count,
+            "cache-read-input-token-count" => self.cached = count,
+            "cache-write-input-token-count" => self.written = count,
+            _ => {}
+        }
+    }
+
     fn input_details(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
         if scanner.kind()? != Kind::Object {
             return scanner.skip().map(|_| ());
