@@ -235,6 +235,7 @@ impl Arrival {
             let rest = if let Body::Passing(rest) = body { Some(rest) } else { None };
             return self.refuse(refusal, waited, rest);
         }
+        let errors_in = self.route.dialect_of_errors();
         let Arrival { gateway, running, watch, head, route, mut unsettled, .. } = self;
         let call = unsettled.take_off();
         let (method, target) = (head.method, route.target(renamed.as_deref()));
@@ -242,7 +243,7 @@ impl Arrival {
         let renamed = renamed.filter(|_| route.model().is_none());
         let outbound =
             Outbound::new(route.provider, method, target, &head.headers, body, renamed, &call);
-        let departure = Departure { call, outbound, watch, waited, running, unsettled };
+        let departure = Departure { call, errors_in, outbound, watch, waited, running, unsettled };
         flight::depart(gateway, departure).await.map(Page::Answer)
     }
 

@@ -156,6 +156,10 @@ impl Route {
     /// What errors are told in: also where the path is not understood, its provider's SDK reads them.
     pub(super) fn dialect_of_errors(&self) -> Dialect {
         match (self.dialect(), self.provider.speaks) {
+            // Whoever's dialect is spoken to the model, the caller is one of Amazon's SDKs.
+            _ if self.row.is_some_and(|row| row.path.starts_with("/model/")) => {
+                Dialect::BedrockConverse
+            }
             (Dialect::Other, Speaks::Anthropic) => Dialect::AnthropicMessages,
             (Dialect::Other, Speaks::Gemini) => Dialect::GeminiGenerate,
             (Dialect::Other, Speaks::Bedrock) => Dialect::BedrockConverse,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, SET_COOKIE};
 use http::response::Parts;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use scrimp_core::{Call, Dialect, Ending, Fault, Record, Refusal, Span};
+use scrimp_core::{Call, Dialect, Ending, Family, Fault, Record, Refusal, Span};
 use scrimp_wire::meter::Framing;
 
 use super::outbound::strip;
@@ -12,6 +12,7 @@ use crate::config::Provider;
 
 const SCRIMP_ID: HeaderName = HeaderName::from_static("x-scrimp-id");
 const SCRIMP_COST: HeaderName = HeaderName::from_static("x-scrimp-cost-usd");
+const AMAZON_ERROR: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Makes a provider's head the gateway's. `own` was spent here, `waited` for the provider and the
@@ -52,10 +53,11 @@ pub(super) fn add_cost(headers: &mut HeaderMap, record: &Record) {
     }
 }
 
-/// The answer to a call that got none from its provider.
-pub(super) fn failure(record: &Record, provider: &Provider) -> (Parts, Bytes) {
+/// The answer to a call that got none from its provider, in the dialect of its caller.
+pub(super) fn failure(record: &Record, dialect: Dialect, provider: &Provider) -> (Parts, Bytes) {
     let Ending::Failed { fault } = record.ending else {
-        return error(&record.call, 500, "no_answer", "scrimp: the call ended without an answer");
+        let text = "scrimp: the call ended without an answer";
+        return error(dialect, &record.call, 500, "no_answer", text);
     };
     let (status, code, what) = fault_text(fault);
     let text = format!(
@@ -64,18 +66,13 @@ pub(super) fn failure(record: &Record, provider: &Provider) -> (Parts, Bytes) {
         provider.origin.authority.to_str().unwrap_or("?"),
         record.call.id
     );
-    let (mut head, body) = error(&record.call, status, code, &text);
+    let (mut head, body) = error(dialect, &record.call, status, code, &text);
     add_cost(&mut head.headers, record);
     (head, body)
 }
 
-/// A whole error in the caller's dialect.
-fn error(call: &Call, status: u16, code: &str, text: &str) -> (Parts, Bytes) {
-    error_in(call.dialect, call, status, code, text)
-}
-
-/// The same in a dialect of which the call itself may be no part.
-pub(super) fn error_in(
+/// A whole error in the caller's dialect, of which the call itself may be no part.
+pub(super) fn error(
     dialect: Dialect,
     call: &Call,
     status: u16,
@@ -86,6 +83,11 @@ pub(super) fn error_in(
     let mut head = Response::new(()).into_parts().0;
     head.status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // Where Amazon's SDKs look first for what went wrong.
+    if dialect.family() == Family::Bedrock {
+        let kind = HeaderValue::from_static(scrimp_wire::bedrock_type(status));
+        head.headers.insert(AMAZON_ERROR, kind);
+    }
     sign(&mut head.headers, call);
     (head, body)
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use scrimp_core::policy::prompt_cache::Edit;
-use scrimp_core::{Call, Command, Event, Flight, Op, Policies, Record, Span};
+use scrimp_core::{Call, Command, Dialect, Event, Flight, Op, Policies, Record, Span};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Stopwatch;
@@ -31,6 +31,8 @@ pub(crate) use settle::{Unsettled, refuse, status_of};
 /// A call that was read and is to be flown.
 pub(crate) struct Departure {
     pub(crate) call: Arc<Call>,
+    /// What its caller reads errors in.
+    pub(crate) errors_in: Dialect,
     pub(crate) outbound: Outbound,
     pub(crate) watch: Stopwatch,
     /// Time already spent waiting for the client's body.
@@ -43,6 +45,7 @@ pub(crate) struct Departure {
 struct Operations {
     gateway: Gateway,
     call: Arc<Call>,
+    errors_in: Dialect,
     outbound: Outbound,
     reply: Reply,
     running: Arc<Running>,
@@ -62,11 +65,12 @@ pub(crate) fn depart(gateway: Gateway, departure: Departure) -> Carried {
 
 /// Flies a call to its end.
 async fn fly(gateway: Gateway, departure: Departure, reply: Reply) {
-    let Departure { call, outbound, watch, waited, running, unsettled } = departure;
+    let Departure { call, errors_in, outbound, watch, waited, running, unsettled } = departure;
     let mut flight = Flight::new(call.clone());
     let mut open = Operations {
         gateway,
         call,
+        errors_in,
         outbound,
         reply,
         running,
@@ -188,7 +192,7 @@ impl Operations {
             self.reply.amend(|headers| answer::add_cost(headers, record));
             return;
         }
-        let (head, body) = answer::failure(record, self.outbound.provider());
+        let (head, body) = answer::failure(record, self.errors_in, self.outbound.provider());
         self.reply.answer_whole(head, body);
     }
 }

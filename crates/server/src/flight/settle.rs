@@ -82,7 +82,7 @@ pub(crate) fn refuse(
 ) -> (Parts, Bytes) {
     let (status, code, text) = answer::refusal_text(&refusal);
     let call = unsettled.call().clone();
-    let told = answer::error_in(dialect, &call, status, code, &format!("scrimp: {text}"));
+    let told = answer::error(dialect, &call, status, code, &format!("scrimp: {text}"));
     let ended = now.since(call.arrived);
     unsettled.settle(unsent(call, Ending::Refused(refusal), ended, waited));
     told

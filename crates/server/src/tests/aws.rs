@@ -1,11 +1,14 @@
 //! Calls to Amazon Bedrock: signed with a stored key, or with the caller's own.
 
-use scrimp_core::{Ending, Time, UsageState};
+use scrimp_core::{Ending, Fault, Metering, Time, Usage, UsageState, Usd};
 
 use super::control::status;
-use super::rig::{Act, Rig, answer};
+use super::rig::{Act, Rig, answer, body_of, last_chunk, send};
 use crate::config::{AccessKey, Secret};
 use crate::upstream::{Lines, Unsigned, signed};
+
+#[path = "../../../wire/tests/frames/mod.rs"]
+mod frames;
 
 const KEYED: &str = "[providers.bedrock]\n\
                      base_url = \"https://bedrock-runtime.eu-west-1.amazonaws.com\"\n\
@@ -175,6 +178,81 @@ async fn what_cannot_be_understood_is_read_whole_to_be_signed() {
     assert_eq!(rig.seen().len(), 3);
     let records = rig.records().await;
     assert_eq!(records.len(), 4, "each is settled");
+}
+
+/// The head's lines and the body of an error.
+fn error_of(got: &[u8]) -> (String, serde_json::Value) {
+    let head = String::from_utf8_lossy(got).split("\r\n\r\n").next().unwrap().to_lowercase();
+    (head, serde_json::from_slice(&body_of(got)).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn errors_are_of_a_type_that_amazon_s_sdks_know() {
+    let config = [KEYED, "[http]\nfirst_token_timeout = \"2s\"\n"].concat();
+    let rig = Rig::new(&config, vec![vec![Act::Close], vec![Act::Wait(90_000)]]);
+    let claude = "/model/anthropic.claude-opus-5/invoke";
+    for (path, kind, fault) in [
+        (CONVERSE, "ServiceUnavailableException", "closed the connection"),
+        (claude, "ModelTimeoutException", "did not begin to answer"),
+        ("/bedrock/model/m/../../x/invoke", "AccessDeniedException", "is not passed on"),
+    ] {
+        let (head, body) = error_of(&rig.call(&post(path, JSON, HELLO)).await);
+        let named = format!("x-amzn-errortype: {}", kind.to_lowercase());
+        assert!(head.contains(&named), "{path}: {head}");
+        assert_eq!(body["__type"], kind);
+        assert!(body["message"].as_str().unwrap().contains(fault), "{body}");
+    }
+    let (head, body) = error_of(&rig.call(&post(claude, JSON, "{")).await);
+    assert!(head.contains("x-amzn-errortype: validationexception"), "{head}");
+    assert_eq!(body["__type"], "ValidationException");
+}
+
+#[tokio::test(start_paused = true)]
+async fn usage_in_the_head_is_metered_where_the_body_has_none() {
+    let body = "{\"generation\":\"hello\"}";
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+                X-Amzn-Bedrock-Input-Token-Count: 25\r\n\
+                X-Amzn-Bedrock-Output-Token-Count: 7\r\n";
+    let told = send(format!("{head}content-length: {}\r\n\r\n{body}", body.len()));
+    let mut rig = Rig::new(KEYED, vec![vec![told]]);
+    let path = "/model/meta.llama3-70b-instruct-v1%3A0/invoke";
+    rig.call(&post(path, JSON, "{\"prompt\":\"hi\"}")).await;
+    let record = rig.record().await;
+    let usage = Usage { uncached: 25, output: 7, ..Usage::ZERO };
+    assert_eq!(record.metering, Metering::measured(usage));
+    assert!(record.cost.is_some_and(|cost| Usd::ZERO < cost), "{record:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_frames_that_is_cut_anywhere_is_settled_as_broken() {
+    let whole = frames();
+    for cut in (0..whole.len()).step_by(131) {
+        for ends_cleanly in [false, true] {
+            let head = "HTTP/1.1 200 OK\r\n\
+                        content-type: application/vnd.amazon.eventstream\r\n\
+                        transfer-encoding: chunked\r\n\r\n";
+            let piece = [format!("{cut:x}\r\n").as_bytes(), &whole[..cut], b"\r\n"].concat();
+            let mut script = vec![send(head)];
+            script.extend((0 < cut).then(|| send(piece)));
+            script.push(if ends_cleanly { last_chunk() } else { Act::Close });
+            let mut rig = Rig::new(KEYED, vec![script]);
+            let got = rig.call(&post("/model/m/converse-stream", JSON, HELLO)).await;
+            let record = rig.record().await;
+            let expected = match ends_cleanly {
+                true => Ending::Truncated { status: 200 },
+                false => Ending::Failed { fault: Fault::BrokenBody },
+            };
+            assert_eq!(record.ending, expected, "cut at {cut}");
+            assert_ne!(record.metering.state, UsageState::Unknown, "cut at {cut}: it is estimated");
+            assert!(body_of(&got).starts_with(&whole[..cut]), "nothing is held back");
+        }
+    }
+}
+
+/// A stream of Converse's: its text, why it stopped, its usage.
+fn frames() -> Vec<u8> {
+    let text = include_str!("../../../wire/tests/exchanges/converse_stream.response.frames");
+    frames::written(text)
 }
 
 #[tokio::test(start_paused = true)]
