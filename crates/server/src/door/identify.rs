@@ -112,9 +112,8 @@ pub(super) fn caller(headers: &HeaderMap, query: Option<&str>, key: &Key) -> Tol
     let user = user.and_then(|(_, user)| user.to_str().ok()).map(|user| ("user", user));
     let own = tags.split(',').filter_map(|pair| pair.split_once('='));
     let words = words.split(',').filter(|word| !word.trim().is_empty()).map(|word| ("tag", word));
-    let credential = credential.map(lasting);
     let caller = Caller {
-        key: credential.map_or_else(Digest::default, |credential| key.digest("key", credential)),
+        key: credential.map_or_else(Digest::default, |shown| key.digest("key", lasting(shown))),
         session: session.map(|(_, session)| session_digest(session.as_bytes(), key)),
         tags: kept(own.chain(properties).chain(words).chain(user)),
     };
@@ -122,15 +121,16 @@ pub(super) fn caller(headers: &HeaderMap, query: Option<&str>, key: &Key) -> Tol
     Told { caller, operation, credential }
 }
 
-/// What of a credential is the same in all calls of its holder: of a signature that is the name of
-/// the key that it was made with.
+/// What of a credential is the same in all calls of its holder.
 fn lasting(credential: &[u8]) -> &[u8] {
-    let signed = credential.strip_prefix(b"AWS4-HMAC-SHA256 ");
-    let named = signed.and_then(|parts| {
-        let at = memchr::memmem::find(parts, b"Credential=")? + b"Credential=".len();
-        parts[at..].split(|byte| *byte == b'/').next()
-    });
-    named.unwrap_or(credential)
+    signer(credential).unwrap_or(credential)
+}
+
+/// The id of the key that a signature of Amazon's was made with.
+fn signer(credential: &[u8]) -> Option<&[u8]> {
+    let parts = credential.strip_prefix(b"AWS4-HMAC-SHA256 ")?;
+    let at = memchr::memmem::find(parts, b"Credential=")? + b"Credential=".len();
+    parts[at..].split(|byte| *byte == b'/').next()
 }
 
 /// Keeps the one that comes first in order, and of the same the first.
@@ -165,11 +165,12 @@ pub(super) fn take_virtual_keys(headers: &mut HeaderMap) {
     }
 }
 
-/// A credential without the word before it.
+/// A credential without the word before it. Amazon's SDKs send a key that is no access key over TLS
+/// only, so a virtual one may also be the id of the access key that they sign with.
 fn bare(credential: &[u8]) -> &[u8] {
     match credential.split_at_checked("Bearer ".len()) {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case(b"Bearer ") => rest.trim_ascii_start(),
-        _ => credential,
+        _ => lasting(credential),
     }
 }
 
@@ -253,6 +254,11 @@ mod tests {
             ("x-goog-api-key", TEXT),
             ("api-key", TEXT),
             ("x-scrimp-key", TEXT),
+            (
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=sk-scrimp-1-x/20150830/us-east-1/bedrock/aws4_request, \
+                 SignedHeaders=host, Signature=00",
+            ),
         ] {
             let mut headers = HeaderMap::new();
             headers.append("authorization", "Bearer sk-own".parse().unwrap());
