@@ -1,4 +1,4 @@
-//! Real clients against the real binary: the official SDKs for Python and Node, Claude Code, and a
+//! Real clients against the real binary: the official SDKs for Python and Node, Amazon's, Claude Code, and a
 //! browser; in front of the simulated providers and of two upstreams that nobody here wrote, a
 //! llama.cpp server and aimock. Each runs direct and through the gateway; the results must be equal.
 //! And what the gateway wrote down of its calls is read by tools that are not ours.
@@ -35,7 +35,7 @@ pub(crate) fn run() -> Result<()> {
         let rig = start(&clients)?;
         failures.extend(clients.conformance(&rig));
     }
-    for check in [Clients::claude_code, Clients::segments] {
+    for check in [Clients::bedrock, Clients::claude_code, Clients::segments] {
         failures.extend(check(&clients).err().map(|error| format!("{error:#}")));
     }
     match failures.is_empty() {
@@ -104,11 +104,15 @@ impl Clients {
     }
 
     fn aimock(&self) -> Result<Rig> {
+        self.rig("aimock", "gpt-4o", self.mocked()?)
+    }
+
+    fn mocked(&self) -> Result<Server> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut aimock = command("node", &["node_modules/@copilotkit/aimock/dist/cli.js"]);
         aimock.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-f", "../aimock/fixtures.json"]);
         aimock.current_dir(&self.node);
-        self.rig("aimock", "gpt-4o", Server::start_at(aimock, &format!("127.0.0.1:{port}"))?)
+        Server::start_at(aimock, &format!("127.0.0.1:{port}"))
     }
 
     fn rig(&self, name: &'static str, model: &'static str, upstream: Server) -> Result<Rig> {
@@ -144,6 +148,15 @@ impl Clients {
             .filter_map(|client| run(client).err())
             .map(|e| e.to_string())
             .collect()
+    }
+
+    /// Amazon's SDK, which brings a gateway of its own: one provider passes, another is signed for.
+    fn bedrock(&self) -> Result<()> {
+        let upstream = self.mocked()?;
+        let mut client = command(&self.python, &["tests/clients/python/bedrock.py"]);
+        client.arg("--upstream").arg(format!("http://{}", upstream.address));
+        client.arg("--scrimp").arg(&self.scrimp).arg("--folder").arg(&self.folder);
+        steps::run(&mut client)
     }
 
     /// Claude Code, which runs each time against providers that have seen nothing yet.
