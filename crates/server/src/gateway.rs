@@ -178,7 +178,9 @@ impl Gateway {
     pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) {
         let mut connection = pin!(downstream::serve(self, io));
         let mut phase = self.shared.phase.subscribe();
-        let mut stops = pin!(phase.wait_for(|phase| Phase::Serving < *phase));
+        // A connection that has used its task's budget up must not keep this from being told.
+        let stops = phase.wait_for(|phase| Phase::Serving < *phase);
+        let mut stops = pin!(tokio::task::unconstrained(stops));
         let mut told: Option<Waker> = None;
         let is_over = poll_fn(|cx| {
             if connection.as_mut().poll(cx).is_ready() {
@@ -201,7 +203,7 @@ impl Gateway {
         tokio::select! {
             biased;
             () = connection.as_mut() => {}
-            () = self.reaches(Phase::Closing) => {}
+            () = tokio::task::unconstrained(self.reaches(Phase::Closing)) => {}
         }
     }
 

@@ -19,7 +19,9 @@ pub(super) fn is_known<B>(request: &Request<B>, config: &Config) -> bool {
         (None, _) => return request.uri().host().is_none(),
         (Some(_), Some(_)) => None,
     };
-    host.is_some_and(|host| is_ours(host, config))
+    // An address that names a host of its own must not be read as ours by one reader only.
+    let named = request.uri().authority().is_none_or(|named| is_ours(named.as_str(), config));
+    named && host.is_some_and(|host| is_ours(host, config))
 }
 
 /// Whether a page that sends this request, if one does, is the gateway's own.

@@ -192,11 +192,9 @@ impl Route {
     pub(super) fn target(&self, renamed: Option<&str>) -> String {
         let path = match (&self.model, renamed) {
             (Some(at), Some(model)) => {
-                // An ARN has slashes in it.
-                let model = match self.provider.speaks {
-                    Speaks::Bedrock => dialect::percent_encoded(model),
-                    _ => model.into(),
-                };
+                // The name was decoded to be read: an ARN has slashes in it, and whoever wrote the
+                // path may have put a whole second request into it.
+                let model = dialect::percent_encoded(model);
                 [&self.path[..at.start], &model, &self.path[at.end..]].concat().into()
             }
             (None, _) | (_, None) => Cow::Borrowed(&*self.path),

@@ -62,6 +62,8 @@ pub(super) struct Answer {
     /// What is there of the body stands behind the head.
     is_gathered: bool,
     needs_flush: bool,
+    /// What was written lies in what encrypts it, and the client does not take it.
+    is_flush_stuck: bool,
     written: Option<Written>,
 }
 
@@ -82,6 +84,7 @@ impl Answer {
             keeps_alive,
             is_gathered: false,
             needs_flush: true,
+            is_flush_stuck: false,
             written: None,
         }
     }
@@ -106,15 +109,17 @@ impl Answer {
         }
         // Pieces leave before the next is waited for, and all of them before the end.
         if self.needs_flush {
-            ready!(Pin::new(io).poll_flush(cx))?;
+            let flushed = Pin::new(io).poll_flush(cx);
+            self.is_flush_stuck = flushed.is_pending();
+            ready!(flushed)?;
             self.needs_flush = false;
         }
         self.written.map_or(Poll::Pending, |written| Poll::Ready(Ok(written)))
     }
 
-    /// How much waits to be written.
+    /// How much waits to be written; of what is being encrypted it is not known how much, only that.
     pub(super) fn waiting(&self) -> usize {
-        self.outbox.len()
+        self.outbox.len().max(usize::from(self.is_flush_stuck))
     }
 
     /// Takes what is there of the body, as far as it leaves in one write, behind a head that has not

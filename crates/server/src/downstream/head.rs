@@ -54,6 +54,8 @@ const UNKNOWN_CODING: Refused = Refused {
     status: StatusCode::NOT_IMPLEMENTED,
     told: "of transfer codings only `chunked` is understood",
 };
+const NO_TUNNEL: Refused =
+    Refused { status: StatusCode::NOT_IMPLEMENTED, told: "CONNECT and TRACE are not done here" };
 const LONG_TARGET: Refused =
     Refused { status: StatusCode::URI_TOO_LONG, told: "the address is too long" };
 
@@ -134,6 +136,13 @@ fn parse(seen: &mut BytesMut, window: usize) -> Result<Option<Head>, Refused> {
         return Err(LONG_TARGET);
     }
     let uri = Uri::from_maybe_shared(bytes.slice(target)).map_err(|_| bad("that is no address"))?;
+    // Neither tunnels nor echoes are made here, and none are asked of a provider.
+    if matches!(method, Method::CONNECT | Method::TRACE) {
+        return Err(NO_TUNNEL);
+    }
+    if uri.path_and_query().is_none() {
+        return Err(bad("that is no address"));
+    }
 
     let mut parts = Request::new(()).into_parts().0;
     (parts.method, parts.uri, parts.version) = (method, uri, version);
@@ -141,8 +150,7 @@ fn parse(seen: &mut BytesMut, window: usize) -> Result<Option<Head>, Refused> {
     let mut said = Said { keeps_alive: version == Version::HTTP_11, ..Said::default() };
     said.read(&bytes, &places, &mut parts.headers)?;
     let framing = said.framing(version)?;
-    // What comes behind it is not spoken here.
-    let keeps_alive = said.keeps_alive && parts.method != Method::CONNECT;
+    let keeps_alive = said.keeps_alive;
     let awaits_leave = said.awaits_leave && version == Version::HTTP_11;
     Ok(Some(Head { parts, framing, keeps_alive, awaits_leave }))
 }

@@ -135,6 +135,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
             }
         });
         let Ok::<_, HungUp>(answer) = answered.await else { return Next::Drop };
+        if self.seen.is_empty() {
+            // A long body has left, and its room goes before a long answer comes.
+            self.seen = BytesMut::new();
+        }
         // A client that was not given leave does not send the body, or all of it.
         let is_stuck = feed.reading() == Reading::Stuck || awaits_leave;
         let keeps_alive = keeps_alive && !is_stuck && gateway.phase() == Phase::Serving;
@@ -283,10 +287,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         if next == Next::Drop {
             return;
         }
-        let shut = poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await;
-        if next == Next::Linger && shut.is_ok() {
-            timeout(LINGER, self.read_to_nowhere()).await.ok();
-        }
+        // Over TLS a goodbye has to be written, too, to whoever may not read any more.
+        let parting = async {
+            let shut = poll_fn(|cx| Pin::new(&mut self.io).poll_shutdown(cx)).await;
+            if next == Next::Linger && shut.is_ok() {
+                self.read_to_nowhere().await;
+            }
+        };
+        timeout(LINGER, parting).await.ok();
     }
 
     async fn read_to_nowhere(&mut self) {

@@ -71,7 +71,6 @@ const GOOD: &[(&str, Framing, bool, bool)] = &[
     ("brew /pot HTTP/1.1\r\n\r\n", Framing::Over, true, false),
     ("M-SEARCH * HTTP/1.1\r\n\r\n", Framing::Over, true, false),
     ("GET http://a.example/b?c HTTP/1.1\r\nhost: a.example\r\n\r\n", Framing::Over, true, false),
-    ("CONNECT a.example:443 HTTP/1.1\r\nhost: a.example\r\n\r\n", Framing::Over, false, false),
     ("GET / HTTP/1.1\r\nx:\r\ny: \r\nz:a\t b\r\nz: \u{e9}\r\n\r\n", Framing::Over, true, false),
 ];
 
@@ -132,6 +131,9 @@ const BAD: &[(&str, u16)] = &[
     ("GET nowhere:// HTTP/1.1\r\n\r\n", 400),
     ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0", 400),
     // Versions.
+    ("CONNECT a.example:443 HTTP/1.1\r\nhost: a.example\r\n\r\n", 501),
+    ("TRACE /v1/models HTTP/1.1\r\nhost: a\r\n\r\n", 501),
+    ("GET localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
     ("GET / HTTP/1.2\r\n\r\n", 505),
     ("GET / HTTP/0.9\r\n\r\n", 505),
     ("GET / http/1.1\r\n\r\n", 505),
@@ -251,7 +253,10 @@ async fn hyper_understands_the_same_of_what_is_answered() {
         "GET / HTTP/1.1\nhost: a\n\n"
         "GET / HTTP/1.1\r\nhost: a\r\n\n"
         "GET / HTTP/1.1\r\nhost: a\nx: y\r\n\r\n"
-        "\nGET / HTTP/1.1\r\nhost: a\r\n\r\n""#]]
+        "\nGET / HTTP/1.1\r\nhost: a\r\n\r\n"
+        "CONNECT a.example:443 HTTP/1.1\r\nhost: a.example\r\n\r\n"
+        "TRACE /v1/models HTTP/1.1\r\nhost: a\r\n\r\n"
+        "GET localhost:80 HTTP/1.1\r\nhost: localhost\r\n\r\n""#]]
     .assert_eq(&only_hyper.join("\n"));
 }
 

@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
 use super::rig::{
-    Act, Rig, answer, body_of, chat, last_chunk, read_all, send, settle_down, stream,
+    Act, Rig, answer, body_of, chat, last_chunk, post, read_all, send, settle_down, stream,
 };
 use crate::{Config, Phase};
 
@@ -90,6 +90,20 @@ async fn a_call_polls_its_connection_once_to_read_and_once_to_write_on_either_si
         assert!(got.ends_with(&format!("{{\"n\":{n}}}")), "{got}");
         assert_eq!(polls.load(Relaxed) - before, 4, "request, sending, answer, writing");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_in_a_path_never_becomes_a_second_request() {
+    let rig = Rig::new("", ok(2));
+    let model = "google%2Fx%20HTTP%2f1.1%0d%0aHost:%20h%0d%0acontent-length:%200%0d%0a%0d%0a\
+                 DELETE%20%2fv1beta%2ffiles%20HTTP%2f1.1%0d%0ax:%20";
+    let path = format!("/v1beta/models/{model}:generateContent");
+    let got = rig.call(&post(&path, "{\"contents\":[{\"parts\":[{\"text\":\"hi\"}]}]}")).await;
+    assert!(String::from_utf8_lossy(&got).starts_with("HTTP/1.1 200"));
+    let seen = rig.seen();
+    assert_eq!(seen.len(), 1);
+    let head = String::from_utf8_lossy(&seen[0].request).into_owned();
+    assert_eq!(head.matches("HTTP/1.1").count(), 1, "{head}");
 }
 
 #[tokio::test(start_paused = true)]

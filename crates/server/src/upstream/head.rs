@@ -46,9 +46,11 @@ impl Lines {
 /// The head of a request for a path and query, with room for a small body behind it.
 pub(super) fn encode(method: &Method, target: &str, lines: &Lines, size: Sized) -> Vec<u8> {
     let mut out = Vec::with_capacity(2048);
-    for part in [method.as_str(), " ", target, " HTTP/1.1\r\n"] {
+    for part in [method.as_str(), " "] {
         out.extend_from_slice(part.as_bytes());
     }
+    push_target(&mut out, target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
     out.extend_from_slice(&lines.0);
     match size {
         Sized::Known(0) if !expects_body(method) => {}
@@ -61,6 +63,21 @@ pub(super) fn encode(method: &Method, target: &str, lines: &Lines, size: Sized) 
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// Whoever made the target: nothing in it ends the line, so that one request never becomes two.
+fn push_target(out: &mut Vec<u8>, target: &[u8]) {
+    let ends_a_word = |byte: u8| byte <= b' ' || byte == 0x7f;
+    if !target.iter().copied().any(ends_a_word) {
+        out.extend_from_slice(target);
+        return;
+    }
+    for byte in target.iter().copied() {
+        match ends_a_word(byte) {
+            true => out.extend_from_slice(format!("%{byte:02X}").as_bytes()),
+            false => out.push(byte),
+        }
+    }
 }
 
 /// Whether a provider may wait for a body if it is not told that there is none.
@@ -149,6 +166,14 @@ mod tests {
         assert!(sent(Method::GET, Sized::Known(7)).contains("content-length: 7\r\n"));
         assert!(sent(Method::PUT, Sized::Chunked).contains("transfer-encoding: chunked\r\n"));
         assert!(!sent(Method::PUT, Sized::Said).contains("content-length"));
+    }
+
+    #[test]
+    fn nothing_in_a_target_makes_a_second_request() {
+        let target = "/a b\r\nDELETE /c\t\u{7f}";
+        let bytes = encode(&Method::GET, target, &Lines::default(), Sized::Known(0));
+        let expected = "GET /a%20b%0D%0ADELETE%20/c%09%7F HTTP/1.1\r\n\r\n";
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected);
     }
 
     #[test]
