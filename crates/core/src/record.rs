@@ -205,6 +205,11 @@ pub enum Refusal {
         /// The method and path.
         route: Arc<str>,
     },
+    /// The call was to become a WebSocket, which is not carried.
+    NoWebSocket {
+        /// The provider.
+        provider: Arc<str>,
+    },
 }
 
 /// A record and what a replay needs beside it.

@@ -12,7 +12,7 @@ mod scope;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, UPGRADE};
 use http::{HeaderMap, Request, Response, StatusCode, request};
 use http_body::Body as _;
 use scrimp_core::{
@@ -105,7 +105,8 @@ fn blank(
 
 impl Arrival {
     async fn take_in(mut self, mut incoming: Incoming) -> Response<Page> {
-        if let Err(refusal) = self.admit().and_then(|()| self.identify()) {
+        let entered = self.admit().and_then(|()| self.identify());
+        if let Err(refusal) = entered.and_then(|()| self.check_upgrade()) {
             return self.refuse(refusal, Span::ZERO, Some(incoming));
         }
         let is_opaque = self.is_opaque(&incoming);
@@ -180,6 +181,17 @@ impl Arrival {
         self.holder = presented.holder.cloned();
         identify::take_virtual_keys(&mut self.head.headers);
         presented.verdict
+    }
+
+    /// Whether the call stays one. A client that offers another version of HTTP can do without it; one
+    /// that wants a WebSocket cannot.
+    fn check_upgrade(&self) -> Result<(), Refusal> {
+        let offered = self.head.headers.get_all(UPGRADE).iter();
+        let mut words = offered.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+        match words.any(|word| word.trim_ascii().eq_ignore_ascii_case(b"websocket")) {
+            true => Err(Refusal::NoWebSocket { provider: self.route.provider.name.clone() }),
+            false => Ok(()),
+        }
     }
 
     /// Whether the body is not to be understood, and so goes through as it comes: uploads, and what is

@@ -229,7 +229,7 @@ fn by_default(
     let (first, rest) = split_first(path);
     let (family, _) = if first == "v1" { split_first(rest) } else { (first, rest) };
     let is_known =
-        spoken.is_some() || matches!(first, "v1" | "v1beta") || FAMILIES.contains(&family);
+        spoken.is_some() || matches!(first, "v1" | "v1beta" | "ws") || FAMILIES.contains(&family);
     let name = match spoken.map_or(Family::Other, Dialect::family) {
         // Whoever's dialect is spoken to the model.
         _ if first == "model" => "bedrock",
@@ -237,7 +237,12 @@ fn by_default(
         Family::Gemini => "google",
         Family::Bedrock => "bedrock",
         Family::Openai | Family::Other if headers.contains_key(&ANTHROPIC_VERSION) => "anthropic",
-        Family::Other if first == "v1beta" || headers.contains_key(&X_GOOG_API_KEY) => "google",
+        // Gemini's live connections begin with `/ws/`.
+        Family::Other
+            if first == "v1beta" || first == "ws" || headers.contains_key(&X_GOOG_API_KEY) =>
+        {
+            "google"
+        }
         Family::Openai | Family::Other => "openai",
     };
     config.providers.get(name).filter(|_| is_known).cloned()
@@ -415,6 +420,8 @@ mod tests {
             ("/groq/v1/chat/completions", "groq OpenaiChat chat /openai/v1/chat/completions"),
             ("/openrouter/chat/completions", "openrouter OpenaiChat chat /api/v1/chat/completions"),
             ("/ollama/v1/embeddings", "ollama OpenaiEmbeddings embeddings /v1/embeddings"),
+            ("GET /v1/realtime?model=m", "openai Other realtime /v1/realtime?model=m"),
+            ("GET /ws/google.x.Y", "google Other other /v1/ws/google.x.Y"),
             ("/favicon.ico", "nowhere"),
             ("/openai", "nowhere"),
             ("/other/v1/chat/completions", "nowhere"),

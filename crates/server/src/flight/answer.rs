@@ -200,6 +200,14 @@ pub(super) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
             );
             (403, "route_not_allowed", why)
         }
+        Refusal::NoWebSocket { provider } => {
+            let why = format!(
+                "WebSockets (realtime, live) are not carried by this version; let these \
+                 connections go to `{provider}` itself, with a key of its own, and calls over HTTP \
+                 through the gateway"
+            );
+            (501, "no_websocket", why)
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Unedited calls reach the provider byte for byte, and answers the client.
 
 use proptest::prelude::*;
-use scrimp_core::{Ending, Usage, UsageState};
+use scrimp_core::{Ending, Refusal, Usage, UsageState};
 
 use super::rig::{Act, Rig, answer, body_of, chat, last_chunk, post, send, stream};
 
@@ -81,6 +81,38 @@ async fn a_passive_provider_gets_the_stream_as_it_was_asked_for() {
     rig.call(&chat(STREAM)).await;
     assert!(rig.request(0).ends_with(STREAM));
     assert_eq!(rig.record().await.metering.state, UsageState::Estimated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_websocket_is_refused_in_its_dialect_with_the_way_out() {
+    let mut rig = Rig::new("", Vec::new());
+    let wants = |path: &str, upgrade: &str| {
+        format!(
+            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\n\
+             upgrade: {upgrade}\r\nsec-websocket-version: 13\r\n\
+             sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+    };
+    let live = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
+    for (path, upgrade, code) in [
+        ("/v1/realtime?model=gpt-realtime", "websocket", "/error/code"),
+        (live, "h2c, WebSocket", "/error/details/0/reason"),
+    ] {
+        let got = rig.call_for_ms(wants(path, upgrade).as_bytes(), 50).await;
+        assert!(got.starts_with(b"HTTP/1.1 501 "), "{}", String::from_utf8_lossy(&got));
+        let told: serde_json::Value = serde_json::from_slice(&body_of(&got)).unwrap();
+        assert_eq!(told.pointer(code).unwrap(), "no_websocket", "{told}");
+        let why = told["error"]["message"].as_str().unwrap();
+        assert!(why.contains("itself, with a key of its own"), "{why}");
+        let ending = rig.record().await.ending;
+        assert!(matches!(ending, Ending::Refused(Refusal::NoWebSocket { .. })), "{ending:?}");
+    }
+    assert_eq!(rig.seen().len(), 0, "no provider was asked");
+    // What the client can do without is not asked for, and passes.
+    let rig = Rig::new("", vec![vec![answer("200 OK", "{}")]]);
+    let got = rig.call_for_ms(wants("/v1/models", "h2c").as_bytes(), 50).await;
+    assert!(got.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&got));
+    assert!(!rig.request(0).contains("upgrade"), "{}", rig.request(0));
 }
 
 #[tokio::test(start_paused = true)]
