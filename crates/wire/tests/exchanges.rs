@@ -45,6 +45,7 @@ fn all() -> Vec<Exchange> {
         exchange!("chat_by_deepseek", 200, "json"),
         exchange!("chat_by_fireworks_stream", 200, "txt"),
         exchange!("chat_by_groq_stream", 200, "txt"),
+        exchange!("chat_by_groq_unasked_stream", 200, "txt"),
         exchange!("chat_by_llamacpp_stream", 200, "txt"),
         exchange!("chat_by_mistral", 200, "json"),
         exchange!("chat_by_ollama", 200, "json"),

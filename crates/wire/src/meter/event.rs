@@ -113,6 +113,7 @@ impl Found {
                 (b"amazon-bedrock-invocationMetrics", Kind::Object) => {
                     self.by_host = Some(Report::read(scanner)?);
                 }
+                (b"x_groq", Kind::Object) => self.host(scanner)?,
                 (b"model" | b"modelVersion", Kind::String) => self.model(scanner, known)?,
                 (b"candidates", Kind::Array) => self.candidates(scanner)?,
                 (b"output", Kind::Array) if level == 0 => self.written(scanner)?,
@@ -147,6 +148,18 @@ impl Found {
                 (b"content_block", Kind::Object) => self.block_start(scanner)?,
                 (b"delta", Kind::String) | (b"content", Kind::Array) => self.written(scanner)?,
                 (b"stop_reason" | b"stopReason", Kind::String) => self.finish = name(scanner)?,
+                _ => drop(scanner.skip()?),
+            }
+        }
+        Ok(())
+    }
+
+    /// What Groq puts beside a stream's chunks: with the last one usage, also where nobody asked.
+    fn host(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Wrong> {
+        let mut members = scanner.enter_object()?;
+        while let Some(member) = scanner.member(&mut members)? {
+            match (&*member.key.decoded(), scanner.kind()?) {
+                (b"usage", Kind::Object) => self.by_host = Some(Report::read(scanner)?),
                 _ => drop(scanner.skip()?),
             }
         }

@@ -101,6 +101,7 @@ impl Report {
             b"cache_read_input_tokens"
             | b"prompt_cache_hit_tokens"
             | b"cached_tokens"
+            | b"num_cached_tokens"
             | b"cachedContentTokenCount"
             | b"cacheReadInputTokens"
             | b"cacheReadInputTokenCount" => {

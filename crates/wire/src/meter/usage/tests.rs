@@ -52,6 +52,16 @@ fn inclusive_input_contains_what_was_cached_and_written() {
 }
 
 #[test]
+fn mistral_s_own_word_for_cached_input_will_do() {
+    check(
+        &[
+            r#"{"prompt_tokens":300,"completion_tokens":4,"total_tokens":304,"num_cached_tokens":256}"#,
+        ],
+        &expect!["plain 44 read 256 short 0 long 0 audio 0 image 0 | output 4 reasoning 0 audio 0"],
+    );
+}
+
+#[test]
 fn exclusive_input_is_what_is_left_beside_the_cache() {
     check(
         &[r#"{"input_tokens":3,"cache_read_input_tokens":900,"cache_creation_input_tokens":70,
