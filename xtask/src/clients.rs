@@ -1,5 +1,5 @@
-//! Real clients against the real binary: the official SDKs for Python and Node, Amazon's, Claude Code, and a
-//! browser; in front of the simulated providers and of two upstreams that nobody here wrote, a
+//! Real clients against the real binary: the official SDKs for Python and Node, Amazon's, the frameworks
+//! above them, Claude Code, and a browser; in front of the simulated providers and of two upstreams that nobody here wrote, a
 //! llama.cpp server and aimock. Each runs direct and through the gateway; the results must be equal.
 //! And what the gateway wrote down of its calls is read by tools that are not ours.
 
@@ -10,6 +10,19 @@ use anyhow::{Result, bail};
 use crate::claude_code::{Addresses, ClaudeCode};
 use crate::process::Server;
 use crate::steps::{self, command, need, root, target};
+
+/// The environment of those who do not take the newest major version of OpenAI's SDK.
+const OLDER: &str = "venv-older-openai";
+
+/// The frameworks of Python: the environment that each runs in, and its name in its file's.
+const FRAMEWORKS: &[(&str, &str)] = &[
+    ("venv", "langchain"),
+    ("venv", "litellm"),
+    ("venv", "pydantic_ai"),
+    ("venv", "openai_agents"),
+    (OLDER, "instructor"),
+    (OLDER, "llama_index"),
+];
 
 /// What the clients need, installed once under `target/`.
 struct Clients {
@@ -35,6 +48,7 @@ pub(crate) fn run() -> Result<()> {
         let rig = start(&clients)?;
         failures.extend(clients.conformance(&rig));
     }
+    failures.extend(clients.frameworks(&clients.aimock()?));
     for check in [Clients::bedrock, Clients::claude_code, Clients::segments] {
         failures.extend(check(&clients).err().map(|error| format!("{error:#}")));
     }
@@ -74,19 +88,27 @@ impl Clients {
 
     fn install() -> Result<Clients> {
         let clients = Clients::build()?;
-        let requirements = root().join("tests/clients/python/requirements.txt");
-        let wanted = std::fs::read_to_string(&requirements)?;
-        let stamp = clients.folder.join("venv/requirements.txt");
-        if std::fs::read_to_string(&stamp).ok().as_ref() != Some(&wanted) {
-            let venv = clients.folder.join("venv");
-            steps::need_venv()?;
-            steps::run(command("python3", &["-m", "venv", "--clear"]).arg(&venv))?;
-            let mut pip = command(&clients.python, &["-m", "pip", "install", "--quiet", "-r"]);
-            steps::run(pip.arg(&requirements))?;
-            std::fs::write(&stamp, &wanted)?;
-        }
+        clients.environment("venv", "requirements.txt")?;
+        clients.environment(OLDER, "requirements-older-openai.txt")?;
         steps::npm_ci("tests/clients/node")?;
         Ok(clients)
+    }
+
+    /// A virtual environment with what a file names, made anew when the file has changed.
+    fn environment(&self, name: &str, requirements: &str) -> Result<()> {
+        let requirements = root().join("tests/clients/python").join(requirements);
+        let wanted = std::fs::read_to_string(&requirements)?;
+        let venv = self.folder.join(name);
+        let stamp = venv.join("requirements.txt");
+        if std::fs::read_to_string(&stamp).ok().as_ref() == Some(&wanted) {
+            return Ok(());
+        }
+        steps::need_venv()?;
+        steps::run(command("python3", &["-m", "venv", "--clear"]).arg(&venv))?;
+        let python = venv.join("bin/python");
+        let mut pip = command(python, &["-m", "pip", "install", "--quiet", "-r"]);
+        steps::run(pip.arg(&requirements))?;
+        Ok(std::fs::write(&stamp, &wanted)?)
     }
 
     fn sim(&self) -> Result<Rig> {
@@ -157,6 +179,18 @@ impl Clients {
         client.arg("--upstream").arg(format!("http://{}", upstream.address));
         client.arg("--scrimp").arg(&self.scrimp).arg("--folder").arg(&self.folder);
         steps::run(&mut client)
+    }
+
+    /// The frameworks that people call the SDKs by; what failed.
+    fn frameworks(&self, rig: &Rig) -> Vec<String> {
+        let run = |(venv, name): &(&str, &str)| {
+            let python = self.folder.join(venv).join("bin/python");
+            let script = format!("tests/clients/python/with_{name}.py");
+            let mut client = command(python, &["-B", &script, "--direct"]);
+            client.arg(format!("http://{}", rig.upstream.address));
+            steps::run(client.arg("--through").arg(format!("http://{}", rig.gateway.address)))
+        };
+        FRAMEWORKS.iter().filter_map(|name| run(name).err()).map(|e| e.to_string()).collect()
     }
 
     /// Claude Code, which runs each time against providers that have seen nothing yet.
