@@ -4,6 +4,7 @@
 //! And what the gateway wrote down of its calls is read by tools that are not ours.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -14,7 +15,8 @@ use crate::steps::{self, command, need, root, target};
 /// The environment of those who do not take the newest major version of OpenAI's SDK.
 const OLDER: &str = "venv-older-openai";
 
-/// The frameworks of Python: the environment that each runs in, and its name in its file's.
+/// The frameworks of Python: the environment that each runs in, and its name in its file's. Node's is
+/// Vercel's AI SDK.
 const FRAMEWORKS: &[(&str, &str)] = &[
     ("venv", "langchain"),
     ("venv", "litellm"),
@@ -183,14 +185,18 @@ impl Clients {
 
     /// The frameworks that people call the SDKs by; what failed.
     fn frameworks(&self, rig: &Rig) -> Vec<String> {
-        let run = |(venv, name): &(&str, &str)| {
-            let python = self.folder.join(venv).join("bin/python");
+        let python = |(venv, name): &(&str, &str)| {
             let script = format!("tests/clients/python/with_{name}.py");
-            let mut client = command(python, &["-B", &script, "--direct"]);
-            client.arg(format!("http://{}", rig.upstream.address));
-            steps::run(client.arg("--through").arg(format!("http://{}", rig.gateway.address)))
+            command(self.folder.join(venv).join("bin/python"), &["-B", &script])
         };
-        FRAMEWORKS.iter().filter_map(|name| run(name).err()).map(|e| e.to_string()).collect()
+        let node = command("node", &["tests/clients/node/ai-sdk.mjs"]);
+        let run = |mut client: Command| {
+            client.arg("--direct").arg(format!("http://{}", rig.upstream.address));
+            client.arg("--through").arg(format!("http://{}", rig.gateway.address));
+            steps::run(&mut client)
+        };
+        let clients = FRAMEWORKS.iter().map(python).chain([node]);
+        clients.filter_map(|client| run(client).err()).map(|e| e.to_string()).collect()
     }
 
     /// Claude Code, which runs each time against providers that have seen nothing yet.
