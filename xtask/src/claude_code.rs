@@ -159,7 +159,8 @@ fn is_same(a: f64, b: f64) -> bool {
     (a - b).abs() < 1e-9
 }
 
-fn get(address: &str, path: &str) -> Result<Value> {
+/// What a server on this machine answers to a GET.
+pub(crate) fn get(address: &str, path: &str) -> Result<Value> {
     let mut stream = TcpStream::connect(address)?;
     write!(stream, "GET {path} HTTP/1.0\r\nhost: {address}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();

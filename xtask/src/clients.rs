@@ -1,7 +1,8 @@
 //! Real clients against the real binary: the official SDKs for Python and Node, Amazon's, the frameworks
-//! above them, Claude Code, and a browser; in front of the simulated providers and of two upstreams that nobody here wrote, a
-//! llama.cpp server and aimock. Each runs direct and through the gateway; the results must be equal.
-//! And what the gateway wrote down of its calls is read by tools that are not ours.
+//! above them, Claude Code, Codex, and a browser; in front of the simulated providers and of two
+//! upstreams that nobody here wrote, a llama.cpp server and aimock. Each runs direct and through the
+//! gateway; the results must be equal. And what the gateway wrote down of its calls is read by tools
+//! that are not ours.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +10,7 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::claude_code::{Addresses, ClaudeCode};
+use crate::codex::Codex;
 use crate::process::Server;
 use crate::steps::{self, command, need, root, target};
 
@@ -51,7 +53,7 @@ pub(crate) fn run() -> Result<()> {
         failures.extend(clients.conformance(&rig));
     }
     failures.extend(clients.frameworks(&clients.aimock()?));
-    for check in [Clients::bedrock, Clients::claude_code, Clients::segments] {
+    for check in [Clients::bedrock, Clients::claude_code, Clients::codex, Clients::segments] {
         failures.extend(check(&clients).err().map(|error| format!("{error:#}")));
     }
     match failures.is_empty() {
@@ -132,11 +134,12 @@ impl Clients {
     }
 
     fn mocked(&self) -> Result<Server> {
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let address = free_address()?;
+        let (host, port) = address.split_once(':').expect("an address has a port");
         let mut aimock = command("node", &["node_modules/@copilotkit/aimock/dist/cli.js"]);
-        aimock.args(["-h", "127.0.0.1", "-p", &port.to_string(), "-f", "../aimock/fixtures.json"]);
+        aimock.args(["-h", host, "-p", port, "-f", "../aimock/fixtures.json"]);
         aimock.current_dir(&self.node);
-        Server::start_at(aimock, &format!("127.0.0.1:{port}"))
+        Server::start_at(aimock, &address)
     }
 
     fn rig(&self, name: &'static str, model: &'static str, upstream: Server) -> Result<Rig> {
@@ -215,6 +218,15 @@ impl Clients {
         Ok(())
     }
 
+    /// Codex, and whether its sessions are sessions here.
+    fn codex(&self) -> Result<()> {
+        let codex = Codex::install(&self.node.join("node_modules"), &self.folder)?;
+        let rig = self.aimock()?;
+        let passed = codex.compare(&rig.upstream.address, &rig.gateway.address)?;
+        eprintln!("codex: {passed} passed, 0 failed");
+        Ok(())
+    }
+
     /// A segment of what the binary wrote, read by pyarrow and DuckDB: they must count what
     /// `scrimp analyze` counted before the calls were sealed into it.
     fn segments(&self) -> Result<()> {
@@ -237,4 +249,9 @@ impl Clients {
         let mut play = command(&self.scrimp, &["sim", "--play", workload, "--calls", "40"]);
         steps::run(play.arg("--against").arg(format!("http://{}", rig.gateway.address)))
     }
+}
+
+/// An address for a server that cannot be told to take any port and say which.
+fn free_address() -> Result<String> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }

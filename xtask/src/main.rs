@@ -9,6 +9,7 @@
 mod bench;
 mod claude_code;
 mod clients;
+mod codex;
 mod documents;
 mod oracle;
 mod pictures;
