@@ -53,7 +53,13 @@ pub(crate) fn run() -> Result<()> {
         failures.extend(clients.conformance(&rig));
     }
     failures.extend(clients.frameworks(&clients.aimock()?));
-    for check in [Clients::bedrock, Clients::claude_code, Clients::codex, Clients::segments] {
+    for check in [
+        Clients::bedrock,
+        Clients::claude_code,
+        Clients::codex,
+        Clients::published_suite,
+        Clients::segments,
+    ] {
         failures.extend(check(&clients).err().map(|error| format!("{error:#}")));
     }
     match failures.is_empty() {
@@ -225,6 +231,23 @@ impl Clients {
         let passed = codex.compare(&rig.upstream.address, &rig.gateway.address)?;
         eprintln!("codex: {passed} passed, 0 failed");
         Ok(())
+    }
+
+    /// The tests that openai-python is published with, in front of a mock that is made of a schema.
+    fn published_suite(&self) -> Result<()> {
+        let folder = self.folder.join("openai-python");
+        let script = ["-B", "tests/clients/python/published_suite.py"];
+        steps::run(command(&self.python, &script).arg("prepare").arg(&folder))?;
+        let address = free_address()?;
+        let (host, port) = address.split_once(':').expect("an address has a port");
+        let mut mock = command("node_modules/.bin/steady", &["--host", host, "--port", port, "-q"]);
+        let lists = ["query-array", "form-array", "query-object", "form-object"];
+        mock.args(lists.map(|list| format!("--validator-{list}-format=brackets")));
+        mock.arg(folder.join("openapi.yml")).current_dir(&self.node);
+        let rig = self.rig("published-suite", "", Server::start_at(mock, &address)?)?;
+        let mut compare = command(&self.python, &script);
+        compare.arg("compare").arg(&folder).arg("--direct").arg(format!("http://{address}"));
+        steps::run(compare.arg("--through").arg(format!("http://{}", rig.gateway.address)))
     }
 
     /// A segment of what the binary wrote, read by pyarrow and DuckDB: they must count what
