@@ -53,6 +53,15 @@ pub(super) enum Written {
     Broken,
 }
 
+/// How far what was written has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flush {
+    Done,
+    Due,
+    /// It lies in what encrypts it, and the client does not take it.
+    Stuck,
+}
+
 /// An answer that is being written.
 pub(super) struct Answer {
     body: Page,
@@ -61,9 +70,7 @@ pub(super) struct Answer {
     keeps_alive: bool,
     /// What is there of the body stands behind the head.
     is_gathered: bool,
-    needs_flush: bool,
-    /// What was written lies in what encrypts it, and the client does not take it.
-    is_flush_stuck: bool,
+    flush: Flush,
     written: Option<Written>,
 }
 
@@ -83,8 +90,7 @@ impl Answer {
             outbox,
             keeps_alive,
             is_gathered: false,
-            needs_flush: true,
-            is_flush_stuck: false,
+            flush: Flush::Due,
             written: None,
         }
     }
@@ -105,21 +111,20 @@ impl Answer {
             if self.outbox.is_empty() {
                 break;
             }
-            self.needs_flush = true;
+            self.flush = Flush::Due;
         }
         // Pieces leave before the next is waited for, and all of them before the end.
-        if self.needs_flush {
-            let flushed = Pin::new(io).poll_flush(cx);
-            self.is_flush_stuck = flushed.is_pending();
-            ready!(flushed)?;
-            self.needs_flush = false;
+        if self.flush != Flush::Done {
+            self.flush = Flush::Stuck;
+            ready!(Pin::new(io).poll_flush(cx))?;
+            self.flush = Flush::Done;
         }
         self.written.map_or(Poll::Pending, |written| Poll::Ready(Ok(written)))
     }
 
     /// How much waits to be written; of what is being encrypted it is not known how much, only that.
     pub(super) fn waiting(&self) -> usize {
-        self.outbox.len().max(usize::from(self.is_flush_stuck))
+        self.outbox.len().max(usize::from(self.flush == Flush::Stuck))
     }
 
     /// Takes what is there of the body, as far as it leaves in one write, behind a head that has not
