@@ -4,6 +4,7 @@
 //! are what a [`World`] says: [`Recorded`] gives back what happened; [`whatif`] asks a model of the
 //! providers' prompt caches.
 
+mod again;
 mod calendar;
 mod predict;
 mod provider;
@@ -12,6 +13,7 @@ mod trace;
 mod variant;
 mod whatif;
 
+pub use again::SentAgain;
 pub use calendar::{Arrival, End, Reply, World, drive};
 pub use predict::{Prediction, predict};
 pub(crate) use provider::Priced;
