@@ -1,6 +1,7 @@
 //! The command line, defined once: parsing, help and completions all come from here.
 
 pub(crate) mod keys;
+mod run;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use scrimp_core::Time;
 use scrimp_sim::command::{Arguments as Simulated, CannotRun, Manner};
 use scrimp_wire::import::{self, Columns, Import};
 use scrimp_wire::prices;
+
+pub(crate) use run::Run;
 
 const BEGIN: &str = "\
 Begin with `scrimp demo`, which needs nothing; `scrimp analyze LOGS`, with what you have;
@@ -34,6 +37,7 @@ pub(crate) enum Command {
     Demo(Demo),
     /// The gateway, its API and its dashboard
     Serve(Serve),
+    Run(Run),
     /// What your calls cost, how long they take, and what would be worth doing
     Analyze(Analyze),
     /// The same calls under other prompt-caching rules, one row each

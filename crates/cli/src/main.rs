@@ -5,6 +5,7 @@ mod commands;
 mod demo;
 mod input;
 mod reference;
+mod run;
 mod ui;
 
 use std::process::ExitCode;

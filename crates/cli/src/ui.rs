@@ -16,6 +16,15 @@ pub(crate) struct Hint(pub(crate) String);
 #[error("stopped; nothing was kept")]
 pub(crate) struct Stopped;
 
+/// A command that was run for the user ended otherwise than well; its code is ours.
+#[derive(Debug, thiserror::Error)]
+#[error("the command ended with {code}")]
+pub(crate) struct Ended {
+    pub(crate) code: u8,
+    /// What is not the command's own to say.
+    pub(crate) why: Option<String>,
+}
+
 /// What a shell reports of a command that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
@@ -39,6 +48,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(stopped) = error.downcast_ref::<Stopped>() {
         eprintln!("{stopped}");
         return ExitCode::from(INTERRUPTED);
+    }
+    if let Some(Ended { code, why }) = error.downcast_ref::<Ended>() {
+        if let Some(why) = why {
+            eprintln!("error: {why}");
+        }
+        return ExitCode::from(*code);
     }
     let is_hint = |cause: &(dyn std::error::Error + 'static)| cause.to_string();
     let hint = error.downcast_ref::<Hint>().map(ToString::to_string);

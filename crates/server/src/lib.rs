@@ -43,5 +43,5 @@ pub use fetch::{FetchError, fetch};
 pub use gateway::{CannotChange, Gateway, Phase, Setup};
 pub use log::Log;
 pub use running::Running;
-pub use serve::{Listening, Program, ServeError, serve};
+pub use serve::{Errand, Listening, Program, ServeError, accompany, serve};
 pub use upstream::{Connector, Dial};

@@ -7,6 +7,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -55,6 +56,38 @@ pub struct Program {
     pub listening: Box<Listening>,
 }
 
+/// What a gateway for one command is started with.
+pub struct Errand {
+    /// The configuration, [`Config::for_one_command`].
+    pub config: Config,
+    /// The open store.
+    pub store: Arc<Store>,
+    /// What tokens cost.
+    pub prices: scrimp_core::Catalog,
+    /// Told once the gateway listens.
+    pub listening: Box<Listening>,
+}
+
+/// What both kinds of gateway start with.
+struct Start {
+    config: Config,
+    files: Option<Files>,
+    store: Arc<Store>,
+    prices: scrimp_core::Catalog,
+    log: Option<Arc<Log>>,
+    listening: Box<Listening>,
+    signals: Signals,
+}
+
+/// Whose the signals are that ask to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signals {
+    /// The gateway's: it stops by them, and looks for a new configuration.
+    Ours,
+    /// Somebody else's, who stops the gateway in another way.
+    NotOurs,
+}
+
 /// Why the gateway did not start, or ended.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -88,6 +121,21 @@ pub fn serve(program: Program) -> Result<(), ServeError> {
     let keys = keys::ring(&store)?;
     let named = if listen.is_some() { "--listen" } else { "the configuration" };
     config.check_keys(named, &keys)?;
+    let (files, signals) = (Some(files), Signals::Ours);
+    serve_until_stopped(Start { config, files, store, prices, log, listening, signals })
+}
+
+/// Serves one command, until whoever was told of the gateway stops it: signals are the command's
+/// affair, and no file is looked at.
+pub fn accompany(errand: Errand) -> Result<(), ServeError> {
+    let Errand { config, store, prices, listening } = errand;
+    keys::ring(&store)?;
+    let (files, log, signals) = (None, None, Signals::NotOurs);
+    serve_until_stopped(Start { config, files, store, prices, log, listening, signals })
+}
+
+fn serve_until_stopped(start: Start) -> Result<(), ServeError> {
+    let Start { config, files, store, prices, log, listening, signals } = start;
     let runtime = runtime()?;
     let (address, workers) = (config.listen.address, config.listen.workers);
     let workers =
@@ -101,7 +149,7 @@ pub fn serve(program: Program) -> Result<(), ServeError> {
     let result = runtime.block_on(async {
         let gateway = Gateway::new(Setup {
             config,
-            files: Some(files),
+            files,
             prices,
             store: store.clone(),
             clock: Clock::System,
@@ -109,9 +157,9 @@ pub fn serve(program: Program) -> Result<(), ServeError> {
             log,
             seed: seed(),
         });
-        let threads = start(&gateway, listeners)?;
+        let threads = start_workers(&gateway, listeners)?;
         listening(bound, &gateway);
-        supervise(&gateway, threads).await
+        supervise(&gateway, threads, signals).await
     });
     store.flush();
     Ok(result?)
@@ -166,7 +214,7 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-fn start(
+fn start_workers(
     gateway: &Gateway,
     listeners: Vec<std::net::TcpListener>,
 ) -> io::Result<Vec<JoinHandle<()>>> {
@@ -224,9 +272,12 @@ async fn sweep(gateway: Gateway) {
 }
 
 /// Watches over the workers: signals, the configuration's file, the store's health, the proofs.
-async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Result<()> {
-    let mut stop = Stop::new()?;
-    let mut hangup = signal(SignalKind::hangup())?;
+async fn supervise(
+    gateway: &Gateway,
+    threads: Vec<JoinHandle<()>>,
+    signals: Signals,
+) -> io::Result<()> {
+    let (mut stop, mut reload) = signals.heard()?;
     let (mut look, mut judge) = (interval(LOOK), interval(JUDGE));
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut watch = Watch::default();
@@ -234,10 +285,10 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
     let mut stamps = look_at();
     loop {
         tokio::select! {
-            () = stop.asked() => break,
+            () = any(&mut stop) => break,
             // Whoever was told of the gateway may stop it, too.
             () = gateway.reaches(Phase::Draining) => break,
-            _ = hangup.recv() => gateway.reload_changed(),
+            () = any(&mut reload) => gateway.reload_changed(),
             _ = look.tick() => {
                 gateway.look(&mut watch);
                 let now = look_at();
@@ -262,29 +313,29 @@ async fn supervise(gateway: &Gateway, threads: Vec<JoinHandle<()>>) -> io::Resul
     });
     tokio::select! {
         _ = &mut joined => return Ok(()),
-        () = stop.asked() => {}
+        () = any(&mut stop) => {}
         () = tokio::time::sleep(drain) => {}
     }
     gateway.enter(Phase::Closing);
     joined.await.map_err(io::Error::other)
 }
 
-/// The signals that ask the gateway to stop.
-struct Stop {
-    terminate: Signal,
-    interrupt: Signal,
+impl Signals {
+    /// Those that ask to stop, and those that ask to look at the configuration.
+    fn heard(self) -> io::Result<(Vec<Signal>, Vec<Signal>)> {
+        if self == Signals::NotOurs {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let stop = vec![signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
+        Ok((stop, vec![signal(SignalKind::hangup())?]))
+    }
 }
 
-impl Stop {
-    fn new() -> io::Result<Stop> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Stop { terminate, interrupt: signal(SignalKind::interrupt())? })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+/// Waits for one of the signals; of none, for ever.
+async fn any(signals: &mut [Signal]) {
+    std::future::poll_fn(|cx| {
+        let has_come = signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+        if has_come { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }

@@ -12,7 +12,7 @@ use crate::ui::{self, OrHint};
 
 /// Says on standard error what becomes of a file of LiteLLM's, and refuses one that must not be
 /// started with.
-pub(super) fn tell(files: &Files) -> Result<()> {
+pub(crate) fn tell(files: &Files) -> Result<()> {
     let (Some(file), Some(import)) = (&files.config, files.imported()?) else { return Ok(()) };
     eprint!("{}", told(&import, file, ui::width()));
     let name = file.display();

@@ -21,6 +21,10 @@ pub(crate) mod study;
 mod tokens;
 mod whatif;
 
+pub(crate) use imported::tell;
+pub(crate) use price::{catalog_in, now};
+pub(crate) use serve::{open_store, options};
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -36,6 +40,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
             crate::demo::run(&arguments, price::now(), scrimp_wire::prices::snapshot())
         }
         Some(Command::Serve(arguments)) => serve::run(&arguments),
+        Some(Command::Run(arguments)) => crate::run::run(&arguments),
         Some(Command::Apply(arguments)) => apply::apply(&arguments),
         Some(Command::Undo(arguments)) => apply::undo(&arguments),
         Some(Command::Proof(arguments)) => apply::proof(&arguments),

@@ -18,6 +18,7 @@ mod prices;
 mod reconcile;
 mod records;
 mod reference;
+mod run;
 mod support;
 mod tls;
 mod tokens;

@@ -7,6 +7,7 @@
 mod aws;
 mod file;
 pub mod litellm;
+mod private;
 mod problem;
 mod provider;
 mod proxy;
@@ -29,6 +30,7 @@ use toml::Spanned;
 pub use aws::AccessKey;
 use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable};
 pub use file::{Speaks, TlsFiles};
+pub use private::Upstream;
 pub use problem::ConfigError;
 use problem::{Source, nearest};
 pub use provider::{Metering, Origin, Provider, Secret, StoredKey};

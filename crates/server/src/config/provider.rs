@@ -39,6 +39,8 @@ pub struct Provider {
     pub routes: Vec<String>,
     /// The proxy that it is called through.
     pub proxy: Option<Arc<Proxy>>,
+    /// Nothing but what an SDK puts behind its base URL comes behind `base_path`, no version either.
+    pub(crate) is_base_whole: bool,
     /// A server on this machine that the file does not name.
     pub(super) is_guessed: bool,
 }
@@ -47,6 +49,23 @@ impl Provider {
     /// Whether nobody named it: a server that may or may not run on this machine.
     pub(crate) fn is_guessed(&self) -> bool {
         self.is_guessed
+    }
+
+    /// Whether it is a vendor's, at the vendor's own address.
+    pub(super) fn is_at_home(&self) -> bool {
+        let public = PUBLIC.iter().find(|public| *public.name == *self.name);
+        let home = public.and_then(|public| split(public.base_url).ok());
+        home.is_some_and(|(origin, path)| origin == self.origin && path == self.base_path)
+    }
+
+    /// The same at another address, written as an SDK takes it: for `OpenAI`'s with the version, if
+    /// there is one, for the others without. The error says what is wrong with the address.
+    pub(super) fn moved_to(&self, url: &str, proxies: &Proxies) -> Result<Provider, String> {
+        let (origin, base_path) = split(url)?;
+        let had_usual = self.proxy == proxies.to(&self.origin);
+        let proxy = if had_usual { proxies.to(&origin) } else { self.proxy.clone() };
+        let is_base_whole = self.speaks == Speaks::Openai;
+        Ok(Provider { origin, base_path, proxy, is_base_whole, ..self.clone() })
     }
 }
 
@@ -170,6 +189,7 @@ pub(super) fn all(
             name: public.name.into(),
             speaks: public.speaks,
             proxy: proxies.to(&origin),
+            is_base_whole: false,
             origin,
             base_path,
             stored_key: None,
@@ -237,6 +257,7 @@ fn one(
     Ok(Provider {
         name: text.as_str().into(),
         proxy,
+        is_base_whole: false,
         speaks,
         origin,
         base_path,

@@ -202,6 +202,10 @@ impl Route {
         let base = &self.provider.base_path;
         let mut target = match self.provider.speaks {
             Speaks::Azure | Speaks::Bedrock => [base, &*path].concat(),
+            // Such a base has the version in it, if there is one.
+            Speaks::Openai if self.provider.is_base_whole => {
+                [base, path.strip_prefix("/v1").unwrap_or(&path)].concat()
+            }
             Speaks::Openai | Speaks::Anthropic | Speaks::Gemini => join(base, &path),
         };
         // A caller's key may stand in the query, or its signature. A stored one takes its place, and
@@ -297,6 +301,7 @@ fn join(base: &str, path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Upstream;
 
     #[test]
     fn servers_on_this_machine_are_for_callers_on_this_machine() {
@@ -346,6 +351,24 @@ mod tests {
             route.target(Some("arn:aws:x/eu.m-1")),
             "/model/arn%3Aaws%3Ax%2Feu.m-1/converse"
         );
+    }
+
+    }
+
+    #[test]
+    fn a_base_that_an_sdk_was_given_is_continued_as_the_sdk_would() {
+        for (base, expected) in [
+            ("https://a.example", "/chat/completions"),
+            ("https://a.example/v1", "/v1/chat/completions"),
+            ("https://a.example/x/compat/", "/x/compat/chat/completions"),
+        ] {
+            let upstream =
+                Upstream { variable: "OPENAI_BASE_URL", provider: "openai", url: base.to_owned() };
+            let config = Config::usual().for_one_command(&[upstream], &|_| None).unwrap();
+            let path = "/v1/chat/completions".parse().unwrap();
+            let route = Route::of(&Method::POST, &path, &HeaderMap::new(), &config).unwrap();
+            assert_eq!(route.target(None), expected, "{base}");
+        }
     }
 
     fn route(path: &str) -> String {
