@@ -55,12 +55,12 @@ mod tests {
     use super::*;
 
     fn private(text: &str, url: &str) -> Result<Config, ConfigError> {
-        let config = Config::parse("test", text, None, &|_| None).unwrap();
+        let environment =
+            |name: &str| (name == "HTTPS_PROXY").then(|| "http://proxy:3128".to_owned());
+        let config = Config::parse("test", text, None, &environment).unwrap();
         let upstream =
             Upstream { variable: "OPENAI_BASE_URL", provider: "openai", url: url.to_owned() };
-        config.for_one_command(&[upstream], &|name| {
-            (name == "HTTPS_PROXY").then(|| "http://proxy:3128".to_owned())
-        })
+        config.for_one_command(&[upstream], &environment)
     }
 
     fn openai(config: &Config) -> String {
@@ -75,7 +75,7 @@ mod tests {
         let moved = private("", url).unwrap();
         assert_eq!(openai(&moved), "llm.example /compat Some(\"proxy\")");
         let own = "[providers.openai]\nbase_url = \"https://own.example/v1\"";
-        assert_eq!(openai(&private(own, url).unwrap()), "own.example /v1 None");
+        assert_eq!(openai(&private(own, url).unwrap()), "own.example /v1 Some(\"proxy\")");
         let keyed = "[providers.openai]\napi_key = \"sk-own\"";
         let keyed = private(keyed, url).unwrap();
         assert_eq!(openai(&keyed), "llm.example /compat Some(\"proxy\")");
