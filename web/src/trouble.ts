@@ -25,6 +25,11 @@ export function troublesOf(health: Health): Trouble[] {
       said: config,
       advice: "Correct the file: it is read again when it changes.",
     },
+    health.bypass && {
+      what: "Bypass is on: no policy decides.",
+      said: "Calls pass unedited, and are counted.",
+      advice: "`scrimp bypass off` has the policies decide again; so does the next start.",
+    },
     maintenance && {
       what: "Old records cannot be packed or removed.",
       said: maintenance,

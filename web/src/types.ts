@@ -61,6 +61,8 @@ export interface Health {
   version: string;
   uptime_s: number;
   observing: boolean;
+  /** All policies have stepped aside by hand. */
+  bypass?: boolean;
   overhead_ms: Percentiles | null;
   queued: number;
   details_dropped: number;

@@ -12,6 +12,10 @@ test("nothing is said of a gateway that is well", () => {
   deepEqual(troublesOf(WELL), []);
 });
 
+test("whoever stepped aside is reminded of it", () => {
+  deepEqual(troublesOf({ ...WELL, bypass: true }).map(({ what }) => what), ["Bypass is on: no policy decides."]);
+});
+
 test("each trouble is named with what was said and what to do", () => {
   const troubles = troublesOf({
     ...WELL, last_flush_error: "disk is full", last_maintenance_error: "read-only", refused_config: "scrimp.toml:2:1: unknown `body_byte`", corrupt_files: ["a.corrupt-1", { path: "b" }],

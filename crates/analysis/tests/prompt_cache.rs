@@ -24,6 +24,7 @@ fn check(rules: CacheRules, variant: Variant, reading: Reading, calls: &[Asks], 
         prompt_cache: variant.rule().into_iter().collect(),
         hedge: None,
         prices: Arc::new(support::catalog(rates, rules)),
+        is_bypassed: false,
     };
     let lines = under(&trace, &policies, reading).into_iter().map(|record| {
         let Usage { uncached, cache_read, cache_write_short, cache_write_long, .. } =

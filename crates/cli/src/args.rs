@@ -1,5 +1,6 @@
 //! The command line, defined once: parsing, help and completions all come from here.
 
+mod bypass;
 pub(crate) mod keys;
 mod run;
 
@@ -14,6 +15,7 @@ use scrimp_sim::command::{Arguments as Simulated, CannotRun, Manner};
 use scrimp_wire::import::{self, Columns, Import};
 use scrimp_wire::prices;
 
+pub(crate) use bypass::{Bypass, Step};
 pub(crate) use run::Run;
 
 const BEGIN: &str = "\
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     /// A provider's usage or cost reports against what was counted here, every gap named and sized
     Reconcile(Reconcile),
+    /// Have a running gateway's policies step aside, or back; calls go through all the while
+    Bypass(Bypass),
     /// What a call costs; several models side by side, by given sizes or over recorded traffic
     Price(Price),
     /// How many tokens a text or a request has

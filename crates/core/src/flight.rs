@@ -209,7 +209,7 @@ impl Flight {
             Event::Arrived => {
                 self.placement = self.place(policies, memory);
                 self.send(now, out);
-                if let Some(hedge) = &policies.hedge {
+                if let Some(hedge) = policies.hedge.as_ref().filter(|_| !policies.is_bypassed) {
                     let op = self.new_op();
                     self.hedge_timer = Some(op);
                     out.push(Command::Wake { op, at: now + hedge.after });
@@ -259,6 +259,9 @@ impl Flight {
 
     fn place(&self, policies: &Policies, memory: &Memory) -> Option<Placement> {
         let rule = prompt_cache::rule_for(&policies.prompt_cache, &self.call)?;
+        if policies.is_bypassed {
+            return Some(rule.stand_aside(&self.call));
+        }
         let row = self.price_row(&policies.prices, None);
         let guard = memory.guard.lock().expect("no step panics");
         let is_stopped = guard.is_stopped(rule.experiment);

@@ -10,6 +10,7 @@ pub(crate) struct Counts {
     began: AtomicU64,
     ended: AtomicU64,
     policy_panics: AtomicU64,
+    bypassed: AtomicU64,
     reloads: AtomicU64,
     refused_reloads: AtomicU64,
     /// Told when no call is open any more.
@@ -25,6 +26,8 @@ pub struct Counted {
     pub in_flight: u64,
     /// Calls that went unshaped since a policy panicked.
     pub policy_panics: u64,
+    /// Calls that came in while all policies stepped aside.
+    pub bypassed: u64,
     /// Configurations put in force since the start.
     pub reloads: u64,
     /// Configurations that were wrong and did not replace the running one.
@@ -41,6 +44,10 @@ impl Counts {
         if self.in_flight() == 0 {
             self.idle.notify_waiters();
         }
+    }
+
+    pub(crate) fn bypassed(&self) {
+        self.bypassed.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn policy_panicked(&self) {
@@ -77,6 +84,7 @@ impl Counts {
             in_flight: self.in_flight(),
             began: self.began.load(Relaxed),
             policy_panics: self.policy_panics.load(Relaxed),
+            bypassed: self.bypassed.load(Relaxed),
             reloads: self.reloads.load(Relaxed),
             refused_reloads: self.refused_reloads.load(Relaxed),
         }

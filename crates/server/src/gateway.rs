@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use scrimp_core::{AuditEntry, Catalog, JournalEntry, KeyRing, Memory, Record, Time, VirtualKey};
-use scrimp_store::Store;
+use scrimp_store::{Store, StoreError};
 use scrimp_wire::Key;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -99,6 +99,28 @@ pub enum CannotChange {
     /// The change itself went wrong.
     #[error(transparent)]
     Journal(#[from] JournalError),
+}
+
+/// Whether all policies have stepped aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bypass {
+    /// They have.
+    On,
+    /// They decide.
+    Off,
+}
+
+impl Bypass {
+    pub(crate) fn of(running: &Running) -> Bypass {
+        if running.policies.is_bypassed { Bypass::On } else { Bypass::Off }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Bypass::On => "on",
+            Bypass::Off => "off",
+        }
+    }
 }
 
 /// How far the gateway has stopped.
@@ -211,6 +233,8 @@ impl Gateway {
     pub fn reconfigure(&self, config: Config) {
         let keys = self.shared.keys();
         let running = Running::new(config, &self.shared.prices, keys.clone());
+        // Whoever stepped aside did not mean until the next change of a file.
+        let running = running.with_bypass(self.running().policies.is_bypassed);
         self.shared.running.store(Arc::new(running));
         drop(keys);
         self.shared.counts.reloaded();
@@ -319,6 +343,25 @@ impl Gateway {
         Arc::make_mut(&mut keys).insert(key);
         let running = self.running().with_keys(keys.clone());
         self.shared.running.store(Arc::new(running));
+    }
+
+    /// Has all policies step aside, or back into their place, because `who` asks for it: calls that
+    /// come in from now on pass unedited, and are recorded as bypassed where a rule would have
+    /// decided. Until the gateway ends; a reload changes nothing of it. Blocks on the store.
+    pub fn bypass(&self, wanted: Bypass, who: &str) -> Result<(), StoreError> {
+        let held = self.shared.keys();
+        let running = self.running();
+        let before = Bypass::of(&running);
+        self.shared.running.store(Arc::new(running.with_bypass(wanted == Bypass::On)));
+        drop(held);
+        let told = match wanted {
+            Bypass::On => "calls pass unedited until `scrimp bypass off`, or the next start",
+            Bypass::Off => "policies decide again",
+        };
+        self.note("bypass", told);
+        let act = Act { who, action: "bypass", at: self.shared.clock.now() };
+        let said = |bypass: Bypass| Some(bypass.word().to_owned());
+        self.shared.store.add_audit(act.entry("policies", said(before), said(wanted))).map(drop)
     }
 
     /// Takes back every rule that has proved dearer. Asked once a minute; blocks on the store.

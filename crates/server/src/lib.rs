@@ -40,7 +40,7 @@ pub use clock::Clock;
 pub use config::{Config, ConfigError};
 pub use counts::Counted;
 pub use fetch::{FetchError, fetch};
-pub use gateway::{CannotChange, Gateway, Phase, Setup};
+pub use gateway::{Bypass, CannotChange, Gateway, Phase, Setup};
 pub use log::Log;
 pub use running::Running;
 pub use serve::{Errand, Listening, Program, ServeError, accompany, serve};

@@ -24,9 +24,17 @@ impl Running {
             prompt_cache: config.prompt_cache.clone(),
             hedge: None,
             prices: Arc::new(named(&config, prices)),
+            is_bypassed: false,
         };
         let keys = needed(&config, keys);
         Running { config, policies: Arc::new(policies), keys }
+    }
+
+    /// The same with all policies in their place, or all of them stepping aside.
+    pub(crate) fn with_bypass(&self, is_bypassed: bool) -> Running {
+        let Running { config, policies, keys } = self;
+        let policies = Policies { is_bypassed, ..Policies::clone(policies) };
+        Running { config: config.clone(), policies: Arc::new(policies), keys: keys.clone() }
     }
 
     /// The same with these virtual keys.

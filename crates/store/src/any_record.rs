@@ -156,7 +156,7 @@ fn any_placement(dice: &mut Dice) -> Placement {
         arm: dice.of(&[Arm::Treated, Arm::HeldOut]),
         unit: dice.any(),
         edits: (0..dice.below(3)).map(|_| dice.of(&edits)).collect(),
-        stood_down: dice.maybe(|dice| dice.of(&[StoodDown::NoCache, StoodDown::Stopped])),
+        stood_down: dice.maybe(|dice| dice.of(&[StoodDown::NoCache, StoodDown::Bypassed])),
     }
 }
 

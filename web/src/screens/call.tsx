@@ -158,6 +158,7 @@ const STOOD_DOWN: Record<string, string> = {
   too_short: "the prompt is shorter than the model’s minimum",
   nothing_to_mark: "no block can carry a mark",
   stopped: "the rule stopped by itself: treated calls were refused more often",
+  bypassed: "bypass was on, so no policy decided",
 };
 
 function Placed({ placement, call }: { placement: Placement | null; call: CallDetail }): JSX.Element {

@@ -105,8 +105,12 @@ impl<'a> Scales<'a> {
 
     /// What every call costs under `rules`.
     pub(super) fn bill(&self, rules: Vec<PromptCache>) -> Bill {
-        let policies =
-            Policies { prompt_cache: rules, hedge: None, prices: self.study.prices.clone() };
+        let policies = Policies {
+            prompt_cache: rules,
+            hedge: None,
+            prices: self.study.prices.clone(),
+            is_bypassed: false,
+        };
         let mut bill = Bill::of(self.calls.len());
         let mut settled = |at: usize, record: scrimp_core::Record| {
             bill.set(at, &self.calls[at], &record.metering.usage);

@@ -43,7 +43,12 @@ const RESAMPLES: u64 = 400;
 pub fn predict(trace: &Trace, rule: &PromptCache, catalog: &Catalog) -> Option<Prediction> {
     let prices = Arc::new(catalog.clone());
     let acting = PromptCache { state: State::On, share: Share::ALL, ..rule.clone() };
-    let policies = |prompt_cache| Policies { prompt_cache, hedge: None, prices: prices.clone() };
+    let policies = |prompt_cache| Policies {
+        prompt_cache,
+        hedge: None,
+        prices: prices.clone(),
+        is_bypassed: false,
+    };
     let (as_is, changed) = (policies(Vec::new()), policies(vec![acting]));
     let readings = [Reading::Covers, Reading::WritesOnly].map(|reading| {
         let records = under(trace, &as_is, reading);

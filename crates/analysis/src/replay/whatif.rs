@@ -183,7 +183,8 @@ fn replayed(
     prices: &Arc<Catalog>,
     reading: Reading,
 ) -> Sums {
-    let policies = Policies { prompt_cache, hedge: None, prices: prices.clone() };
+    let policies =
+        Policies { prompt_cache, hedge: None, prices: prices.clone(), is_bypassed: false };
     let mut sums = Sums::default();
     let mut settled = |call: usize, record: Record| sums.add(&calls[call], &record.metering.usage);
     let mixes_lives = fly(trace, calls, &policies, reading, &mut settled);

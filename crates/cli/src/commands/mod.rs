@@ -2,6 +2,7 @@
 
 mod analyze;
 pub(crate) mod apply;
+mod bypass;
 mod compare;
 mod completions;
 mod config;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Undo(arguments)) => apply::undo(&arguments),
         Some(Command::Proof(arguments)) => apply::proof(&arguments),
         Some(Command::Keys(arguments)) => keys::run(&arguments),
+        Some(Command::Bypass(arguments)) => bypass::run(&arguments),
         Some(Command::Config(arguments)) => config::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),

@@ -194,6 +194,27 @@ fn a_finding_is_applied_and_taken_back_while_no_gateway_runs() {
 }
 
 #[test]
+fn a_gateway_s_policies_step_aside_and_back() {
+    let (place, _sim) = with_providers();
+    let said = place.run(&["bypass", "on", "--data", "data"]).failed();
+    expect![[r#"
+        error: no gateway runs on data
+        hint: bypass lasts as long as a gateway; without one nothing acts
+    "#]]
+    .assert_eq(&said);
+    let gateway = serve(&place);
+    expect![[r#"
+        bypass is on: no policy decides, calls pass unedited and are counted
+        until `scrimp bypass off`, or the gateway's next start
+    "#]]
+    .assert_eq(&place.run(&["bypass", "on", "--data", "data"]).done());
+    assert!(ask(&gateway, "GET /healthz", "").ends_with("\r\n\r\nok; bypass is on\n"));
+    let off = place.run(&["bypass", "off", "--data", "data", "--json"]).json();
+    assert_eq!(off, serde_json::json!({ "bypass": false }));
+    assert!(ask(&gateway, "GET /healthz", "").ends_with("\r\n\r\nok\n"));
+}
+
+#[test]
 fn nothing_is_made_where_there_is_nothing_to_take_back() {
     let place = Place::new();
     let said = place.run(&["undo", "3", "--data", "data"]).failed();

@@ -77,6 +77,7 @@ fn policies(hedge_after_ms: Option<i64>) -> Policies {
         prompt_cache: Vec::new(),
         hedge: hedge_after_ms.map(|ms| Hedge { after: Span::from_millis(ms) }),
         prices: Arc::new(prices),
+        is_bypassed: false,
     }
 }
 

@@ -27,6 +27,9 @@ pub struct Policies {
     pub hedge: Option<Hedge>,
     /// What tokens cost.
     pub prices: Arc<Catalog>,
+    /// Somebody has stepped aside by hand: nothing is decided, and where a rule would have, that is
+    /// recorded.
+    pub is_bypassed: bool,
 }
 
 /// What the policies remember between calls, in parts with a lock each. A lock is held for

@@ -102,6 +102,8 @@ pub enum StoodDown {
     NothingToMark,
     /// The rule stopped by itself: treated calls were refused more often.
     Stopped,
+    /// Somebody has all policies step aside.
+    Bypassed,
 }
 
 /// What the policy decided for one call. Recorded whole, so that a replay can be compared with it.
@@ -146,6 +148,20 @@ impl PromptCache {
             unit,
             edits,
             stood_down,
+        }
+    }
+
+    /// What is recorded of `call` while all policies step aside. In no experiment, since its rule is
+    /// as good as off.
+    pub fn stand_aside(&self, call: &Call) -> Placement {
+        let (experiment, unit) = (self.experiment, call.unit());
+        Placement {
+            experiment,
+            state: State::Off,
+            arm: self.share.arm(unit, experiment),
+            unit,
+            edits: Vec::new(),
+            stood_down: Some(StoodDown::Bypassed),
         }
     }
 

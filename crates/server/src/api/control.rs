@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::study::Findings;
-use crate::gateway::Gateway;
+use crate::gateway::{Bypass, Gateway};
 use crate::journal::{self, Application, JournalError, Judged};
 use crate::keys::KeyError;
 
@@ -25,6 +25,13 @@ pub(super) struct Undo {
     number: u64,
 }
 
+/// What `bypass` is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Step {
+    on: bool,
+}
+
 /// Why control was not exercised.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refused {
@@ -40,6 +47,8 @@ pub(super) enum Refused {
     Journal(#[from] JournalError),
     #[error(transparent)]
     Key(#[from] KeyError),
+    #[error("it is done, but could not be noted in the audit log: {0}")]
+    Store(#[from] StoreError),
 }
 
 pub(super) fn findings(findings: &Findings) -> Value {
@@ -130,6 +139,11 @@ pub(super) fn apply(
 pub(super) fn undo(gateway: &Gateway, asked: &Undo, who: &str) -> Result<Value, Refused> {
     let entry = gateway.undo(asked.number, "asked for", who).map_err(Refused::from)?;
     Ok(json!({ "undone": entry.number }))
+}
+
+pub(super) fn bypass(gateway: &Gateway, asked: &Step, who: &str) -> Result<Value, Refused> {
+    gateway.bypass(if asked.on { Bypass::On } else { Bypass::Off }, who)?;
+    Ok(json!({ "bypass": asked.on }))
 }
 
 impl From<crate::gateway::CannotChange> for Refused {

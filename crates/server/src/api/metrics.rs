@@ -60,7 +60,9 @@ pub(super) fn page(gateway: &Gateway) -> Response<Page> {
 }
 
 fn write_process(gateway: &Gateway, text: &mut String) {
-    let Counted { began, in_flight, policy_panics, reloads, refused_reloads } = gateway.counted();
+    let Counted { began, in_flight, policy_panics, bypassed, reloads, refused_reloads } =
+        gateway.counted();
+    let is_bypassed = u64::from(gateway.running().policies.is_bypassed);
     let shared = gateway.shared();
     let store = shared.store.health();
     let is_unwritten = u64::from(store.last_flush_error.is_some());
@@ -79,6 +81,8 @@ fn write_process(gateway: &Gateway, text: &mut String) {
         ("damaged_files", "gauge", "Files that were damaged and set aside.", damaged),
         ("configuration_refused", "gauge", "1 while the one on disk is wrong.", is_refused),
         ("policy_panics_total", "counter", "Calls that went unshaped.", policy_panics),
+        ("bypass", "gauge", "1 while all policies step aside by hand.", is_bypassed),
+        ("bypassed_calls_total", "counter", "Calls that no policy was asked about.", bypassed),
         ("reloads_total", "counter", "Configurations put in force.", reloads),
         ("refused_reloads_total", "counter", "Configurations that were wrong.", refused_reloads),
     ];

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::config::{Config, Limits};
 use crate::door::{body, hosts};
 use crate::downstream::Incoming;
-use crate::gateway::{Gateway, Phase};
+use crate::gateway::{Bypass, Gateway, Phase};
 use crate::keys::KeyError;
 use crate::page::Page;
 use crate::running::Running;
@@ -48,7 +48,7 @@ pub(crate) async fn answer(
     let path = request.uri().path();
     match (request.method().as_str(), path) {
         ("HEAD", "/") => Page::of(StatusCode::OK, "text/plain", ""),
-        ("GET" | "HEAD", "/healthz") => Page::of(StatusCode::OK, "text/plain", "ok\n"),
+        ("GET" | "HEAD", "/healthz") => Page::of(StatusCode::OK, "text/plain", health(running)),
         ("GET" | "HEAD", "/readyz") => ready(gateway),
         ("GET", "/metrics") => {
             match access::who(&running.config, request.method(), request.headers()) {
@@ -63,6 +63,13 @@ pub(crate) async fn answer(
             }
             None => asset(&request),
         },
+    }
+}
+
+fn health(running: &Running) -> &'static str {
+    match Bypass::of(running) {
+        Bypass::Off => "ok\n",
+        Bypass::On => "ok; bypass is on\n",
     }
 }
 
@@ -268,6 +275,7 @@ fn answer_change(
             Some(control::apply(gateway, &asked(body)?, &findings, who)?)
         }
         ("POST", "policies/undo") => Some(control::undo(gateway, &asked(body)?, who)?),
+        ("POST", "bypass") => Some(control::bypass(gateway, &asked(body)?, who)?),
         ("POST", "keys") => Some(keys::create(gateway, asked(body)?, who)?),
         ("DELETE", _) => {
             path.strip_prefix("keys/").map(|id| keys::revoke(gateway, id, who)).transpose()?
@@ -286,6 +294,7 @@ fn status_of(refused: &Refused) -> StatusCode {
         Refused::NoShare | Refused::Malformed(_) | Refused::Key(KeyError::Wrong(_)) => {
             StatusCode::BAD_REQUEST
         }
+        Refused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         Refused::NoFiles | Refused::Journal(_) | Refused::Key(_) => StatusCode::CONFLICT,
     }
 }

@@ -194,6 +194,7 @@ pub(super) fn health(shared: &Shared, overhead: &Histogram) -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_s": now.since(shared.started).nanos() / 1_000_000_000,
         "observing": !acts,
+        "bypass": running.policies.is_bypassed,
         "overhead_ms": percentiles(overhead),
         "queued": store.queued,
         "details_dropped": store.details_dropped,

@@ -353,8 +353,6 @@ mod tests {
         );
     }
 
-    }
-
     #[test]
     fn a_base_that_an_sdk_was_given_is_continued_as_the_sdk_would() {
         for (base, expected) in [

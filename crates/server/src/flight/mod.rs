@@ -66,6 +66,9 @@ pub(crate) fn depart(gateway: Gateway, departure: Departure) -> Carried {
 /// Flies a call to its end.
 async fn fly(gateway: Gateway, departure: Departure, reply: Reply) {
     let Departure { call, errors_in, outbound, watch, waited, running, unsettled } = departure;
+    if running.policies.is_bypassed {
+        gateway.shared().counts.bypassed();
+    }
     let mut flight = Flight::new(call.clone());
     let mut open = Operations {
         gateway,

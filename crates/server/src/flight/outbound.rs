@@ -190,7 +190,7 @@ impl Outbound {
         call: &Call,
         edits: &[Edit],
     ) -> Sending {
-        let hides_usage = self.asks_for_usage(call);
+        let hides_usage = !running.policies.is_bypassed && self.asks_for_usage(call);
         let (provider, limits) = (self.provider.clone(), running.config.limits);
         let body = self.body(call.dialect, edits, hides_usage);
         let Outbound { method, target, lines, is_length_said, .. } = self;

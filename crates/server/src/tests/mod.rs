@@ -2,6 +2,7 @@
 
 mod aws;
 mod busy;
+mod bypass;
 mod connections;
 mod control;
 mod coverage;
