@@ -30,6 +30,7 @@ use crate::journal::{self, Application, Files, JournalError};
 use crate::keys::{self, KeyError, Made, Wanted};
 use crate::log::Log;
 use crate::running::Running;
+use crate::semantic::Semantic;
 use crate::tls;
 use crate::trouble::Watch;
 use crate::upstream::{Connector, Pool};
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) memory: Memory,
     pub(crate) store: Arc<Store>,
     pub(crate) counts: Counts,
+    pub(crate) semantic: Semantic,
     pub(crate) ids: Ids,
     pub(crate) live: broadcast::Sender<Arc<Record>>,
     pub(crate) prices: Catalog,
@@ -152,6 +154,7 @@ impl Gateway {
             tls: ArcSwapOption::new(tls),
             memory: Memory::default(),
             counts: Counts::default(),
+            semantic: Semantic::default(),
             ids: Ids::new(seed),
             live: broadcast::channel(LIVE).0,
             started: clock.now(),
@@ -467,6 +470,7 @@ impl Shared {
         if let Some(log) = &self.log {
             log.call(&record);
         }
+        self.semantic.count(&record);
         if 0 < self.live.receiver_count() {
             // Nobody may be left to hear it by now.
             self.live.send(record.clone()).ok();

@@ -28,6 +28,7 @@ mod page;
 mod patience;
 mod reply;
 mod running;
+mod semantic;
 mod serve;
 pub mod tls;
 mod trouble;

@@ -11,6 +11,7 @@ use http::{Response, StatusCode};
 use scrimp_core::{Span, Time, Usage, Usd};
 use scrimp_store::{StoreError, Width};
 
+use super::semantic;
 use crate::counts::Counted;
 use crate::gateway::Gateway;
 use crate::page::Page;
@@ -48,6 +49,7 @@ const FIGURES: &[Figure] = &[
 pub(super) fn page(gateway: &Gateway) -> Response<Page> {
     let mut text = String::new();
     write_process(gateway, &mut text);
+    semantic::write(gateway, &mut text);
     match by_model(gateway) {
         Ok(models) => write_models(&models, &mut text),
         // The process's own numbers are wanted most when the store is in trouble.
@@ -159,7 +161,7 @@ fn labels((provider, model): &(Arc<str>, Arc<str>)) -> String {
 }
 
 /// A model's name is whatever a caller wrote.
-fn escaped(value: &str) -> String {
+pub(super) fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
@@ -167,6 +169,6 @@ fn begin(text: &mut String, name: &str, kind: &str, help: &str) {
     line(text, format_args!("# HELP scrimp_{name} {help}\n# TYPE scrimp_{name} {kind}"));
 }
 
-fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
+pub(super) fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").expect("a string takes everything");
 }

@@ -8,6 +8,7 @@ mod keys;
 mod live;
 mod metrics;
 mod rows;
+mod semantic;
 mod study;
 mod summary;
 
@@ -49,7 +50,7 @@ pub(crate) async fn answer(
     match (request.method().as_str(), path) {
         ("HEAD", "/") => Page::of(StatusCode::OK, "text/plain", ""),
         ("GET" | "HEAD", "/healthz") => Page::of(StatusCode::OK, "text/plain", health(running)),
-        ("GET" | "HEAD", "/readyz") => ready(gateway),
+        ("GET" | "HEAD", "/readyz") => ready(gateway).await,
         ("GET", "/metrics") => {
             match access::who(&running.config, request.method(), request.headers()) {
                 Ok(_) => metrics(gateway).await,
@@ -73,11 +74,24 @@ fn health(running: &Running) -> &'static str {
     }
 }
 
-fn ready(gateway: &Gateway) -> Response<Page> {
-    match gateway.phase() {
-        Phase::Serving => Page::of(StatusCode::OK, "text/plain", "ready\n"),
-        _ => Page::error(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping"),
+/// Whether calls are taken. What is wrong and stops none of them is told beside: a broken file must
+/// not take a gateway out of service that goes on with the one before.
+async fn ready(gateway: &Gateway) -> Response<Page> {
+    if Phase::Serving < gateway.phase() {
+        return Page::error(StatusCode::SERVICE_UNAVAILABLE, "the gateway is stopping");
     }
+    let shared = gateway.shared().clone();
+    let looking = tokio::task::spawn_blocking(move || {
+        let is_unwritten = shared.store.health().last_flush_error.is_some();
+        let notes = [
+            (is_unwritten, "; records cannot be written"),
+            (shared.refused_config().is_some(), "; the changed configuration was refused"),
+        ];
+        let notes = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note);
+        format!("ready{}\n", notes.collect::<String>())
+    });
+    let fell_over = |_| "ready; the store does not answer\n".to_owned();
+    Page::of(StatusCode::OK, "text/plain", looking.await.unwrap_or_else(fell_over))
 }
 
 async fn metrics(gateway: &Gateway) -> Response<Page> {

@@ -79,7 +79,7 @@ mod tests {
         let keyed = "[providers.openai]\napi_key = \"sk-own\"";
         let keyed = private(keyed, url).unwrap();
         assert_eq!(openai(&keyed), "llm.example /compat Some(\"proxy\")");
-        assert!(keyed.providers["openai"].api_key.is_some());
+        assert!(keyed.providers["openai"].stored_key.is_some());
     }
 
     #[test]

@@ -195,6 +195,9 @@ async fn trouble_is_seen_in_health_and_in_the_metrics() {
 
     rig.rewrite("[http]\nbody_byte = 78");
     rig.gateway.reload().unwrap_err();
+    let ready = rig.call(&request("GET", "/readyz", "", "")).await;
+    assert_eq!(status(&ready), 200, "calls are taken all the same");
+    assert_eq!(body_of(&ready), b"ready; the changed configuration was refused\n");
     assert!(metrics().await.contains("\nscrimp_configuration_refused 1\n"));
 
     // Its thread would find the damage half done.
@@ -261,9 +264,17 @@ async fn stopping_finishes_open_streams_and_refuses_new_calls() {
     script.extend([Act::Wait(2_000), last_chunk()]);
     let mut rig = Rig::new("", vec![script]);
     let (mut open, mut idle) = (rig.connect(), rig.connect());
+    let mut asked = rig.connect();
     open.write_all(&chat(STREAM)).await.unwrap();
+    // Half a question, so that its connection outlives the beginning of the end.
+    let ready = request("GET", "/readyz", "", "");
+    let (first, rest) = ready.split_at(9);
+    asked.write_all(first).await.unwrap();
     settle_down().await;
     rig.gateway.enter(Phase::Draining);
+    settle_down().await;
+    asked.write_all(rest).await.unwrap();
+    assert_eq!(status(&read_all(&mut asked).await), 503);
     let whole = read_all(&mut open).await;
     assert!(whole.ends_with(b"0\r\n\r\n"));
     assert_eq!(read_all(&mut idle).await, b"", "idle connections are closed");

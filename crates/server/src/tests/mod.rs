@@ -12,6 +12,7 @@ mod fidelity;
 mod hang_up;
 mod keys;
 mod listening;
+mod metrics;
 mod proxy;
 pub(crate) mod rig;
 mod roles;
