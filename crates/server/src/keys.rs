@@ -25,7 +25,7 @@ const MOST_TAGS: usize = 8;
 const MOST_MODELS: usize = 256;
 
 /// What a key is asked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Wanted {
     /// What it is for.

@@ -1,5 +1,6 @@
 //! Policies: what is in force, what was applied, what it has shown; apply and undo.
 
+use schemars::JsonSchema;
 use scrimp_core::{Share, Time, Usd};
 use scrimp_store::StoreError;
 use serde::Deserialize;
@@ -11,24 +12,28 @@ use crate::journal::{self, Application, JournalError, Judged};
 use crate::keys::KeyError;
 
 /// What `apply` is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Apply {
+    /// Its id, such as F1.
     finding: String,
+    /// The share of sessions to treat, above 0 and at most 1; 0.2 if it is not said.
     share: Option<f64>,
 }
 
 /// What `undo` is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Undo {
+    /// The number in the journal.
     number: u64,
 }
 
 /// What `bypass` is asked for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Step {
+    /// Whether they step aside.
     on: bool,
 }
 

@@ -7,6 +7,7 @@ mod control;
 mod keys;
 mod live;
 mod metrics;
+mod openapi;
 mod rows;
 mod semantic;
 mod study;
@@ -145,8 +146,12 @@ async fn controlled(
         Err(denied) => return deny(gateway, &denied, &request),
     };
     let query = request.uri().query().unwrap_or("").to_owned();
+    if !openapi::is_known(request.method().as_str(), request.uri().path()) {
+        return nothing();
+    }
     match (request.method().as_str(), path) {
         ("GET", "live") => live::live(gateway),
+        ("GET", "openapi.json") => Page::json(StatusCode::OK, &openapi::document()),
         ("GET", _) => read(gateway, path, &query).await,
         ("POST" | "DELETE", _) => change(gateway, path, who, request).await,
         _ => nothing(),

@@ -13,6 +13,7 @@ mod hang_up;
 mod keys;
 mod listening;
 mod metrics;
+mod openapi;
 mod proxy;
 pub(crate) mod rig;
 mod roles;
