@@ -55,7 +55,6 @@ pub(crate) enum Command {
     Keys(keys::Keys),
     /// A provider's usage or cost reports against what was counted here, every gap named and sized
     Reconcile(Reconcile),
-    /// Have a running gateway's policies step aside, or back; calls go through all the while
     Bypass(Bypass),
     /// What a call costs; several models side by side, by given sizes or over recorded traffic
     Price(Price),

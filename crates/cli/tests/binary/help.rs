@@ -3,11 +3,13 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 29] = [
+const COMMANDS: [&[&str]; 31] = [
     &["demo"],
     &["serve"],
     &["analyze"],
     &["whatif"],
+    &["run"],
+    &["bypass"],
     &["apply"],
     &["undo"],
     &["proof"],
