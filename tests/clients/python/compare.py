@@ -58,7 +58,7 @@ def raised(function):
     try:
         return {"no error": plain(function())}
     except Exception as error:  # noqa: BLE001 - whatever a user would see
-        return {"raised": type(error).__name__, "status": getattr(error, "status_code", None)}
+        return {"raised": type(error).__name__, "status": getattr(error, "status_code", None), "says": str(error)}
 
 
 def ask(url):
