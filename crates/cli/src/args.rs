@@ -2,6 +2,7 @@
 
 mod bypass;
 pub(crate) mod keys;
+mod reconcile;
 mod run;
 
 use std::net::SocketAddr;
@@ -16,6 +17,7 @@ use scrimp_wire::import::{self, Columns, Import};
 use scrimp_wire::prices;
 
 pub(crate) use bypass::{Bypass, Step};
+pub(crate) use reconcile::{By, Reconcile};
 pub(crate) use run::Run;
 
 const BEGIN: &str = "\
@@ -226,32 +228,6 @@ pub(crate) struct Proof {
     pub(crate) data: DataDir,
     #[command(flatten)]
     pub(crate) json: Json,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Reconcile {
-    /// Reports of usage and of costs as the provider's API gave them, files and folders; `-` for
-    /// standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Also the sums of each day, model, key or project
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) by: Option<By>,
-    /// What the records call the provider, if not as its reports do
-    #[arg(long, value_name = "NAME")]
-    pub(crate) provider: Option<String>,
-    #[command(flatten)]
-    pub(crate) data: DataDir,
-    #[command(flatten)]
-    pub(crate) json: Json,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum By {
-    Day,
-    Model,
-    Key,
-    Project,
 }
 
 #[derive(Debug, Args)]
