@@ -17,7 +17,7 @@ use clap::Args;
                   standard error. A command that is not found ends with 127."
 )]
 pub(crate) struct Run {
-    /// The configuration; of [listen] and [keys] nothing counts
+    /// The configuration; what is in `listen` and `keys` does not count
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Keep the records in this data directory [default: a temporary one, which is removed]
