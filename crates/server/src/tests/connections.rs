@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
-use scrimp_core::Ending;
+use scrimp_core::{Ending, Fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
 
@@ -228,7 +228,22 @@ async fn uploads_pass_through_without_their_trailers_and_the_connection_is_kept(
     let mut bad = rig.connect();
     bad.write_all(upload(&["hello"], "no header\r\n").as_bytes()).await.unwrap();
     read_some(&mut bad).await;
-    assert!(rig.records().await.iter().skip(2).all(|record| record.ending != Ending::Abandoned));
+    let endings = rig.records().await.into_iter().map(|record| record.ending).collect::<Vec<_>>();
+    let answered = Ending::Answered { status: 200, finish: None };
+    // Its client has not left, but sent what is no upload.
+    let cut_off = Ending::Failed { fault: Fault::Cancelled };
+    assert_eq!(endings, [answered.clone(), answered, cut_off]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_began_with_more_than_its_turn_s_work_is_told_of_a_stop() {
+    let rig = Rig::new("", Vec::new());
+    let mut client = rig.connect();
+    client.write_all(HEALTH.repeat(200).as_bytes()).await.unwrap();
+    assert_eq!(read_some(&mut client).await.matches("ok\n").count(), 200);
+    rig.gateway.enter(Phase::Draining);
+    let closed = timeout(Duration::from_secs(1), client.read(&mut [0; 16])).await;
+    assert_eq!(closed.expect("it is closed at once").unwrap(), 0);
 }
 
 #[tokio::test(start_paused = true)]
