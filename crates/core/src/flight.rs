@@ -16,7 +16,7 @@ use crate::money::Usd;
 use crate::policy::guard::is_request_refused;
 use crate::policy::prompt_cache::{self, Edit, Placement};
 use crate::policy::{Arm, Memory, Policies, State};
-use crate::price::{Catalog, PriceRow, Terms};
+use crate::price::{Catalog, Charge, PriceRow, Terms};
 use crate::record::{Attempt, Ending, Fault, Record, Timing};
 use crate::time::{Span, Time};
 use crate::usage::{Metering, Usage, UsageState};
@@ -105,6 +105,8 @@ pub enum Command {
 pub struct Outcome {
     /// What it used, as far as is known.
     pub metering: Metering,
+    /// What the provider says that it charged.
+    pub charged: Option<Usd>,
     /// The model that the answer names.
     pub model: Option<Arc<str>>,
     /// Tier, speed and region that the answer names.
@@ -155,6 +157,7 @@ impl Outcome {
     pub fn nothing() -> Outcome {
         Outcome {
             metering: Metering::UNKNOWN,
+            charged: None,
             model: None,
             terms: Terms::default(),
             finish: None,
@@ -371,17 +374,12 @@ impl Flight {
         if let Some(answered) = outcome.model {
             *model = answered;
         }
-        if let Some(row) = row.filter(|_| metering.state != UsageState::Unknown) {
-            *cost = Some(row.cost(&metering.usage, outcome.terms));
-            *priced_as = Some(row.model.clone());
-            let uncached = metering.usage.without_caching();
-            request.cost_uncached = match uncached == metering.usage {
-                true => *cost,
-                false => Some(row.cost(&uncached, outcome.terms)),
-            };
-        } else if metering.state != UsageState::Unknown && metering.usage == Usage::ZERO {
-            (*cost, request.cost_uncached) = (Some(Usd::ZERO), Some(Usd::ZERO));
+        if metering.state == UsageState::Unknown && outcome.charged.is_none() {
+            return;
         }
+        let charge = Charge::of(&metering.usage, outcome.terms, row.as_deref(), outcome.charged);
+        (*cost, request.cost_uncached) = (charge.cost, charge.cost_uncached);
+        *priced_as = charge.priced_as;
     }
 
     fn request(&mut self, op: Op) -> Option<&mut Request> {

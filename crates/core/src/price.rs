@@ -5,6 +5,8 @@
 //! of a request whose whole input, cached or not, is longer than its threshold; a class without a
 //! rate of its own is billed as the class it is a part of.
 
+mod charge;
+
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -13,6 +15,9 @@ use serde::{Deserialize, Serialize};
 use crate::money::{Rate, Usd};
 use crate::time::{Span, Time};
 use crate::usage::Usage;
+
+pub(crate) use charge::Charge;
+pub use charge::REPORTED;
 
 /// The service tier that a call was billed at.
 #[derive(

@@ -57,7 +57,7 @@ pub struct Attempt {
     pub terms: Terms,
     /// What it cost.
     pub cost: Option<Usd>,
-    /// The provider and model of the price row it was charged at.
+    /// The provider and model of the price row it was charged at, or [`crate::price::REPORTED`].
     pub priced_as: Option<Arc<str>>,
 }
 

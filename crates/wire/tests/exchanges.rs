@@ -192,9 +192,21 @@ fn described(exchange: &Exchange) -> String {
         writeln!(out, "{}", line(block)).expect("strings take everything");
     }
     let (outcome, meter) = exchange.metered(exchange.response, &[]);
-    let Outcome { metering, model, terms, finish, truncated, first_content, last_content, .. } =
-        outcome;
+    let Outcome {
+        metering,
+        charged,
+        model,
+        terms,
+        finish,
+        truncated,
+        first_content,
+        last_content,
+        waited: _,
+    } = outcome;
     let usage = metering.usage;
+    if let Some(charged) = charged {
+        writeln!(out, "charged {charged}").expect("strings take everything");
+    }
     write!(
         out,
         "{:?} suspect={} {usage:?}\n{model:?} {terms:?} finish={finish:?} truncated={truncated} \

@@ -5,6 +5,7 @@
 
 use scrimp_core::flight::Outcome;
 use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::price::REPORTED;
 use scrimp_core::record::Timing;
 use scrimp_core::{Attempt, Ending, Fault, Memory, Metering, Policies, Record, Span, Time};
 
@@ -62,6 +63,7 @@ impl<'a> Recorded<'a> {
         let is_truncated = matches!(record.ending, Ending::Truncated { .. });
         Outcome {
             metering: attempt.metering,
+            charged: attempt.cost.filter(|_| attempt.priced_as.as_deref() == Some(REPORTED)),
             model: Some(attempt.model.clone()),
             terms: attempt.terms,
             finish: match &record.ending {

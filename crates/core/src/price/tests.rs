@@ -212,3 +212,27 @@ proptest! {
         row.bill(&usage(tokens), Terms::default());
     }
 }
+
+#[test]
+fn what_the_provider_says_beats_the_list() {
+    let (row, usd) = (tiered(), |text: &str| Some(text.parse::<Usd>().unwrap()));
+    let cached = usage([100, 900, 0, 0, 100]);
+    let charge = |usage: Usage, row: Option<&PriceRow>, told: Option<Usd>| {
+        let charge = Charge::of(&usage, Terms::default(), row, told);
+        (charge.cost, charge.cost_uncached, charge.priced_as.as_deref().map(str::to_owned))
+    };
+    let reported = Some(REPORTED.to_owned());
+    let listed = (usd("0.00138"), usd("0.003"), Some("m".to_owned()));
+    assert_eq!(charge(cached, Some(&row), None), listed);
+    // A tenth less than the list, and so without caching.
+    let told = usd("0.001242");
+    assert_eq!(charge(cached, Some(&row), told), (told, usd("0.0027"), reported.clone()));
+    assert_eq!(charge(cached, None, told), (told, None, reported.clone()));
+    let plain = usage([100, 0, 0, 0, 1]);
+    assert_eq!(charge(plain, None, told), (told, told, reported.clone()));
+    assert_eq!(charge(plain, None, None), (None, None, None));
+    assert_eq!(charge(Usage::ZERO, None, None), (usd("0"), usd("0"), None));
+    // What is free by the list has no proportion.
+    let free = self::row(vec![card(Tier::Standard, 0, ["0", "", "", "", "0"])]);
+    assert_eq!(charge(cached, Some(&free), told), (told, None, reported));
+}

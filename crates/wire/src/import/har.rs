@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use scrimp_core::{Dialect, Time};
 
-use super::field::{Moment, Number, Text};
+use super::field::{Moment, Money, Number, Text};
 use super::told::Told;
 use super::{Clock, Import, Reading, Repeats, Source, lines, rows};
 use crate::dialect::{DIALECTS, of_path};
@@ -151,6 +151,7 @@ impl Entry {
             status,
             finish: Text(outcome.finish),
             metered: Some(outcome.metering),
+            cost: outcome.charged.map_or(Money::Absent, Money::Of),
             terms: Some(outcome.terms),
             request: Some((dialect, text)),
             ..Told::default()

@@ -158,6 +158,7 @@ impl Meter {
         let report = seen.report.as_ref().or(self.by_head.as_ref());
         Outcome {
             metering: self.metering(seen),
+            charged: report.and_then(|report| report.charge.dollars()),
             terms: Terms {
                 tier: seen.tier.or(report.and_then(|report| report.tier)).unwrap_or_default(),
                 fast: report.and_then(|report| report.is_fast).unwrap_or_default(),

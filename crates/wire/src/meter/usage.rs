@@ -5,6 +5,8 @@
 //! is what is left beside the cache). A number
 //! that is negative, no integer, or beyond 2^40 is refused here, before it can reach a sum.
 
+mod charge;
+
 use std::borrow::Cow;
 
 use scrimp_core::price::Region;
@@ -12,6 +14,7 @@ use scrimp_core::usage::MOST_TOKENS;
 use scrimp_core::{Metering, Tier, Usage, UsageState};
 
 use crate::scan::{Kind, Scanner, Wrong};
+pub(crate) use charge::Charge;
 
 /// A number of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +58,7 @@ pub(crate) struct Report {
     pub(crate) tier: Option<Tier>,
     pub(crate) region: Option<Region>,
     pub(crate) is_fast: Option<bool>,
+    pub(crate) charge: Charge,
 }
 
 impl Report {
@@ -126,7 +130,7 @@ impl Report {
             b"service_tier" => self.tier = word(scanner)?.as_deref().map(tier),
             b"speed" => self.is_fast = word(scanner)?.map(|speed| *speed == *b"fast"),
             b"inference_geo" => self.region = word(scanner)?.as_deref().map(region),
-            _ => drop(scanner.skip()?),
+            _ => self.charge.member(key, scanner)?,
         }
         Ok(())
     }
@@ -262,12 +266,13 @@ impl Report {
             tier: later.tier.or(self.tier),
             region: later.region.or(self.region),
             is_fast: later.is_fast.or(self.is_fast),
+            charge: self.charge.then(&later.charge),
         }
     }
 
     /// Normalises the report into the partition.
     pub(crate) fn metering(&self) -> Metering {
-        let mut doubt = Doubt { suspect: self.is_beside_bad };
+        let mut doubt = Doubt { suspect: self.is_beside_bad || self.charge.is_bad() };
         // Without a credible total there is nothing to divide up.
         let Count::Known(input) = self.input else {
             doubt.suspect |= self.has_bad();
