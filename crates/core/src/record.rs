@@ -210,6 +210,9 @@ pub enum Refusal {
         /// The provider.
         provider: Arc<str>,
     },
+    /// A page of another site made its reader's browser send the call, and the configured key of a
+    /// provider would have paid for it.
+    ForeignPage,
 }
 
 /// A record and what a replay needs beside it.

@@ -215,6 +215,7 @@ fn any_ending(dice: &mut Dice) -> Ending {
         Refusal::ModelNotAllowed { key: "4f9a1c2e7b30".into(), model: "m".into() },
         Refusal::RouteNotAllowed { provider: "p".into(), route: "GET /v1/files".into() },
         Refusal::NoWebSocket { provider: "p".into() },
+        Refusal::ForeignPage,
     ];
     match dice.below(6) {
         0 | 1 => Ending::Answered { status, finish: dice.maybe(Dice::text) },

@@ -262,7 +262,15 @@ impl Arrival {
     /// Whether the call may leave, now that all of it is known.
     fn check_scope(&self, body: &Body) -> Result<(), Refusal> {
         self.route.check_configured_key(&self.head.method)?;
-        let Some(holder) = &self.holder else { return Ok(()) };
+        let Some(holder) = &self.holder else {
+            // Browsers send for any page what needs no leave of this gateway, and say so.
+            let is_foreign =
+                || self.head.headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+            return match self.route.provider.stored_key.is_some() && is_foreign() {
+                true => Err(Refusal::ForeignPage),
+                false => Ok(()),
+            };
+        };
         scope::check(holder, self.unsettled.call(), &self.head.method, &self.route, body)
     }
 

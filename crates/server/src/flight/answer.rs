@@ -208,11 +208,14 @@ pub(super) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
             );
             (501, "no_websocket", why)
         }
+        Refusal::ForeignPage => (403, "foreign_page", FOREIGN_PAGE.to_owned()),
     }
 }
 
 const NO_VIRTUAL_KEY: &str = "this gateway is called with a virtual key (sk-scrimp-…) in the place of \
                               the provider's; ask whoever runs it for one";
+const FOREIGN_PAGE: &str = "a page of another site is not served with a key that is configured here; it \
+                            needs a virtual key, or one of its own for the provider";
 
 #[cfg(test)]
 mod tests {

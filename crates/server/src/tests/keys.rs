@@ -259,6 +259,25 @@ async fn a_gateway_that_others_reach_with_a_provider_s_key_needs_keys_for_ever()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_of_another_site_does_not_spend_a_configured_key() {
+    let call = |site: &str| send(CHAT, &format!("sec-fetch-site: {site}"), &chat_to("gpt-4o"));
+    let configured = "[providers.openai]\napi_key = \"sk-ours\"";
+    for (config, site, is_refused) in [
+        (configured, "cross-site", true),
+        (configured, "same-site", false),
+        (configured, "none", false),
+        ("", "cross-site", false),
+    ] {
+        let mut rig = Rig::new(config, answers(1));
+        let got = String::from_utf8(rig.call(&call(site)).await).unwrap();
+        assert_eq!(got.starts_with("HTTP/1.1 403 "), is_refused, "{site} {got}");
+        assert_eq!(rig.seen().is_empty(), is_refused, "{site}");
+        let ending = rig.record().await.ending;
+        assert_eq!(ending == Ending::Refused(Refusal::ForeignPage), is_refused, "{ending:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_configured_key_is_sent_to_known_routes_only() {
     let files = "[providers.mistral]\napi_key = \"sk-mis\"\nroutes = [\"GET /v1/files*\"]\n";
     let mut rig = Rig::new(&[KEYED, files].concat(), answers(16));

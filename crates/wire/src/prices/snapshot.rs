@@ -240,6 +240,8 @@ fn read_row(provider: &Arc<str>, line: &str) -> Result<PriceRow, &'static str> {
     if row.cards.first().is_none_or(|card| card.tier != Tier::Standard || card.above != 0) {
         return Err("the first card is not the standard one");
     }
+    // Most rows have one card, and room for four would be most of what a list takes in memory.
+    row.cards.shrink_to_fit();
     Ok(row)
 }
 
