@@ -96,6 +96,11 @@ impl Table {
         self.columns.push(Column { title, rank, cells });
     }
 
+    /// Whether there is no figure at all.
+    pub fn is_bare(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// The line of titles and the other lines, for a terminal of `width` columns.
     pub fn lines(mut self, width: usize) -> (String, Vec<String>) {
         let longest = self.names.iter().map(|name| name.chars().count()).max().unwrap_or(0);

@@ -192,6 +192,10 @@ impl Page {
     }
 
     fn table(&mut self, table: Table, all: usize) {
+        // Names alone say nothing.
+        if table.is_bare() {
+            return;
+        }
         let (titles, rows) = table.lines(self.full);
         self.line("");
         self.styled("2", &titles);

@@ -48,9 +48,16 @@ pub(crate) fn run(arguments: &Analyze) -> Result<()> {
 pub(crate) fn run_bare() -> Result<()> {
     let transcripts =
         home().into_iter().flat_map(|home| TRANSCRIPTS.map(|folder| home.join(folder)));
-    let found: Vec<PathBuf> = transcripts.filter(|path| input::holds_files(path)).collect();
-    let records = data_dir(&DataDir { data: None }).ok().filter(|folder| has_calls(folder));
+    let transcripts: Vec<PathBuf> = transcripts.collect();
+    let data = data_dir(&DataDir { data: None }).ok();
+    let found: Vec<PathBuf> =
+        transcripts.iter().filter(|path| input::holds_files(path)).cloned().collect();
+    let records = data.as_ref().filter(|folder| has_calls(folder));
     if found.is_empty() && records.is_none() {
+        let looked: Vec<_> = transcripts.iter().chain(&data).map(|path| path.display()).collect();
+        eprintln!("no transcripts and no records of a gateway were found; looked in:");
+        looked.iter().for_each(|path| eprintln!("  {path}"));
+        eprintln!();
         return Ok(Cli::command().print_help()?);
     }
     for path in &found {
@@ -59,7 +66,7 @@ pub(crate) fn run_bare() -> Result<()> {
     if !found.is_empty() {
         run(&usual(found))?;
     }
-    if let Some(folder) = &records {
+    if let Some(folder) = records {
         // By themselves: an agent's call that went through the gateway stands in both, and would
         // count twice.
         eprintln!("the gateway's records in {}; more commands: scrimp --help", folder.display());

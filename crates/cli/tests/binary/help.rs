@@ -215,3 +215,17 @@ fn transcript() -> String {
     };
     [line(1, 0, 12_000), line(2, 12_000, 900), line(3, 12_900, 1_500)].concat()
 }
+
+#[test]
+fn without_a_command_it_says_where_it_looked_in_vain() {
+    let said = Place::new().run(&[]);
+    expect![[r#"
+        no transcripts and no records of a gateway were found; looked in:
+          …/home/.claude/projects
+          …/home/.codex/sessions
+          …/home/.local/share/scrimp
+
+    "#]]
+    .assert_eq(&said.err);
+    assert!(said.done().contains("Begin with `scrimp demo`"));
+}
