@@ -26,7 +26,7 @@ use scrimp_store::{Options, Store};
 
 /// The gateway's own: on which thread memory is given back is part of the question.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const WORKERS: u64 = 2;
 /// Calls between two visits to the disk.

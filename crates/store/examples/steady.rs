@@ -23,7 +23,7 @@ use scrimp_store::{Options, Store};
 
 /// The gateway's own: what memory is given back, and when, is part of the question.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Calls are settled in little bursts of this length.
 const BURST: Duration = Duration::from_millis(5);
