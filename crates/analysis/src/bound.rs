@@ -49,7 +49,7 @@ pub(crate) fn lowest_input_cost(trace: &Trace, calls: &[Priced<'_>]) -> Usd {
     let (mut fixed, mut parts, mut path) = (Usd::ZERO, 0, Vec::new());
     for call in calls {
         let usage = call.traced.metering.usage;
-        let rates = call.answered.rates(usage.input(), call.traced.terms);
+        let rates = call.answered.rates(usage.input(), call.traced.common.terms);
         match rules_of(call) {
             // No policy changes what such a call pays.
             None => fixed += input_without_output(&rates, &usage),
@@ -75,10 +75,10 @@ fn walk(
     ways: &mut [Option<Ways>],
 ) -> i128 {
     let prices = Prices::of(rates);
-    let (input, now) = (call.traced.input, call.traced.call.arrived);
+    let (input, now) = (call.traced.input(), call.traced.arrived);
     path.clear();
-    if let Some(last) = call.traced.ends.last() {
-        trace.nodes.path_into(*last, path);
+    if let Some(last) = trace.prompts.end(call.traced.prompt) {
+        trace.nodes.path_into(last, path);
     }
     let mut from = 0;
     for node in path.iter() {

@@ -193,7 +193,7 @@ pub enum Delivery {
 }
 
 /// Parameters of a call beside its prompt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Parameters {
     /// The most output tokens that the caller allows.
     pub max_output_tokens: Option<u64>,
@@ -211,7 +211,7 @@ pub struct Parameters {
 }
 
 /// Who calls, as far as is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Caller {
     /// Keyed digest of the credential that the call came with; all zero without one.
     pub key: Digest,

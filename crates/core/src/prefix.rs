@@ -90,6 +90,14 @@ impl PrefixTree {
             .take_while(|at| *at != PrefixTree::ROOT)
     }
 
+    /// What each prefix continues, by id. The runs themselves, which only tell new prompts where
+    /// they belong, are let go.
+    pub fn into_parents(self) -> Vec<NodeId> {
+        let PrefixTree { nodes, symbols, children } = self;
+        drop((symbols, children));
+        nodes.into_iter().map(|node| node.parent).collect()
+    }
+
     fn run(&self, node: NodeId) -> &[u64] {
         let Node { start, length, .. } = self.nodes[node.0 as usize];
         &self.symbols[start as usize..][..length as usize]

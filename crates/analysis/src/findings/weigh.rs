@@ -13,7 +13,7 @@ use scrimp_core::policy::prompt_cache::PromptCache;
 use scrimp_core::{Policies, Time, Usage, UsageState, Usd, hash};
 
 use super::{Example, HitShare, Range, Study};
-use crate::replay::{Priced, fly, priced};
+use crate::replay::{Common, Priced, fly, priced};
 
 /// Redraws of the calls for the range of a saving.
 const DRAWS: u64 = 500;
@@ -122,7 +122,7 @@ impl<'a> Scales<'a> {
     /// The calls of one operation; of all without a name.
     pub(super) fn members(&self, operation: Option<&str>) -> Members {
         let is_in = |at: &usize| {
-            operation.is_none_or(|name| self.calls[*at].traced.call.operation.as_ref() == name)
+            operation.is_none_or(|name| *self.calls[*at].traced.common.operation == *name)
         };
         (0..self.calls.len()).filter(is_in).collect()
     }
@@ -164,7 +164,8 @@ impl<'a> Scales<'a> {
     pub(super) fn per_month(&self, usd: Range, bill: &Bill, members: &Members) -> Option<Range> {
         let profile = self.study.profile;
         let weighed = |at: &usize| {
-            let weight = profile.weight(&self.calls[*at].traced.call)?;
+            let Common { operation, provider, model, .. } = &*self.calls[*at].traced.common;
+            let weight = profile.weight(operation, provider, model)?;
             Some((self.now.cost[*at] - bill.cost[*at]).as_f64() * weight)
         };
         match members.iter().map(weighed).sum::<Option<f64>>() {
@@ -184,7 +185,7 @@ impl<'a> Scales<'a> {
     fn most(&self) -> Usd {
         let output = |call: &Priced<'_>| {
             let usage = &call.traced.metering.usage;
-            let rates = call.answered.rates(usage.input(), call.traced.terms);
+            let rates = call.answered.rates(usage.input(), call.traced.common.terms);
             rates.cost(usage)
                 - rates.cost(&Usage { output: 0, reasoning: 0, audio_output: 0, ..*usage })
         };
@@ -207,14 +208,14 @@ impl<'a> Scales<'a> {
             clusters.sort_unstable_by_key(|(name, _)| *name);
             clusters.into_iter().map(|(_, part)| part).collect::<Vec<_>>()
         };
-        let unit = |at: usize| hash::mix(self.calls[at].traced.call.unit()) % MOST_CLUSTERS;
+        let unit = |at: usize| hash::mix(self.calls[at].traced.unit) % MOST_CLUSTERS;
         let units = by(&unit);
         if LEAST_CLUSTERS <= units.len() {
             return Some(units);
         }
         let width = (self.study.profile.covers().nanos() / 40).max(1);
         // Counted from the first call, so that the same calls on another day give the same range.
-        let arrived = |at: usize| self.calls[at].traced.call.arrived;
+        let arrived = |at: usize| self.calls[at].traced.arrived;
         let first = members.iter().map(|at| arrived(*at)).min().unwrap_or(Time::EPOCH);
         let slice = |at: usize| (arrived(at).since(first).nanos() / width).unsigned_abs();
         Some(by(&slice)).filter(|slices| LEAST_CLUSTERS <= slices.len())
@@ -226,7 +227,7 @@ impl<'a> Scales<'a> {
             let traced = self.calls[*at].traced;
             traced.is_split_known && traced.metering.state == UsageState::Measured
         });
-        let input: u64 = members.iter().map(|at| self.calls[*at].traced.input).sum();
+        let input: u64 = members.iter().map(|at| self.calls[*at].traced.input()).sum();
         let read = |of: &dyn Fn(usize) -> u64| members.iter().map(|at| of(*at)).sum::<u64>();
         let measured = read(&|at| self.calls[at].traced.metering.usage.cache_read);
         HitShare {
@@ -239,8 +240,8 @@ impl<'a> Scales<'a> {
     pub(super) fn example(&self, bill: &Bill, members: &Members) -> Option<Example> {
         let at = *members.iter().max_by_key(|at| self.now.cost[**at] - bill.cost[**at])?;
         Some(Example {
-            id: self.calls[at].traced.call.id.to_string(),
-            input_tokens: self.calls[at].traced.input,
+            id: self.calls[at].traced.id.to_string(),
+            input_tokens: self.calls[at].traced.input(),
             usd_before: self.now.cost[at],
             usd_after: bill.cost[at],
         })
@@ -252,8 +253,8 @@ impl<'a> Scales<'a> {
         members.iter().any(|at| {
             let traced = self.calls[*at].traced;
             let Usage { cache_write_short, cache_write_long, .. } = traced.metering.usage;
-            let is_marked = traced.call.prompt.iter().any(|block| block.mark.is_some());
-            is_marked || (!traced.are_blocks_known && 0 < cache_write_short + cache_write_long)
+            traced.is_marked
+                || (!traced.are_blocks_known && 0 < cache_write_short + cache_write_long)
         })
     }
 }
@@ -284,7 +285,7 @@ impl Bill {
     }
 
     fn set(&mut self, at: usize, call: &Priced<'_>, usage: &Usage) {
-        self.cost[at] = call.answered.cost(usage, call.traced.terms);
+        self.cost[at] = call.answered.cost(usage, call.traced.common.terms);
         self.read[at] = usage.cache_read;
     }
 }

@@ -11,7 +11,7 @@ mod stats;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use scrimp_core::{Call, Catalog, Dialect, Record, Span, Time, Usd};
+use scrimp_core::{Catalog, Dialect, Record, Span, Time, Usd};
 use serde::Serialize;
 
 pub use forecast::{Forecast, LEAST_DAYS};
@@ -195,10 +195,15 @@ impl Profile {
     }
 
     /// How much was spent in the time that a month is extrapolated from, for each dollar of calls
-    /// like this one that are counted here. `None` where it was on these calls alone.
-    pub fn weight(&self, call: &Call) -> Option<f64> {
-        let (operation, provider) = (call.operation.clone(), call.provider.clone());
-        let key = Key { operation, provider, model: call.model.clone() };
+    /// like these that are counted here. `None` where it was on these calls alone.
+    pub fn weight(
+        &self,
+        operation: &Arc<str>,
+        provider: &Arc<str>,
+        model: &Arc<str>,
+    ) -> Option<f64> {
+        let (operation, provider) = (operation.clone(), provider.clone());
+        let key = Key { operation, provider, model: model.clone() };
         self.weights.as_ref().map(|weights| weights.weight(&key))
     }
 

@@ -25,12 +25,12 @@ impl SentAgain {
         for traced in &trace.calls {
             let Usage { cache_read, .. } = traced.metering.usage;
             sums.input += traced.metering.usage.input();
-            let Some(last) = traced.ends.last() else { continue };
-            let known = trace.nodes.up_from(*last).find(|node| was_sent[node.0 as usize]);
-            let again = known.map_or(0, |node| trace.nodes.tokens(node, traced.input));
+            let Some(last) = trace.prompts.end(traced.prompt) else { continue };
+            let known = trace.nodes.up_from(last).find(|node| was_sent[node.0 as usize]);
+            let again = known.map_or(0, |node| trace.nodes.tokens(node, traced.input()));
             sums.again += again;
             sums.again_uncached += again.saturating_sub(cache_read);
-            for node in trace.nodes.up_from(*last) {
+            for node in trace.nodes.up_from(last) {
                 was_sent[node.0 as usize] = true;
             }
         }

@@ -7,9 +7,11 @@
 mod again;
 mod calendar;
 mod predict;
+mod prompts;
 mod provider;
 mod recorded;
 mod trace;
+mod traced;
 mod variant;
 mod whatif;
 
@@ -20,6 +22,7 @@ pub(crate) use provider::Priced;
 pub use provider::Reading;
 pub use recorded::{Recorded, decisions};
 pub use trace::{Gaps, Trace};
+pub(crate) use traced::Common;
 pub use variant::{UnknownVariant, VARIANTS, Variant};
 pub use whatif::{Basis, Row, WhatIf, under, whatif, with_rules};
 pub(crate) use whatif::{fly, priced};

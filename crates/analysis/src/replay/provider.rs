@@ -16,7 +16,9 @@ use scrimp_core::{Metering, NodeId, PriceRow, Span, Time, Ttl, Usage};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::{End, Reply, World};
-use super::trace::{Nodes, Traced};
+use super::prompts::{Link, Prompts};
+use super::trace::{Nodes, Trace};
+use super::traced::Traced;
 
 /// How the vendor's rule about mixed lives is read. It is not documented which is right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,13 +43,15 @@ pub(crate) struct Priced<'a> {
 /// The provider's caches.
 pub(crate) struct PromptCacheWorld<'a> {
     nodes: &'a Nodes,
+    prompts: &'a Prompts,
     calls: &'a [Priced<'a>],
     reading: Reading,
     mixes_lives: bool,
     /// By node.
     slots: Vec<Slot>,
-    /// The path of the call at hand, kept for its capacity.
+    /// The path and the blocks of the call at hand, kept for their capacity.
     path: Vec<NodeId>,
+    links: Vec<Link>,
     marks: Vec<Position>,
 }
 
@@ -84,17 +88,19 @@ struct Reach {
 }
 
 impl<'a> PromptCacheWorld<'a> {
-    pub(crate) fn new(nodes: &'a Nodes, calls: &'a [Priced<'a>], reading: Reading) -> Self {
+    pub(crate) fn new(trace: &'a Trace, calls: &'a [Priced<'a>], reading: Reading) -> Self {
         let empty =
             Slot { expires: Time::from_nanos(i64::MIN), readable: Time::NEVER, life: Ttl::Short };
-        let slots = vec![empty; nodes.len()];
+        let slots = vec![empty; trace.nodes.len()];
         PromptCacheWorld {
-            nodes,
+            nodes: &trace.nodes,
+            prompts: &trace.prompts,
             calls,
             reading,
             mixes_lives: false,
             slots,
             path: Vec::new(),
+            links: Vec::new(),
             marks: Vec::new(),
         }
     }
@@ -128,19 +134,21 @@ impl<'a> PromptCacheWorld<'a> {
     ) -> Usage {
         let mut marks = std::mem::take(&mut self.marks);
         let mut path = std::mem::take(&mut self.path);
-        self.find_marks(traced, rules, edits, &mut marks);
+        let mut links = std::mem::take(&mut self.links);
+        self.prompts.links_into(traced.prompt, &mut links);
+        self.find_marks(traced, &links, rules, edits, &mut marks);
         let mut usage = traced.metering.usage.without_caching();
         if let Some(last) = marks.last() {
             self.nodes.path_into(last.node, &mut path);
             let alive = self.alive_up_to(traced, &path, now);
-            let reach = Reach::of(&marks, self.hit(traced, rules, &marks, alive, now));
+            let reach = Reach::of(&marks, self.hit(traced, &links, rules, &marks, alive, now));
             self.keep(traced, rules, &path, &marks, reach, alive, now);
             usage.cache_read = reach.read;
             usage.cache_write_long = reach.long - reach.read;
             usage.cache_write_short = reach.written - reach.long;
             usage.uncached -= reach.written;
         }
-        (self.marks, self.path) = (marks, path);
+        (self.marks, self.path, self.links) = (marks, path, links);
         usage
     }
 
@@ -148,26 +156,27 @@ impl<'a> PromptCacheWorld<'a> {
     fn find_marks(
         &self,
         traced: &Traced,
+        links: &[Link],
         rules: &CacheRules,
         edits: &[Edit],
         marks: &mut Vec<Position>,
     ) {
         marks.clear();
+        let input = traced.input();
         let mut mark = |block: usize, ttl| {
-            let Some(node) = traced.ends.get(block) else { return };
-            let tokens = self.nodes.tokens(*node, traced.input);
+            let Some(Link { end: node, .. }) = links.get(block) else { return };
+            let tokens = self.nodes.tokens(*node, input);
             let ttl = if rules.long.is_some() { ttl } else { Ttl::Short };
             if rules.min_tokens <= tokens && 0 < tokens {
                 marks.push(Position { block, node: *node, tokens, ttl });
             }
         };
-        let prompt = &traced.call.prompt;
         let is_removed = |at: usize| {
             let at = u32::try_from(at).unwrap_or(u32::MAX);
             edits.contains(&Edit::RemoveMark { block: at })
         };
-        for (at, block) in prompt.iter().enumerate() {
-            if let Some(ttl) = block.mark.filter(|_| !is_removed(at)) {
+        for (at, link) in links.iter().enumerate() {
+            if let Some(ttl) = link.mark.filter(|_| !is_removed(at)) {
                 mark(at, ttl);
             }
         }
@@ -177,7 +186,7 @@ impl<'a> PromptCacheWorld<'a> {
             }
         }
         if let Some(ttl) = own_mark(traced, rules, edits)
-            && let Some(last) = prompt.iter().rposition(|block| block.markable)
+            && let Some(last) = links.iter().rposition(|link| link.markable)
         {
             mark(last, ttl);
         }
@@ -192,7 +201,7 @@ impl<'a> PromptCacheWorld<'a> {
             Reading::Covers => u64::MAX,
             Reading::WritesOnly => {
                 let alive = path.iter().take_while(|node| now <= self.slot(**node).expires);
-                alive.last().map_or(0, |node| self.nodes.tokens(*node, traced.input))
+                alive.last().map_or(0, |node| self.nodes.tokens(*node, traced.input()))
             }
         }
     }
@@ -201,6 +210,7 @@ impl<'a> PromptCacheWorld<'a> {
     fn hit(
         &self,
         traced: &Traced,
+        links: &[Link],
         rules: &CacheRules,
         marks: &[Position],
         alive: u64,
@@ -210,9 +220,9 @@ impl<'a> PromptCacheWorld<'a> {
             let slot = self.slot(*node);
             slot.readable <= now
                 && now <= slot.expires
-                && self.nodes.tokens(*node, traced.input) <= alive
+                && self.nodes.tokens(*node, traced.input()) <= alive
         };
-        let tokens = |node: &NodeId| self.nodes.tokens(*node, traced.input);
+        let tokens = |node: &NodeId| self.nodes.tokens(*node, traced.input());
         match rules.look_back.filter(|_| traced.are_blocks_known) {
             None => {
                 let last = marks[marks.len() - 1].node;
@@ -221,8 +231,8 @@ impl<'a> PromptCacheWorld<'a> {
             Some(look_back) => {
                 let found = marks.iter().filter_map(|mark| {
                     let first = (mark.block + 1).saturating_sub(look_back.max(1) as usize);
-                    let seen = traced.ends[first..=mark.block].iter().rev();
-                    seen.copied().find(is_hit)
+                    let seen = links[first..=mark.block].iter().rev();
+                    seen.map(|link| link.end).find(is_hit)
                 });
                 found.map(|node| tokens(&node)).max().unwrap_or(0)
             }
@@ -242,7 +252,7 @@ impl<'a> PromptCacheWorld<'a> {
     ) {
         let began = traced.began.max(now);
         for node in path {
-            let tokens = self.nodes.tokens(*node, traced.input);
+            let tokens = self.nodes.tokens(*node, traced.input());
             let slot = &mut self.slots[node.0 as usize];
             let was_alive = now <= slot.expires && tokens <= alive;
             self.mixes_lives |= was_alive && slot.life < life_at(tokens, reach.long_mark);
@@ -277,16 +287,16 @@ impl<'a> PromptCacheWorld<'a> {
     /// No marks: every prompt is kept, and the longest prefix that is there is read in steps.
     fn read_automatically(&mut self, traced: &Traced, rules: &CacheRules, now: Time) -> Usage {
         let mut usage = traced.metering.usage.without_caching();
-        let Some(last) = traced.ends.last() else { return usage };
+        let Some(last) = self.prompts.end(traced.prompt) else { return usage };
         let mut path = std::mem::take(&mut self.path);
-        self.nodes.path_into(*last, &mut path);
+        self.nodes.path_into(last, &mut path);
         let began = traced.began.max(now);
         let (mut longest, mut is_shared) = (0, true);
         for node in &path {
             let slot = &mut self.slots[node.0 as usize];
             is_shared &= slot.readable <= now && now <= slot.expires;
             if is_shared {
-                longest = self.nodes.tokens(*node, traced.input);
+                longest = self.nodes.tokens(*node, traced.input());
             }
             let died = slot.expires < now;
             slot.readable = if died { began } else { slot.readable.min(began) };
@@ -308,11 +318,11 @@ impl World for PromptCacheWorld<'_> {
     fn send(&mut self, call: usize, _request: usize, edits: &[Edit], now: Time) -> Reply {
         let priced = self.calls[call];
         let usage = self.serve(&priced, edits, now);
-        let Traced { metering, terms, answered, began, ended, .. } = priced.traced;
+        let Traced { common, metering, began, ended, .. } = priced.traced;
         let outcome = Outcome {
             metering: Metering { usage, ..*metering },
-            model: Some(answered.clone()),
-            terms: *terms,
+            model: Some(common.answered.clone()),
+            terms: common.terms,
             ..Outcome::nothing()
         };
         // Always a good status: what was refused live was not refused for edits made here, and the
@@ -339,7 +349,7 @@ impl Reach {
 
 /// The mark that the provider sets by itself.
 fn own_mark(traced: &Traced, rules: &CacheRules, edits: &[Edit]) -> Option<Ttl> {
-    let has_options = traced.call.parameters.client_cache_options;
+    let has_options = traced.common.parameters.client_cache_options;
     match rules.kind {
         CacheKind::Automatic => None,
         CacheKind::Marked => {

@@ -7,20 +7,19 @@
 //! tokens the prefix has, scaled so that its whole prompt has the tokens that were measured. A later
 //! call that only continues it adds the difference between the two measurements, which is exact.
 
-use std::sync::Arc;
-
 use rustc_hash::FxHashMap;
-use scrimp_core::price::Terms;
-use scrimp_core::record::{Timing, Trail, TrailEnd};
-use scrimp_core::{
-    Block, Call, Entry, Metering, NodeId, PrefixTree, Record, Time, UsageState, hash,
-};
+use scrimp_core::record::{Trail, TrailEnd};
+use scrimp_core::{Block, Call, Entry, NodeId, PrefixTree, Record, UsageState, hash};
 use serde::Serialize;
+
+use super::prompts::{Known, Link, PromptId, Prompts};
+use super::traced::{Commons, Traced};
 
 /// Recorded calls whose prompts are known, and how many others there were.
 #[derive(Debug)]
 pub struct Trace {
     pub(crate) calls: Vec<Traced>,
+    pub(crate) prompts: Prompts,
     pub(crate) nodes: Nodes,
     gaps: Gaps,
     blocks: u64,
@@ -39,38 +38,13 @@ pub struct Gaps {
     pub without_input: usize,
 }
 
-/// One call of a trace.
-#[derive(Debug)]
-pub(crate) struct Traced {
-    pub(crate) call: Arc<Call>,
-    /// The prefix at the end of each block of the prompt.
-    pub(crate) ends: Box<[NodeId]>,
-    /// Whether the blocks are the provider's own.
-    pub(crate) are_blocks_known: bool,
-    /// Input that a cache may hold, in tokens.
-    pub(crate) input: u64,
-    pub(crate) metering: Metering,
-    /// Whether the split of the usage by cache class is what the provider reported.
-    pub(crate) is_split_known: bool,
-    pub(crate) terms: Terms,
-    /// The model that answered.
-    pub(crate) answered: Arc<str>,
-    /// When the answer began: from then on others can read what the call wrote.
-    pub(crate) began: Time,
-    pub(crate) ended: Time,
-}
-
 /// The nodes of the tree, fixed once it is built.
 #[derive(Debug)]
 pub(crate) struct Nodes {
-    tree: PrefixTree,
+    /// What each prefix continues.
+    parents: Vec<NodeId>,
     /// Tokens of each prefix.
     tokens: Vec<u64>,
-}
-
-/// Claims of one call about its own prompt: symbols and tokens at the end of each block.
-struct Claim {
-    ends: Vec<TrailEnd>,
 }
 
 impl Trace {
@@ -78,7 +52,7 @@ impl Trace {
     pub fn from_entries(entries: impl IntoIterator<Item = Entry>) -> Trace {
         let mut growing = Growing::default();
         for Entry { record, trail } in entries {
-            growing.add(record, trail);
+            growing.add(&record, trail);
         }
         growing.finish()
     }
@@ -121,7 +95,9 @@ impl Nodes {
 
     /// `node` and every prefix of it, longest first, without the root and the scope's own node.
     pub(crate) fn up_from(&self, node: NodeId) -> impl Iterator<Item = NodeId> {
-        self.tree.path(node).take_while(|at| 1 < self.tree.depth(*at))
+        let parent = |at: &NodeId| self.parents[at.0 as usize];
+        std::iter::successors(Some(node), move |at| Some(parent(at)))
+            .take_while(move |at| parent(at) != PrefixTree::ROOT)
     }
 
     /// Every prefix of `node` and itself, shortest first, into `path`. Without the root and the
@@ -137,7 +113,10 @@ impl Nodes {
 struct Growing {
     tree: PrefixTree,
     scopes: FxHashMap<u64, NodeId>,
-    calls: Vec<(Traced, Claim)>,
+    prompts: Prompts,
+    known: Known,
+    commons: Commons,
+    calls: Vec<Traced>,
     gaps: Gaps,
     blocks: u64,
     /// Whether any call with a trail was seen to use a cache: only then the others' silence means
@@ -146,7 +125,7 @@ struct Growing {
 }
 
 impl Growing {
-    fn add(&mut self, mut record: Record, trail: Option<Trail>) {
+    fn add(&mut self, record: &Record, trail: Option<Trail>) {
         let usage = record.metering.usage;
         let input = usage.without_caching().uncached;
         if record.metering.state == UsageState::Unknown {
@@ -165,84 +144,46 @@ impl Growing {
         self.gaps.without_blocks += usize::from(!trail.blocks_known);
         self.blocks += trail.symbols.len() as u64;
         self.do_trails_know_caching |= has_trail && usage.uncached < input;
-        let ends = self.insert(&record.call, &trail);
-        forget_texts(&mut record.call);
-        let traced = Traced {
-            is_split_known: is_reported(record.metering.state) && !has_trail,
-            are_blocks_known: trail.blocks_known,
-            ..traced(&record, ends, input)
-        };
-        self.calls.push((traced, Claim { ends: trail.ends }));
+        let prompt = self.insert(&record.call, &trail);
+        let mut traced = Traced::of(record, prompt, &mut self.commons);
+        traced.is_split_known = traced.is_reported() && !has_trail;
+        traced.are_blocks_known = trail.blocks_known;
+        self.calls.push(traced);
     }
 
-    fn insert(&mut self, call: &Call, trail: &Trail) -> Box<[NodeId]> {
+    fn insert(&mut self, call: &Call, trail: &Trail) -> PromptId {
         let scope = hash::chain(trail.scope, hash::text(&call.model));
         let tree = &mut self.tree;
         let root =
             *self.scopes.entry(scope).or_insert_with(|| tree.insert(PrefixTree::ROOT, &[scope]));
-        let (mut at, mut from) = (root, 0);
-        let end = |end: &TrailEnd| {
+        let (mut at, mut from, mut prompt) = (root, 0, PromptId::EMPTY);
+        for (block, end) in call.prompt.iter().zip(&trail.ends) {
             let until = (end.symbols as usize).clamp(from, trail.symbols.len());
             at = tree.insert(at, &trail.symbols[from..until]);
             from = until;
-            at
-        };
-        trail.ends.iter().map(end).collect()
-    }
-
-    fn finish(mut self) -> Trace {
-        self.calls.sort_by_key(|(traced, _)| (traced.call.arrived, traced.call.id));
-        let mut nodes = Nodes { tokens: vec![0; self.tree.len()], tree: self.tree };
-        let mut is_fixed = vec![false; nodes.len()];
-        let mut path = Vec::new();
-        let mut calls = Vec::with_capacity(self.calls.len());
-        for (mut traced, claim) in self.calls {
-            if let Some(last) = traced.ends.last() {
-                nodes.path_into(*last, &mut path);
-                claim.fix_tokens(traced.input, &path, &mut nodes, &mut is_fixed);
-            }
-            let is_reported = is_reported(traced.metering.state);
-            traced.is_split_known |= is_reported && self.do_trails_know_caching;
-            calls.push(traced);
+            prompt = self.prompts.extend(&mut self.known, prompt, block, at, end.tokens);
         }
-        Trace { calls, nodes, gaps: self.gaps, blocks: self.blocks }
+        prompt
     }
-}
 
-/// Whether the provider itself said how the input splits: it does so with the answer's beginning,
-/// so of a call that broke off too.
-fn is_reported(state: UsageState) -> bool {
-    matches!(state, UsageState::Measured | UsageState::Partial)
-}
-
-/// Lets go what only tells texts apart: the path has it now, and traces are long.
-fn forget_texts(call: &mut Arc<Call>) {
-    let Some(call) = Arc::get_mut(call) else { return };
-    for block in &mut call.prompt {
-        block.chunks = Box::default();
-        block.features = None;
-    }
-}
-
-fn traced(record: &Record, ends: Box<[NodeId]>, input: u64) -> Traced {
-    let Timing { head, first_content, ended, .. } = record.timing;
-    let arrived = record.call.arrived;
-    // The answer that reached the client; without one the last that was tried.
-    let attempt = record.attempts.iter().find(|attempt| attempt.fault.is_none());
-    let attempt = attempt.or(record.attempts.last());
-    let sent = attempt.map_or(arrived, |attempt| arrived + attempt.sent);
-    let began = head.or(first_content).map_or(sent, |after| arrived + after);
-    Traced {
-        call: record.call.clone(),
-        ends,
-        are_blocks_known: false,
-        input,
-        metering: record.metering,
-        is_split_known: false,
-        terms: attempt.map_or_else(Terms::default, |attempt| attempt.terms),
-        answered: attempt.map_or_else(|| record.call.model.clone(), |a| a.model.clone()),
-        began,
-        ended: ended.map_or(began, |after| arrived + after),
+    fn finish(self) -> Trace {
+        let Growing { tree, mut prompts, known, mut calls, gaps, blocks, .. } = self;
+        drop(known);
+        prompts.shrink();
+        calls.sort_by_key(|traced| (traced.arrived, traced.id));
+        let mut fixing = Fixing {
+            tokens: vec![0; tree.len()],
+            is_fixed: vec![false; tree.len()],
+            path: Vec::new(),
+            links: Vec::new(),
+            tree,
+        };
+        for traced in &mut calls {
+            fixing.fix(traced, &prompts);
+            traced.is_split_known |= traced.is_reported() && self.do_trails_know_caching;
+        }
+        let nodes = Nodes { tokens: fixing.tokens, parents: fixing.tree.into_parents() };
+        Trace { calls, prompts, nodes, gaps, blocks }
     }
 }
 
@@ -270,45 +211,64 @@ fn extend_with(symbols: &mut Vec<u64>, block: &Block) {
     symbols.push(block.digest.word());
 }
 
-impl Claim {
-    /// Fixes the tokens of those prefixes on `path` that no earlier call has fixed.
-    fn fix_tokens(&self, input: u64, path: &[NodeId], nodes: &mut Nodes, is_fixed: &mut [bool]) {
-        let known = path.iter().take_while(|node| is_fixed[node.0 as usize]).count();
-        let symbols_at = |node: NodeId| u64::from(nodes.tree.depth(node)) - 1;
+/// Fixes how many tokens each prefix has, call by call in the order of their times.
+struct Fixing {
+    tree: PrefixTree,
+    tokens: Vec<u64>,
+    is_fixed: Vec<bool>,
+    path: Vec<NodeId>,
+    links: Vec<Link>,
+}
+
+impl Fixing {
+    /// Fixes the tokens of those prefixes of a call's prompt that no earlier call has fixed.
+    fn fix(&mut self, traced: &Traced, prompts: &Prompts) {
+        prompts.links_into(traced.prompt, &mut self.links);
+        let Some(last) = self.links.last() else { return };
+        self.path.clear();
+        self.path.extend(self.tree.path(last.end).take_while(|at| 1 < self.tree.depth(*at)));
+        self.path.reverse();
+        let known = self.path.iter().take_while(|node| self.is_fixed[node.0 as usize]).count();
         let (base, base_claim) = match known.checked_sub(1) {
             None => (0, 0),
             Some(last) => {
-                let node = path[last];
-                (nodes.tokens[node.0 as usize], self.tokens_at(symbols_at(node)))
+                let node = self.path[last];
+                (self.tokens[node.0 as usize], self.claimed_at(self.symbols_at(node)))
             }
         };
-        let total = self.ends.last().map_or(0, |end| end.tokens);
-        let (claimed, measured) = (total.saturating_sub(base_claim), input.saturating_sub(base));
-        for node in &path[known..] {
-            let claim = self.tokens_at(symbols_at(*node)).saturating_sub(base_claim);
+        let claimed = last.claimed.saturating_sub(base_claim);
+        let measured = traced.input().saturating_sub(base);
+        for at in known..self.path.len() {
+            let node = self.path[at];
+            let claim = self.claimed_at(self.symbols_at(node)).saturating_sub(base_claim);
             // Where the measurement leaves no room, the claims stand as they are.
             let tokens = match claimed == 0 || measured == 0 {
                 true => claim,
                 false => scaled(claim, measured, claimed),
             };
-            nodes.tokens[node.0 as usize] = base + tokens;
-            is_fixed[node.0 as usize] = true;
+            self.tokens[node.0 as usize] = base + tokens;
+            self.is_fixed[node.0 as usize] = true;
         }
     }
 
+    fn symbols_at(&self, node: NodeId) -> u64 {
+        // The scope has one of its own.
+        u64::from(self.tree.depth(node)) - 1
+    }
+
     /// Claimed tokens of the first `symbols` symbols; evenly spread within a block.
-    fn tokens_at(&self, symbols: u64) -> u64 {
-        let after = self.ends.partition_point(|end| u64::from(end.symbols) < symbols);
-        let Some(end) = self.ends.get(after) else {
-            return self.ends.last().map_or(0, |end| end.tokens);
+    fn claimed_at(&self, symbols: u64) -> u64 {
+        let after = self.links.partition_point(|link| self.symbols_at(link.end) < symbols);
+        let Some(link) = self.links.get(after) else {
+            return self.links.last().map_or(0, |link| link.claimed);
         };
-        let start = match after.checked_sub(1) {
-            None => TrailEnd { symbols: 0, tokens: 0 },
-            Some(before) => self.ends[before],
+        let (from, claimed) = match after.checked_sub(1).map(|before| self.links[before]) {
+            None => (0, 0),
+            Some(before) => (self.symbols_at(before.end), before.claimed),
         };
-        let length = u64::from(end.symbols.saturating_sub(start.symbols));
-        let into = symbols.saturating_sub(u64::from(start.symbols));
-        start.tokens + scaled(end.tokens.saturating_sub(start.tokens), into, length.max(1))
+        let length = self.symbols_at(link.end).saturating_sub(from);
+        let into = symbols.saturating_sub(from);
+        claimed + scaled(link.claimed.saturating_sub(claimed), into, length.max(1))
     }
 }
 

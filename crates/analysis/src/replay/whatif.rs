@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::calendar::{Arrival, drive};
 use super::provider::{Priced, PromptCacheWorld, Reading};
-use super::trace::{Gaps, Trace, Traced};
+use super::trace::{Gaps, Trace};
+use super::traced::{Common, Traced};
 use super::variant::Variant;
 use crate::bound;
 
@@ -145,9 +146,9 @@ pub(crate) fn priced<'a>(
     let mut unpriced = BTreeMap::new();
     let mut calls = Vec::with_capacity(trace.calls.len());
     for traced in &trace.calls {
-        let Traced { call, answered, .. } = traced;
-        let find = |model: &str| catalog.find(&call.provider, model, call.arrived);
-        let asked = find(&call.model);
+        let Common { provider, model, answered, .. } = &*traced.common;
+        let find = |model: &str| catalog.find(provider, model, traced.arrived);
+        let asked = find(model);
         match (asked, find(answered).or(asked)) {
             (asked, Some(answered)) => {
                 let asked = asked.unwrap_or(answered);
@@ -168,10 +169,11 @@ pub(crate) fn fly(
     reading: Reading,
     settled: &mut dyn FnMut(usize, Record),
 ) -> bool {
-    let mut world = PromptCacheWorld::new(&trace.nodes, calls, reading);
+    let mut world = PromptCacheWorld::new(trace, calls, reading);
     // Nobody hangs up: an abandoned call used what its record says, under any cache policy.
-    let arrivals =
-        calls.iter().map(|call| Arrival { call: call.traced.call.clone(), hangs_up: None });
+    let arrivals = calls
+        .iter()
+        .map(|call| Arrival { call: Arc::new(call.traced.call(&trace.prompts)), hangs_up: None });
     drive(arrivals, policies, &Memory::default(), &mut world, settled);
     world.mixes_lives()
 }
@@ -199,7 +201,7 @@ fn client(
     prices: &Arc<Catalog>,
     reading: Reading,
 ) -> (Basis, Option<Sums>) {
-    let has_marks = |call: &Priced<'_>| call.traced.call.prompt.iter().any(|b| b.mark.is_some());
+    let has_marks = |call: &Priced<'_>| call.traced.is_marked;
     let is_known = |call: &Priced<'_>| call.traced.is_split_known;
     if calls.iter().any(is_known) {
         let basis = if calls.iter().all(is_known) { Basis::Measured } else { Basis::Modelled };
@@ -227,7 +229,7 @@ fn lowest(trace: &Trace, calls: &[Priced<'_>]) -> Sums {
         .iter()
         .map(|call| {
             let usage = call.traced.metering.usage;
-            let rates = call.answered.rates(usage.input(), call.traced.terms);
+            let rates = call.answered.rates(usage.input(), call.traced.common.terms);
             rates.cost(&usage) - input_cost(&rates, &usage)
         })
         .sum();
@@ -243,7 +245,7 @@ fn sums<'a>(calls: impl Iterator<Item = (&'a Priced<'a>, Usage)>) -> Sums {
 
 impl Sums {
     pub(crate) fn add(&mut self, call: &Priced<'_>, usage: &Usage) {
-        let rates = call.answered.rates(usage.input(), call.traced.terms);
+        let rates = call.answered.rates(usage.input(), call.traced.common.terms);
         self.input_usd += input_cost(&rates, usage);
         self.total_usd += rates.cost(usage);
         self.input += usage.input();

@@ -1,0 +1,162 @@
+//! The prompts of a trace, block by block.
+//!
+//! A conversation sends all its earlier blocks again with every turn. Here a prompt is its last
+//! block and the prompt before that, so that what two calls begin with is kept once.
+
+use rustc_hash::FxHashMap;
+use scrimp_core::call::{Block, Content, Digest, Role};
+use scrimp_core::{NodeId, Ttl, hash};
+
+/// Names a prompt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PromptId(u32);
+
+/// Every prompt of a trace.
+#[derive(Debug, Default)]
+pub(crate) struct Prompts {
+    links: Vec<Link>,
+}
+
+/// A prompt's last block, where it ends, and what comes before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    before: PromptId,
+    /// The prefix of the tree that ends with the block.
+    pub(crate) end: NodeId,
+    /// Tokens up to its end, as the record claims.
+    pub(crate) claimed: u64,
+    digest: Digest,
+    characters: u32,
+    tokens: u32,
+    role: Role,
+    content: Content,
+    pub(crate) mark: Option<Ttl>,
+    pub(crate) markable: bool,
+}
+
+/// Finds prompts that are there already.
+#[derive(Debug, Default)]
+pub(super) struct Known(FxHashMap<u64, PromptId>);
+
+impl PromptId {
+    /// The prompt without any block.
+    pub(crate) const EMPTY: PromptId = PromptId(u32::MAX);
+}
+
+impl Prompts {
+    /// The prompt `before` continued by `block`; added if it is new.
+    ///
+    /// # Panics
+    /// Beyond 2³² blocks.
+    pub(super) fn extend(
+        &mut self,
+        known: &mut Known,
+        before: PromptId,
+        block: &Block,
+        end: NodeId,
+        claimed: u64,
+    ) -> PromptId {
+        let Block { role, content, digest, characters, tokens, mark, markable, .. } = *block;
+        let link = Link {
+            before,
+            end,
+            claimed,
+            digest,
+            characters,
+            tokens,
+            role,
+            content,
+            mark,
+            markable,
+        };
+        let place = u64::from(before.0) << 32 | u64::from(end.0);
+        // A digest does not tell whether its block is marked.
+        let name = hash::chain(digest.word(), mark.map_or(0, |ttl| 1 + ttl as u64));
+        let name = hash::chain(hash::chain(name, place), claimed);
+        if let Some(id) = known.0.get(&name).filter(|id| self.links[id.0 as usize] == link) {
+            return *id;
+        }
+        let id = PromptId(u32::try_from(self.links.len()).expect("fewer than 2^32 blocks"));
+        self.links.push(link);
+        known.0.insert(name, id);
+        id
+    }
+
+    /// Where the prompt ends in the tree; `None` of one without blocks.
+    pub(crate) fn end(&self, id: PromptId) -> Option<NodeId> {
+        self.links.get(id.0 as usize).map(|link| link.end)
+    }
+
+    /// The blocks of a prompt, first to last, into `links`.
+    pub(crate) fn links_into(&self, id: PromptId, links: &mut Vec<Link>) {
+        links.clear();
+        let link = |id: PromptId| self.links.get(id.0 as usize).copied();
+        links.extend(std::iter::successors(link(id), |last| link(last.before)));
+        links.reverse();
+    }
+
+    /// The blocks of a prompt as policies see them, without what only tells texts apart.
+    pub(crate) fn blocks(&self, id: PromptId) -> Vec<Block> {
+        let mut links = Vec::new();
+        self.links_into(id, &mut links);
+        links.iter().map(Link::block).collect()
+    }
+
+    /// Nothing is added any more.
+    pub(super) fn shrink(&mut self) {
+        self.links.shrink_to_fit();
+    }
+}
+
+impl Link {
+    fn block(&self) -> Block {
+        let Link { digest, characters, tokens, role, content, mark, markable, .. } = *self;
+        let (chunks, features) = (Box::default(), None);
+        Block { role, content, digest, chunks, characters, tokens, features, mark, markable }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(word: u8, mark: Option<Ttl>) -> Block {
+        Block {
+            role: Role::User,
+            content: Content::Text,
+            digest: Digest([word; 16]),
+            chunks: Box::default(),
+            characters: 4,
+            tokens: 1,
+            features: None,
+            mark,
+            markable: true,
+        }
+    }
+
+    #[test]
+    fn what_two_prompts_begin_with_is_kept_once_and_nothing_is_mixed_up() {
+        let (mut prompts, mut known) = (Prompts::default(), Known::default());
+        let mut prompt = |blocks: &[Block]| {
+            blocks.iter().zip(1_u32..).fold(PromptId::EMPTY, |before, (block, at)| {
+                prompts.extend(&mut known, before, block, NodeId(at), u64::from(at))
+            })
+        };
+        let (a, b, marked) = (block(1, None), block(2, None), block(2, Some(Ttl::Long)));
+        let told = [
+            vec![],
+            vec![a.clone()],
+            vec![a.clone(), b.clone()],
+            vec![a.clone(), marked.clone()],
+            vec![b.clone(), a.clone()],
+        ];
+        let ids: Vec<PromptId> = told.iter().map(|blocks| prompt(blocks)).collect();
+        assert_eq!(prompt(&told[2]), ids[2]);
+        for (id, blocks) in ids.iter().zip(&told) {
+            assert_eq!(prompts.blocks(*id), *blocks);
+        }
+        assert_eq!(prompts.links.len(), 5);
+        assert_eq!(prompts.end(ids[3]), Some(NodeId(2)));
+        assert_eq!(prompts.end(PromptId::EMPTY), None);
+    }
+}
