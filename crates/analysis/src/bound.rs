@@ -28,9 +28,11 @@ struct Ways {
     /// The cheapest way of all, whatever is there.
     absent: i128,
     /// The cheapest after which the piece is there for the short life, and until when.
-    short: Option<(i128, Time)>,
+    short: i128,
+    short_until: Time,
     /// The same for the longest life that the model has.
-    long: Option<(i128, Time)>,
+    long: i128,
+    long_until: Time,
 }
 
 /// What one call pays for a token of each class, in parts of a pico-dollar.
@@ -45,7 +47,7 @@ struct Prices {
 
 /// No prompt-cache policy pays less than this for the input of `calls`.
 pub(crate) fn lowest_input_cost(trace: &Trace, calls: &[Priced<'_>]) -> Usd {
-    let mut ways: Vec<Option<Ways>> = vec![None; trace.nodes.len()];
+    let mut ways = vec![Ways::NONE; trace.nodes.len()];
     let (mut fixed, mut parts, mut path) = (Usd::ZERO, 0, Vec::new());
     for call in calls {
         let usage = call.traced.metering.usage;
@@ -60,7 +62,7 @@ pub(crate) fn lowest_input_cost(trace: &Trace, calls: &[Priced<'_>]) -> Usd {
             }
         }
     }
-    parts += ways.iter().flatten().map(|ways| ways.absent).sum::<i128>();
+    parts += ways.iter().map(|ways| ways.absent).sum::<i128>();
     fixed + Usd::from_pico(parts.div_euclid(PARTS))
 }
 
@@ -72,7 +74,7 @@ fn walk(
     rules: &CacheRules,
     rates: &Rates,
     path: &mut Vec<NodeId>,
-    ways: &mut [Option<Ways>],
+    ways: &mut [Ways],
 ) -> i128 {
     let prices = Prices::of(rates);
     let (input, now) = (call.traced.input(), call.traced.arrived);
@@ -84,7 +86,7 @@ fn walk(
     for node in path.iter() {
         let until = trace.nodes.tokens(*node, input);
         let slot = &mut ways[node.0 as usize];
-        *slot = Some(Ways::after(*slot, i128::from(until - from), &prices, rules, now));
+        *slot = slot.after(i128::from(until - from), &prices, rules, now);
         from = until;
     }
     let rounding = if prices.is_exact { 0 } else { MOST_ROUNDED_OFF };
@@ -92,20 +94,22 @@ fn walk(
 }
 
 impl Ways {
+    /// Before the first arrival: nothing is there, and nothing was paid.
+    const NONE: Ways = Ways {
+        absent: 0,
+        short: 0,
+        short_until: Time::from_nanos(i64::MIN),
+        long: 0,
+        long_until: Time::from_nanos(i64::MIN),
+    };
+
     /// The ways after one more arrival with `tokens` of the piece.
-    fn after(
-        before: Option<Ways>,
-        tokens: i128,
-        prices: &Prices,
-        rules: &CacheRules,
-        now: Time,
-    ) -> Ways {
-        let nothing = Ways { absent: 0, short: None, long: None };
-        let Ways { absent, short, long } = before.unwrap_or(nothing);
-        let cost_if_alive = |(cost, until): (i128, Time)| (now <= until).then_some(cost);
+    fn after(self, tokens: i128, prices: &Prices, rules: &CacheRules, now: Time) -> Ways {
+        let Ways { absent, short, short_until, long, long_until } = self;
         // While it is there, the cheapest class, and the longest life from then on.
-        let kept = least(short.and_then(cost_if_alive), long.and_then(cost_if_alive))
-            .map(|cost| cost + tokens * prices.cheapest);
+        let alive =
+            least((now <= short_until).then_some(short), (now <= long_until).then_some(long));
+        let kept = alive.map(|cost| cost + tokens * prices.cheapest);
         let plain = absent + tokens * prices.uncached;
         let (short, long) = match rules.kind {
             // A provider that decides by itself keeps what it sees, for nothing.
@@ -116,10 +120,14 @@ impl Ways {
             }
         };
         let longest = rules.long.unwrap_or(rules.short).max(rules.short);
+        let (over, short_until, long_until) =
+            (Ways::NONE.short_until, now + rules.short, now + longest);
         Ways {
             absent: least(least(short, long), Some(plain)).unwrap_or(plain),
-            short: short.map(|cost| (cost, now + rules.short)),
-            long: long.map(|cost| (cost, now + longest)),
+            short: short.unwrap_or(0),
+            short_until: short.map_or(over, |_| short_until),
+            long: long.unwrap_or(0),
+            long_until: long.map_or(over, |_| long_until),
         }
     }
 }
