@@ -11,10 +11,12 @@ use super::Place;
 
 /// A file may not be larger than this, decompressed, if it must be read as a whole.
 const MOST_BYTES: usize = 8 << 30;
-/// About so much is read at a time.
-const PIECE_BYTES: usize = 4 << 20;
+/// So much is looked at to recognise a format.
+const HEAD_BYTES: usize = 4 << 20;
+/// About so much is read at a time. The calls of a table of short lines take twenty times as much.
+const PIECE_BYTES: usize = 1 << 19;
 /// So many pieces may have been given out and not yet taken in.
-const MOST_OUT: u64 = 6;
+const MOST_OUT: u64 = 4;
 
 /// A part of a file.
 pub(super) struct Piece<'p> {
@@ -120,7 +122,7 @@ impl<'p> Feed<'p> {
     ) -> Piece<'p> {
         let (mut bytes, mut broken) = (Vec::new(), None);
         let opened = open(&place.path).map_err(|error| error.to_string()).and_then(|mut reader| {
-            let is_over = fill(&mut reader, &mut bytes, PIECE_BYTES, &mut broken);
+            let is_over = fill(&mut reader, &mut bytes, HEAD_BYTES, &mut broken);
             let format = match self.format {
                 Some(format) => Ok(format),
                 None => import::recognise_with(&bytes, self.columns),
@@ -137,9 +139,10 @@ impl<'p> Feed<'p> {
             Err(why) => return Piece { number, at, place, broken: None, content: Err(why) },
         };
         let pieces = (format.pieces)(&bytes);
-        if !is_over && pieces == Pieces::Whole {
+        if pieces == Pieces::Whole && !is_over {
             fill(&mut reader, &mut bytes, MOST_BYTES, &mut broken);
-        } else if !is_over {
+        }
+        if pieces != Pieces::Whole && PIECE_BYTES < bytes.len() && broken.is_none() {
             let header = match pieces {
                 Pieces::Table { header } => bytes[..header.min(bytes.len())].to_vec(),
                 Pieces::Lines | Pieces::Whole => Vec::new(),
@@ -173,7 +176,8 @@ impl<'p> Open<'p> {
     fn cut(&mut self, number: u64, mut broken: Option<String>) -> Piece<'p> {
         let mut wanted = PIECE_BYTES;
         let end = loop {
-            if let Some(end) = self.pieces.cut(&self.rest).filter(|end| self.header.len() < *end) {
+            let window = &self.rest[..self.rest.len().min(wanted)];
+            if let Some(end) = self.pieces.cut(window).filter(|end| self.header.len() < *end) {
                 break end;
             }
             wanted = (wanted * 2).min(MOST_BYTES);

@@ -6,6 +6,7 @@
 //! counts; a transcript, which says less of a call than a gateway's log, gives way.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -30,10 +31,10 @@ pub(super) struct Gathering<'e> {
     each: &'e mut dyn FnMut(Entry, Calendar),
     files: Vec<Input>,
     formats: Vec<&'static Import>,
-    /// The format of each call of those whose copies are equal, by its name.
-    seen: FxHashMap<u64, u8>,
+    /// Calls of those formats whose copies are equal.
+    seen: FxHashSet<Seen>,
     /// Calls of formats whose copies grow, until the largest is known.
-    growing: FxHashMap<u128, (u8, Entry)>,
+    growing: FxHashMap<u128, (u8, Box<Entry>)>,
     alike: Alike,
     names: Names,
     aggregates: Vec<Aggregate>,
@@ -41,9 +42,16 @@ pub(super) struct Gathering<'e> {
     in_two_tools: u64,
 }
 
-/// Calls by what two tools must agree on.
+/// Calls by what two tools must agree on: of each, when in its time of [`SAME_MOMENT_MS`] it began,
+/// and which tools have it.
 #[derive(Default)]
-struct Alike(FxHashMap<u64, (i64, u32)>);
+struct Alike(FxHashMap<u64, (u16, u32)>);
+
+const _: () = assert!(import::IMPORTS.len() <= 1 << Seen::FORMAT);
+
+/// A call's name and the number of the first format that has it, in a word: there are millions.
+#[derive(Clone, Copy, Debug)]
+struct Seen(u64);
 
 impl<'e> Gathering<'e> {
     pub(super) fn new(each: &'e mut dyn FnMut(Entry, Calendar), places: &[Place]) -> Gathering<'e> {
@@ -52,7 +60,7 @@ impl<'e> Gathering<'e> {
             each,
             files: places.iter().map(file).collect(),
             formats: Vec::new(),
-            seen: FxHashMap::default(),
+            seen: FxHashSet::default(),
             growing: FxHashMap::default(),
             alike: Alike::default(),
             names: Names::default(),
@@ -137,14 +145,17 @@ impl<'e> Gathering<'e> {
         match format.repeats {
             Repeats::Growing => self.grow(number, entry),
             Repeats::Never => self.pass(format, number, entry),
-            Repeats::Copies => match self.seen.get(&name(&entry)) {
-                Some(known) if *known == number => self.repeated += 1,
-                Some(_) => self.in_two_tools += 1,
-                None => {
-                    self.seen.insert(name(&entry), number);
-                    self.pass(format, number, entry);
+            Repeats::Copies => {
+                let seen = Seen::new(&entry, number);
+                match self.seen.get(&seen) {
+                    Some(known) if known.format() == number => self.repeated += 1,
+                    Some(_) => self.in_two_tools += 1,
+                    None => {
+                        self.seen.insert(seen);
+                        self.pass(format, number, entry);
+                    }
                 }
-            },
+            }
         }
     }
 
@@ -152,12 +163,13 @@ impl<'e> Gathering<'e> {
         let output = |entry: &Entry| entry.record.metering.usage.total_output();
         match self.growing.get_mut(&import::same_call(entry.record.call.id)) {
             None => {
-                self.growing.insert(import::same_call(entry.record.call.id), (number, entry));
+                let name = import::same_call(entry.record.call.id);
+                self.growing.insert(name, (number, Box::new(entry)));
             }
             Some((_, known)) => {
                 self.repeated += 1;
                 if output(known) < output(&entry) {
-                    *known = entry;
+                    **known = entry;
                 }
             }
         }
@@ -173,12 +185,13 @@ impl<'e> Gathering<'e> {
     }
 
     pub(super) fn finish(mut self) -> Inputs {
-        let mut growing: Vec<(u8, Entry)> = self.growing.drain().map(|(_, entry)| entry).collect();
+        let mut growing: Vec<(u8, Box<Entry>)> =
+            std::mem::take(&mut self.growing).into_values().collect();
         growing.sort_by_key(|(_, entry)| (entry.record.call.arrived, entry.record.call.id));
         for (number, entry) in growing {
-            match self.seen.contains_key(&name(&entry)) {
+            match self.seen.contains(&Seen::new(&entry, number)) {
                 true => self.in_two_tools += 1,
-                false => self.pass(self.formats[usize::from(number)], number, entry),
+                false => self.pass(self.formats[usize::from(number)], number, *entry),
             }
         }
         self.formats.sort_by_key(|format| format.name);
@@ -206,10 +219,39 @@ impl<'e> Gathering<'e> {
     }
 }
 
-/// A call's name, short enough for millions and long enough for no two to meet.
-fn name(entry: &Entry) -> u64 {
-    let name = import::same_call(entry.record.call.id);
-    u64::try_from(name & u128::from(u64::MAX)).expect("64 bits")
+impl Seen {
+    /// Bits for the format's number.
+    const FORMAT: u32 = 5;
+
+    fn new(entry: &Entry, format: u8) -> Seen {
+        let name = import::same_call(entry.record.call.id);
+        let name = u64::try_from(name & u128::from(u64::MAX)).expect("64 bits");
+        Seen(name << Seen::FORMAT | u64::from(format))
+    }
+
+    /// Long enough that no two names of millions meet.
+    fn name(self) -> u64 {
+        self.0 >> Seen::FORMAT
+    }
+
+    fn format(self) -> u8 {
+        u8::try_from(self.0 & ((1 << Seen::FORMAT) - 1)).expect("a few bits")
+    }
+}
+
+/// Whatever the format.
+impl PartialEq for Seen {
+    fn eq(&self, other: &Seen) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Seen {}
+
+impl Hash for Seen {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
 }
 
 /// Names that many calls have: each is kept once.
@@ -263,14 +305,16 @@ impl Alike {
         for bucket in [bucket, bucket - 1, bucket + 1] {
             for slot in slots(bucket) {
                 let Some((known, tools)) = self.0.get_mut(&slot) else { break };
-                if *tools & own == 0 && (at - *known).abs() <= SAME_MOMENT_MS {
+                let known = bucket * SAME_MOMENT_MS + i64::from(*known);
+                if *tools & own == 0 && (at - known).abs() <= SAME_MOMENT_MS {
                     *tools |= own;
                     return true;
                 }
             }
         }
         if let Some(vacant) = slots(bucket).find(|slot| !self.0.contains_key(slot)) {
-            self.0.insert(vacant, (at, own));
+            let within = u16::try_from(at.rem_euclid(SAME_MOMENT_MS)).expect("two seconds");
+            self.0.insert(vacant, (within, own));
         }
         false
     }

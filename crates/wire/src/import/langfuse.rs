@@ -39,8 +39,6 @@ struct Observation {
     trace_id: Text,
     #[serde(rename = "type")]
     kind: Text,
-    #[serde(alias = "parentObservationId")]
-    parent_observation_id: Text,
     #[serde(alias = "startTime")]
     start_time: Moment,
     #[serde(alias = "endTime")]
@@ -65,25 +63,39 @@ struct Observation {
     user_id: Text,
 }
 
+/// Where an observation stands among others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Place {
+    #[serde(rename = "type")]
+    kind: Text,
+    #[serde(alias = "parentObservationId")]
+    parent_observation_id: Text,
+}
+
+fn is_call(kind: &Text) -> bool {
+    kind.is("GENERATION") || kind.is("EMBEDDING")
+}
+
 fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
-    let mut reading = Reading::default();
-    let mut calls: Vec<(u64, Observation)> = Vec::new();
+    // Read twice, so that no prompts are kept until all parents are known.
     let mut around = FxHashSet::default();
-    rows::records(bytes, source, &mut reading, |line, mut row: Observation, _| {
-        if row.kind.is("GENERATION") || row.kind.is("EMBEDDING") {
-            around.extend(row.parent_observation_id.0.take());
-            calls.push((line, row));
+    rows::records(bytes, source, &mut Reading::default(), |_, row: Place, _| {
+        if is_call(&row.kind) {
+            around.extend(row.parent_observation_id.0);
         }
     });
-    for (line, row) in calls {
-        if row.id.0.as_ref().is_some_and(|id| around.contains(id)) {
-            continue;
+    let mut reading = Reading::default();
+    rows::records(bytes, source, &mut reading, |line, row: Observation, reading| {
+        let is_around = row.id.0.as_ref().is_some_and(|id| around.contains(id));
+        if is_around || !is_call(&row.kind) {
+            return;
         }
         match told(row).entry(source, line) {
             Ok(entry) => reading.entries.push(entry),
             Err(why) => reading.skip(line, why),
         }
-    }
+    });
     reading
 }
 

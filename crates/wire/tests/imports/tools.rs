@@ -99,8 +99,8 @@ fn langfuse_observations_without_spans_and_wrappers() {
           openai; session named; tags environment=production
         1772442000000 answer gpt-4o: suspect; took 2.5s; trail none; Answered { status: 200, finish: None }
           openai; session named; tags environment=production; suspect
-        skipped line 11: it breaks off after 36 bytes
         skipped line 10: its time is no time
+        skipped line 11: it breaks off after 36 bytes
     "#]],
     );
 }
