@@ -111,6 +111,15 @@ impl Money {
         }
     }
 
+    /// This, or else so many cents.
+    pub(super) fn or_cents(self, cents: Money) -> Money {
+        match (self, cents) {
+            (Money::Absent, Money::Of(usd)) => Money::Of(usd.scaled(1, 100)),
+            (Money::Absent, other) => other,
+            _ => self,
+        }
+    }
+
     pub(super) fn get(self) -> Option<Usd> {
         match self {
             Money::Of(usd) => Some(usd),

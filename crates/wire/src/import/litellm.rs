@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::count::Count;
 use super::field::{Json, Moment, Money, Nested, Number, Reported, Text};
-use super::told::{Told, of_body, of_messages};
+use super::told::{Answer, Told, of_body, of_messages};
 use super::{Clock, Import, Repeats, rows};
 use crate::meter::usage::Report;
 
@@ -54,7 +54,7 @@ struct Row {
     messages: Json,
     proxy_server_request: Json,
     error_information: Nested<ErrorInformation>,
-    response: Nested<Response>,
+    response: Nested<Answer>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,13 +70,6 @@ struct Metadata {
 #[serde(default)]
 struct ErrorInformation {
     error_code: Number,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Response {
-    id: Text,
-    usage: Reported,
 }
 
 fn told(row: Row) -> Told {

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::count::Count;
-use super::field::{Moment, Money, Number, Text};
-use super::told::Told;
+use super::field::{Json, Moment, Money, Nested, Number, Text};
+use super::told::{Answer, Told, of_body, of_messages};
 use super::{Clock, IMPORTS, Import, Reading, Repeats, Source, lines, rows};
 use crate::meter::usage::Report;
 
@@ -47,6 +47,7 @@ const FIELDS: &[(&str, bool, &[&str])] = &[
             "ts",
         ],
     ),
+    ("end", false, &["end", "endtime", "endedat", "completedat", "finishedat"]),
     ("model", true, &["model", "modelname", "modelid"]),
     (
         "input",
@@ -93,6 +94,7 @@ const FIELDS: &[(&str, bool, &[&str])] = &[
     ("written", true, &["cachecreationinputtokens", "cachewritetokens", "cachecreationtokens"]),
     ("reasoning", true, &["reasoningtokens", "tokensreasoning"]),
     ("cost", true, &["cost", "costusd", "totalcost", "spend", "price", "usd"]),
+    ("cost_cents", true, &["costcents", "costincents"]),
     ("latency_ms", true, &["latencyms", "durationms", "responsetimems", "elapsedms"]),
     ("latency_s", true, &["latencys", "durations", "latencyseconds", "durationseconds"]),
     ("first_ms", true, &["ttftms", "timetofirsttokenms"]),
@@ -102,6 +104,10 @@ const FIELDS: &[(&str, bool, &[&str])] = &[
     ("user", false, &["userid", "user", "customer"]),
     ("operation", false, &["operation", "feature", "endpoint", "name"]),
     ("status", false, &["status", "statuscode", "httpstatus"]),
+    // Whose cache it is, a usual name does not say.
+    ("cache", false, &[]),
+    ("request", false, &["requestbody"]),
+    ("response", false, &["responsebody"]),
 ];
 
 /// Which column holds what, as the user says it: `model=Model,input=Prompt Tokens`.
@@ -228,8 +234,24 @@ fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
             return reading;
         }
     };
+    calls_in(bytes, source, &found, reading)
+}
+
+/// Reads a format that is known by its columns: which of them holds which of [`FIELDS`], as a user
+/// would say it with `--columns`.
+pub(super) fn calls(
+    bytes: &[u8],
+    source: &Source<'_>,
+    columns: &[(&'static str, &str)],
+) -> Reading {
+    let column = |(field, column): &(&'static str, &str)| (*field, (*column).to_owned());
+    let found = Found(columns.iter().map(column).collect());
+    calls_in(bytes, source, &found, Reading::default())
+}
+
+fn calls_in(bytes: &[u8], source: &Source<'_>, found: &Found, mut reading: Reading) -> Reading {
     rows::raw_records(bytes, source, &mut reading, |line, json, reading| {
-        match row(json, &found).map(|row| row.told().entry(source, line)) {
+        match row(json, found).map(|row| row.told().entry(source, line)) {
             Ok(Ok(entry)) => reading.entries.push(entry),
             Ok(Err(why)) => reading.skip(line, why),
             Err(error) => reading.skip(line, lines::complaint(&error)),
@@ -239,9 +261,10 @@ fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct Row {
     time: Moment,
+    end: Moment,
     model: Text,
     input: Count,
     output: Count,
@@ -249,6 +272,7 @@ struct Row {
     written: Count,
     reasoning: Count,
     cost: Money,
+    cost_cents: Money,
     latency_ms: Number,
     latency_s: Number,
     first_ms: Number,
@@ -258,6 +282,9 @@ struct Row {
     user: Text,
     operation: Text,
     status: Text,
+    cache: Text,
+    request: Json,
+    response: Nested<Answer>,
 }
 
 /// A record's fields under the names of [`Row`].
@@ -290,9 +317,22 @@ impl Row {
             Some("error" | "failed" | "failure") => Some(500),
             _ => self.status.get().and_then(|status| status.parse().ok()),
         };
+        let Answer { id, usage } = self.response.0.unwrap_or_default();
+        let is_hit = |word: &str| word.to_ascii_lowercase().ends_with("hit") || word == "true";
+        let counted = Report {
+            is_inclusive: number(self.cached) + number(self.written) <= number(self.input),
+            input: self.input.into(),
+            output: self.output.into(),
+            cached: self.cached.into(),
+            written: self.written.into(),
+            reasoning: self.reasoning.into(),
+            ..Report::default()
+        };
         Told {
-            id: self.id,
+            is_cached: self.cache.get().is_some_and(is_hit),
+            id: id.or(self.id),
             arrived: self.time,
+            ended: self.end,
             took: self.latency_ms.millis().or(self.latency_s.seconds()),
             waited: self.first_ms.millis(),
             provider: self.provider,
@@ -301,16 +341,9 @@ impl Row {
             session: self.session,
             tags: vec![("user", self.user)],
             status: status.filter(|status| (100..1000).contains(status)),
-            usage: Report {
-                is_inclusive: number(self.cached) + number(self.written) <= number(self.input),
-                input: self.input.into(),
-                output: self.output.into(),
-                cached: self.cached.into(),
-                written: self.written.into(),
-                reasoning: self.reasoning.into(),
-                ..Report::default()
-            },
-            cost: self.cost,
+            usage: usage.0.unwrap_or(counted),
+            cost: self.cost.or_cents(self.cost_cents),
+            request: of_body(&self.request).or_else(|| of_messages(&self.request)),
             ..Told::default()
         }
     }

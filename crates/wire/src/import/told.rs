@@ -6,6 +6,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use serde::Deserialize;
+
 use scrimp_core::call::Content;
 use scrimp_core::price::Terms;
 use scrimp_core::record::{Timing, TrailEnd};
@@ -13,7 +15,7 @@ use scrimp_core::{
     Delivery, Dialect, Ending, Entry, Metering, Role, Span, Tier, Time, Trail, Usage, Usd, hash,
 };
 
-use super::field::{Json, Moment, Money, Number, Text};
+use super::field::{Json, Moment, Money, Number, Reported, Text};
 use super::logged::{Logged, block, call_id, digest};
 use super::{Assumed, Source};
 use crate::meter::usage::Report;
@@ -228,6 +230,14 @@ impl Blocks {
         };
         (vec![block(Role::User, name, shared), rest], Some(trail))
     }
+}
+
+/// An answer's body, where a log has it: the provider's name for it, and what it used.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Answer {
+    pub(super) id: Text,
+    pub(super) usage: Reported,
 }
 
 /// A body for `messages` that a log keeps without the rest of its request.

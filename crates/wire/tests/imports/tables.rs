@@ -57,6 +57,6 @@ fn the_user_may_name_columns_nobody_would_guess() {
 #[test]
 fn a_map_that_makes_no_sense_is_refused_with_what_there_is() {
     let refused = |map: &str| map.parse::<Columns>().unwrap_err().to_string();
-    expect!["there is no field `colour`; there are: time, model, input, output, cached, written, reasoning, cost, latency_ms, latency_s, first_ms, provider, id, session, user, operation, status"].assert_eq(&refused("colour=Blue"));
+    expect!["there is no field `colour`; there are: time, end, model, input, output, cached, written, reasoning, cost, cost_cents, latency_ms, latency_s, first_ms, provider, id, session, user, operation, status, cache, request, response"].assert_eq(&refused("colour=Blue"));
     expect!["`model` is no pair such as `model=Model`"].assert_eq(&refused("model"));
 }
