@@ -117,7 +117,7 @@ fn a_value_that_cannot_be_meant_is_wrong_usage() {
     "#]].assert_eq(&wrong(&["whatif", "logs", "--prompt-cache", "none,foo"]));
     expect![[r#"
         error: invalid value 'moncake' for '--format <FORMAT>'
-          [possible values: agent-session, mooncake, scrimp, claude-code, codex, litellm, langfuse, helicone, bedrock, har, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity, table]
+          [possible values: agent-session, mooncake, scrimp, claude-code, codex, litellm, langfuse, helicone, portkey, bedrock, har, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity, table]
 
           tip: a similar value exists: 'mooncake'
 

@@ -319,7 +319,7 @@ fn what_cannot_be_read_is_named_with_the_reason() {
             notes.txt: it is none of the known formats:
               not agent-session: it does not begin with `{`
               not mooncake, scrimp, claude-code, codex: no line is a JSON object
-              not litellm, langfuse, helicone, bedrock, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity: it is empty, or neither JSON nor a table with a header
+              not litellm, langfuse, helicone, portkey, bedrock, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity: it is empty, or neither JSON nor a table with a header
               not har: its beginning has no `log` with `entries`
               not table: no columns for time, input and output tokens (name them with --columns "time=…,input=…,output=…")
         "#]],

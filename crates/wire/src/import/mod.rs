@@ -24,6 +24,7 @@ mod logged;
 mod mooncake;
 mod openai_usage;
 mod openrouter_activity;
+mod portkey;
 mod qwen;
 mod report;
 mod rows;
@@ -50,6 +51,7 @@ pub const IMPORTS: &[Import] = &[
     litellm::FORMAT,
     langfuse::FORMAT,
     helicone::FORMAT,
+    portkey::FORMAT,
     bedrock::FORMAT,
     har::FORMAT,
     azure::FORMAT,

@@ -63,6 +63,9 @@ pub(super) const OTHER_NAMES: &[(&str, &str)] = &[
     ("vertex", "vertex_ai"),
     ("together", "together_ai"),
     ("fireworks", "fireworks_ai"),
+    ("azure_openai", "azure"),
+    ("mistral_ai", "mistral"),
+    ("x_ai", "xai"),
 ];
 
 /// Where several hosts serve a model and none is its vendor: these first, then by name.

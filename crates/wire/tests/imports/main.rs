@@ -188,6 +188,7 @@ fn an_unknown_format_is_told_what_was_tried() {
           not litellm: no first record has `call_type`
           not langfuse: no first record has `type`
           not helicone: no first record has `response_id`
+          not portkey: no first record has `created_at`
           not bedrock: no first record has `schemaType`
           not har: its beginning has no `log` with `entries`
           not azure: no first record has `TIMESTAMP`
@@ -210,6 +211,7 @@ fn an_unknown_format_is_told_what_was_tried() {
           not litellm: no first record has `call_type`
           not langfuse: no first record has `type`
           not helicone: no first record has `response_id`
+          not portkey: no first record has `created_at`
           not bedrock: no first record has `schemaType`
           not har: its beginning has no `log` with `entries`
           not azure: no first record has `TIMESTAMP`
@@ -221,7 +223,7 @@ fn an_unknown_format_is_told_what_was_tried() {
           not openrouter-activity: no first record has `date`
           not table: no columns for time, input and output tokens (name them with --columns "time=…,input=…,output=…")"#]].assert_eq(&error.to_string());
     let error = import::named("cohere").unwrap_err();
-    expect!["there is no format `cohere`; there are: agent-session, mooncake, scrimp, claude-code, codex, litellm, langfuse, helicone, bedrock, har, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity, table"].assert_eq(&error.to_string());
+    expect!["there is no format `cohere`; there are: agent-session, mooncake, scrimp, claude-code, codex, litellm, langfuse, helicone, portkey, bedrock, har, azure, burstgpt, qwen-bailian, vllm, openai-usage, anthropic-usage, openrouter-activity, table"].assert_eq(&error.to_string());
 }
 
 #[test]

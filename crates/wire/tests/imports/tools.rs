@@ -183,3 +183,20 @@ fn two_tools_logs_of_one_answer_name_the_same_call() {
     let same = |bytes: &[u8]| import::same_call(read(bytes).entries[0].record.call.id);
     assert_eq!(same(litellm), same(&sample("har")));
 }
+
+#[test]
+fn portkeys_export_by_its_columns() {
+    check_told(
+        &sample("portkey"),
+        &expect![[r#"
+        1772442000250 chat gpt-4o: in 176+1024r+0s+0l out 40; took 1.3s; trail none; Answered { status: 200, finish: None }
+          openai; cost 0.00212; session named
+        1772442005000 chat claude-sonnet-4-5: in 12+2048r+0s+0l out 9; took 900.0ms; trail none; Answered { status: 200, finish: None }
+          anthropic; cost 0.0007854; session named
+        1772442060000 chat gpt-4o: in 0+0r+0s+0l out 0; took 4.0ms; trail none; Answered { status: 200, finish: None }
+          openai; session named; not sent
+        1772442120000 chat gpt-4o: unknown; took 210.0ms; trail none; Answered { status: 429, finish: None }
+          azure; cost 0; session named
+    "#]],
+    );
+}
