@@ -42,6 +42,7 @@ static EXCHANGES: LazyLock<Vec<Exchange>> = LazyLock::new(all);
 fn all() -> Vec<Exchange> {
     vec![
         exchange!("chat_audio", 200, "json"),
+        exchange!("chat_by_cerebras", 200, "json"),
         exchange!("chat_by_deepseek", 200, "json"),
         exchange!("chat_by_fireworks_stream", 200, "txt"),
         exchange!("chat_by_groq_stream", 200, "txt"),

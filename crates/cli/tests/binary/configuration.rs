@@ -16,7 +16,7 @@ fn a_right_file_is_summed_up() {
     place.write("scrimp.toml", "[prompt_cache.\"op:review\"]\nstate = \"observe\"\n");
     let said = place.run(&["config", "check", "scrimp.toml"]).done();
     expect![[r#"
-        scrimp.toml: right; 13 providers, 1 prompt-cache rule
+        scrimp.toml: right; 14 providers, 1 prompt-cache rule
     "#]]
     .assert_eq(&said);
 }

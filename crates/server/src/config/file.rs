@@ -25,11 +25,11 @@ pub(super) struct File {
     /// Virtual keys: who may call, and what.
     pub(super) keys: KeysTable,
     /// Providers by name. There without being named: `openai`, `anthropic`, `google`, `groq`,
-    /// `mistral`, `deepseek`, `xai`, `openrouter`, `together`, `fireworks`, and for callers on this
-    /// machine the usual addresses of servers on it: `vllm` (port 8000), `ollama` (11434),
-    /// `llamacpp` (8080). Calls reach a provider by its path (`/NAME/v1/…`), by `NAME/model`, or, for
-    /// the first three, by the dialect of the path (`/v1/responses`, `/v1/messages`,
-    /// `/v1beta/models/…`).
+    /// `mistral`, `deepseek`, `xai`, `openrouter`, `together`, `fireworks`, `cerebras`, and for
+    /// callers on this machine the usual addresses of servers on it: `vllm` (port 8000), `ollama`
+    /// (11434), `llamacpp` (8080). Calls reach a provider by its path (`/NAME/v1/…`), by
+    /// `NAME/model`, or, for the first three, by the dialect of the path (`/v1/responses`,
+    /// `/v1/messages`, `/v1beta/models/…`).
     #[schemars(with = "BTreeMap<String, ProviderTable>", extend("x-key" = "NAME"))]
     pub(super) providers: BTreeMap<Spanned<String>, ProviderTable>,
     /// Names of one's own for models.

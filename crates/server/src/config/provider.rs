@@ -163,6 +163,7 @@ pub(super) const PUBLIC: &[Public] = &[
     openai("openrouter", "https://openrouter.ai/api/v1", "openrouter"),
     openai("together", "https://api.together.xyz/v1", "together_ai"),
     openai("fireworks", "https://api.fireworks.ai/inference/v1", "fireworks_ai"),
+    openai("cerebras", "https://api.cerebras.ai/v1", "cerebras"),
     openai("vllm", "http://127.0.0.1:8000/v1", "vllm"),
     openai("ollama", "http://127.0.0.1:11434/v1", "ollama"),
     openai("llamacpp", "http://127.0.0.1:8080/v1", "llamacpp"),

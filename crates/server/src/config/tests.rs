@@ -18,8 +18,8 @@ fn refuses(text: &str, expected: Expect) {
 fn without_a_file_the_public_providers_are_there_and_nothing_is_changed() {
     let config = Config::usual();
     let names = config.providers.keys().map(ToString::to_string).collect::<Vec<_>>();
-    let known = "anthropic deepseek fireworks google groq llamacpp mistral ollama openai openrouter \
-                 together vllm xai";
+    let known = "anthropic cerebras deepseek fireworks google groq llamacpp mistral ollama openai \
+                 openrouter together vllm xai";
     assert_eq!(names.join(" "), known);
     assert!(config.providers.values().all(|provider| provider.stored_key.is_none()));
     assert!(config.prompt_cache.is_empty());

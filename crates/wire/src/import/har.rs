@@ -180,6 +180,7 @@ fn provider(host: &str) -> Text {
         ("api.deepseek.com", "deepseek"),
         ("api.groq.com", "groq"),
         ("api.x.ai", "xai"),
+        ("api.cerebras.ai", "cerebras"),
         ("generativelanguage.googleapis.com", "gemini"),
     ];
     match known.iter().find(|(name, _)| *name == host) {

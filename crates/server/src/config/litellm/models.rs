@@ -32,6 +32,7 @@ const PREFIXES: &[Prefix] = &[
     prefix(&["openrouter"], "openrouter", Some("OPENROUTER_API_KEY")),
     prefix(&["together_ai"], "together", Some("TOGETHERAI_API_KEY")),
     prefix(&["fireworks_ai"], "fireworks", Some("FIREWORKS_AI_API_KEY")),
+    prefix(&["cerebras"], "cerebras", Some("CEREBRAS_API_KEY")),
     prefix(&["azure"], "azure", Some("AZURE_API_KEY")),
     prefix(&["hosted_vllm", "vllm"], "vllm", None),
     prefix(&["ollama", "ollama_chat"], "ollama", None),
