@@ -25,6 +25,7 @@ struct Used {
     unknown: u64,
     usage: Usage,
     cost: Usd,
+    cost_uncached: Usd,
 }
 
 /// By provider and model.
@@ -43,6 +44,11 @@ const FIGURES: &[Figure] = &[
         used.unknown.to_string()
     }),
     ("cost_usd_total", "Dollars that the priced calls cost.", |used| used.cost.to_string()),
+    (
+        "cost_without_caching_usd_total",
+        "Dollars that the same tokens would have cost without any prompt caching.",
+        |used| used.cost_uncached.to_string(),
+    ),
 ];
 
 /// Reads the store; not on a thread that serves calls.
@@ -106,6 +112,7 @@ fn by_model(gateway: &Gateway) -> Result<ByModel, StoreError> {
         used.unknown += cell.unknown;
         used.usage += cell.usage;
         used.cost += cell.cost;
+        used.cost_uncached += cell.cost_uncached;
     }
     Ok(models)
 }

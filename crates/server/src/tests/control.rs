@@ -84,9 +84,12 @@ async fn health_metrics_and_dashboard_answer() {
 #[tokio::test(start_paused = true)]
 async fn metrics_sum_tokens_and_dollars_by_provider_and_model() {
     let named = PLAIN.replace("gpt-4o", "my \\\"model");
-    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)], vec![answer("200 OK", TOLD)]]);
+    let told = TOLD.replace("}}", ",\"prompt_tokens_details\":{\"cached_tokens\":4}}}");
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", &told)], vec![answer("200 OK", TOLD)]]);
     rig.call(&chat(PLAIN)).await;
-    let cost = rig.record().await.cost.unwrap();
+    let record = rig.record().await;
+    let (cost, uncached) = (record.cost.unwrap(), record.cost_uncached.unwrap());
+    assert!(cost < uncached, "{cost} {uncached}");
     rig.call(&chat(&named)).await;
     rig.gateway.idle().await;
     rig.gateway.shared().store.flush();
@@ -95,8 +98,9 @@ async fn metrics_sum_tokens_and_dollars_by_provider_and_model() {
     let own = r#"provider="openai",model="gpt-4o""#;
     for expected in [
         format!("scrimp_cost_usd_total{{{own}}} {cost}\n"),
+        format!("scrimp_cost_without_caching_usd_total{{{own}}} {uncached}\n"),
         format!("scrimp_model_calls_total{{{own}}} 1\n"),
-        format!("scrimp_tokens_total{{{own},class=\"uncached\"}} 9\n"),
+        format!("scrimp_tokens_total{{{own},class=\"uncached\"}} 5\n"),
         format!("scrimp_tokens_total{{{own},class=\"output\"}} 2\n"),
         r#"scrimp_model_unpriced_calls_total{provider="openai",model="my \"model"} 1"#.to_owned(),
     ] {
