@@ -7,9 +7,10 @@ use scrimp_core::{Aggregate, Span, Time};
 use scrimp_store::{LedgerRow, Reader as Records};
 use serde::Serialize;
 
+use super::data_dir;
 use super::price::catalog_in;
-use super::{data_dir, study};
 use crate::args::{self, Reconcile};
+use crate::input::records::{not_read, set_aside};
 use crate::input::{Inputs, Reader};
 use crate::ui::{self, OrHint};
 
@@ -92,8 +93,8 @@ fn books(records: &Records, sums: &[Aggregate]) -> Result<(Books, Vec<String>)> 
     }
     let counted: Vec<DayCount> = records.ledger(from, until)?.into_iter().map(count).collect();
     books.fill(&counted);
-    let mut notes = study::not_read(&unread);
-    notes.extend(study::set_aside(&records.set_aside()?));
+    let mut notes = not_read(&unread);
+    notes.extend(set_aside(&records.set_aside()?));
     if books.period().is_none() && records.scan(Time::EPOCH, Time::NEVER).next().is_none() {
         bail!("no calls were counted here yet, so there is nothing to compare with");
     }

@@ -11,18 +11,17 @@ use scrimp_analysis::profile::{Calendar, Profiler};
 use scrimp_analysis::replay::{Reading, Trace};
 use scrimp_analysis::report::{Analysis, Input, reported};
 use scrimp_core::{Catalog, Entry, Span, Time};
-use scrimp_store::{Reader as Records, ScanError};
+use scrimp_store::Reader as Records;
 use scrimp_wire::import::Assumed;
 
 use super::price::now;
 use crate::args::Logs;
+use crate::input::records::{is_data, not_read, set_aside};
 use crate::input::{Inputs, Reader, lacking};
 use crate::ui::OrHint;
 
 /// Calls that may wait for their place in the tree.
 const IN_FLIGHT: usize = 64;
-/// Parts of the records that cannot be read and are each told about; of the others, how many.
-const MOST_NOTED: usize = 5;
 
 /// Calls, each once, in the order of time.
 pub(crate) struct Calls {
@@ -34,7 +33,7 @@ pub(crate) struct Calls {
 /// Reads every file in and under `paths`.
 pub(crate) fn read_logs(paths: &[PathBuf], logs: &Logs, prices: &Arc<Catalog>) -> Result<Calls> {
     if let [data] = paths
-        && data.join("scrimp.db").is_file()
+        && is_data(data)
     {
         // The gateway's own directory, named like any other folder of calls.
         return read_records(&Records::open(data)?, data, prices);
@@ -93,29 +92,6 @@ pub(crate) fn read_records(records: &Records, data: &Path, prices: &Arc<Catalog>
     };
     let inputs = Inputs { files: vec![input], notes, ..Inputs::default() };
     Ok(Calls { inputs, ..of_entries(entries, prices) })
-}
-
-pub(super) fn not_read(errors: &[ScanError]) -> Vec<String> {
-    let first = errors.iter().take(MOST_NOTED);
-    let mut notes: Vec<String> = first.map(|error| format!("calls are missing: {error}")).collect();
-    let more = errors.len().saturating_sub(MOST_NOTED);
-    if 0 < more {
-        notes.push(format!("calls are missing: {more} more parts of the records cannot be read"));
-    }
-    notes
-}
-
-/// Says so where damaged files were set aside, because then calls may be missing.
-pub(super) fn set_aside(files: &[PathBuf]) -> Option<String> {
-    let name = files.first()?.file_name()?.to_string_lossy();
-    Some(match files.len() {
-        1 => format!("calls may be missing: a damaged file was set aside as {name}"),
-        count => {
-            format!(
-                "calls may be missing: {count} damaged files were set aside, the first as {name}"
-            )
-        }
-    })
 }
 
 /// Counts calls and makes them ready for a replay.

@@ -100,7 +100,7 @@ impl<'p> Feed<'p> {
             state.open = Some(open).filter(|open| !open.is_done());
             piece
         } else {
-            let (at, place) = state.places.next()?;
+            let (at, place) = state.places.find(|(_, place)| !place.is_records)?;
             self.first(number, at, place, &mut state.open)
         };
         state.given_out += 1;

@@ -13,11 +13,12 @@ use std::sync::mpsc::Receiver;
 use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_analysis::profile::Calendar;
 use scrimp_analysis::report::{Input, SkippedLine};
+use scrimp_core::price::without_date;
 use scrimp_core::{Aggregate, Entry, UsageState, hash};
 use scrimp_wire::import::{self, Clock, Import, Reading, Repeats};
 
 use super::feed::{Feed, Piece};
-use super::{Inputs, Place};
+use super::{Inputs, Place, records};
 
 /// Two tools' clocks and beginnings of one call differ by less than this.
 const SAME_MOMENT_MS: i64 = 2_000;
@@ -85,6 +86,24 @@ impl<'e> Gathering<'e> {
                 next += 1;
             }
         }
+    }
+
+    /// Takes the gateway's own records. They come first: they say more of a call than any log.
+    pub(super) fn records(&mut self, at: usize, place: &Place) {
+        let format = import::named("scrimp").expect("a format of our own");
+        let number = self.number(format);
+        let mut file = self.files[at].clone();
+        file.format = Some("scrimp records".to_owned());
+        let read = records::read(&place.path, &mut |entry| {
+            file.calls += 1;
+            file.lacks.see(&entry.record, None);
+            self.entry(format, number, entry);
+        });
+        match read {
+            Ok(notes) => file.notes.extend(notes),
+            Err(why) => file.error = Some(why),
+        }
+        self.files[at] = file;
     }
 
     fn piece(&mut self, piece: Piece<'_>, reading: Option<Reading>) {
@@ -294,7 +313,9 @@ impl Alike {
             return false;
         }
         let tokens = hash::chain(usage.input(), usage.total_output());
-        let what = hash::chain(hash::text(&record.call.model), tokens);
+        // One tool has the name that was asked for, the other the one that answered.
+        let model = &*record.call.model;
+        let what = hash::chain(hash::text(without_date(model).unwrap_or(model)), tokens);
         let at = record.call.arrived.millis();
         let bucket = at.div_euclid(SAME_MOMENT_MS);
         let own = 1_u32 << (number % 32);

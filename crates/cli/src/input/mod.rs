@@ -7,6 +7,7 @@
 
 mod feed;
 mod gather;
+pub(crate) mod records;
 
 use std::fs;
 use std::io;
@@ -52,12 +53,13 @@ pub(crate) struct Inputs {
     pub(crate) mixes_clocks: bool,
 }
 
-/// A file to read.
+/// A file to read, or a folder of the gateway's own records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     path: PathBuf,
     /// Whether the user named it: then the reason why it is not read may be long.
     is_named: bool,
+    is_records: bool,
 }
 
 impl Reader {
@@ -73,6 +75,9 @@ impl Reader {
     ) -> io::Result<Inputs> {
         let places = find(paths)?;
         let mut gathering = Gathering::new(each, &places);
+        for (at, place) in places.iter().enumerate().filter(|(_, place)| place.is_records) {
+            gathering.records(at, place);
+        }
         let feed = Feed::new(&places, self.format, self.columns.as_ref());
         let workers = thread::available_parallelism().map_or(2, usize::from);
         thread::scope(|scope| {
@@ -175,7 +180,9 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<Place>> {
             path.as_os_str() != "-" && fs::metadata(path).map_err(named(path))?.is_dir();
         match is_folder {
             true => walk(path, &mut places)?,
-            false => places.push(Place { path: path.clone(), is_named: true }),
+            false => {
+                places.push(Place { path: path.clone(), is_named: true, is_records: false });
+            }
         }
     }
     let mut seen = FxHashSet::default();
@@ -191,8 +198,13 @@ pub(crate) fn holds_files(folder: &Path) -> bool {
     folder.is_dir() && walk(folder, &mut places).is_ok() && !places.is_empty()
 }
 
-/// Files under a folder, sorted by name; hidden ones and links to folders are left alone.
+/// Files under a folder, sorted by name; hidden ones and links to folders are left alone. A gateway's
+/// data is one place.
 fn walk(folder: &Path, places: &mut Vec<Place>) -> io::Result<()> {
+    if records::is_data(folder) {
+        places.push(Place { path: folder.to_owned(), is_named: true, is_records: true });
+        return Ok(());
+    }
     let mut children = fs::read_dir(folder)
         .map_err(named(folder))?
         .map(|child| child.map(|child| child.path()))
@@ -206,7 +218,9 @@ fn walk(folder: &Path, places: &mut Vec<Place>) -> io::Result<()> {
         match kind {
             _ if is_hidden => {}
             _ if kind.is_dir() => walk(&path, places)?,
-            _ if kind.is_file() || path.is_file() => places.push(Place { path, is_named: false }),
+            _ if kind.is_file() || path.is_file() => {
+                places.push(Place { path, is_named: false, is_records: false });
+            }
             _ => {}
         }
     }
@@ -322,6 +336,9 @@ mod tests {
             let told = |note: &String| note.contains("stand in the logs of two tools");
             assert!(inputs.notes.iter().any(told), "{:?}", inputs.notes);
         }
+        // One tool has the model asked for, the other the one that answered.
+        let dated = helicone("z", 1).replace("gpt-4o", "gpt-4o-2024-08-06");
+        assert_eq!(read(&[("a", litellm("x", 0).into()), ("b", dated.into())]).1, 1);
         // Alike in one tool's log, or later: two calls.
         let two = format!("{}\n{}", litellm("x", 0), litellm("y", 0));
         assert_eq!(read(&[("a", two.clone().into())]).1, 2);

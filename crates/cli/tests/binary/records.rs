@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::support::{Place, sample};
 use expect_test::expect;
-use scrimp_core::{Span, Time};
+use scrimp_core::{CallId, Span, Time};
 use scrimp_store::{Options, Store};
 use scrimp_wire::import::{self, Source};
 
@@ -28,6 +28,37 @@ fn filled(place: &Place) {
         store.seal().unwrap();
     }
     store.close().unwrap();
+}
+
+const TRANSCRIPT: &str = concat!(
+    r#"{"type":"user","uuid":"u1","sessionId":"s","timestamp":"2026-03-02T09:00:00Z","#,
+    r#""message":{"role":"user","content":"hello"}}"#,
+    "\n",
+    r#"{"type":"assistant","uuid":"u2","parentUuid":"u1","sessionId":"s","#,
+    r#""timestamp":"2026-03-02T09:00:09Z","message":{"id":"msg_1","#,
+    r#""model":"claude-sonnet-4-5-20250929","usage":{"input_tokens":5,"output_tokens":40}}}"#,
+);
+
+#[test]
+fn a_transcript_beside_the_gateways_records_counts_once() {
+    let place = Place::new();
+    place.write("all/transcripts/session.jsonl", TRANSCRIPT);
+    let source = Source::new("session.jsonl", Time::EPOCH);
+    let bytes = TRANSCRIPT.as_bytes();
+    let mut reading = (import::recognise(bytes).unwrap().read)(bytes, &source);
+    let mut record = reading.entries.remove(0).record;
+    // The gateway has a name of its own for the call, and the model's as the client asked for it.
+    let call = Arc::make_mut(&mut record.call);
+    (call.id, call.model) = (CallId(7), "claude-sonnet-4-5".into());
+    call.arrived = call.arrived + Span::from_millis(400);
+    let store = open(&place);
+    store.settle(Arc::new(record));
+    store.close().unwrap();
+    std::fs::rename(place.path("data"), place.path("all/data")).unwrap();
+    let said = place.run(&["analyze", "all"]).done();
+    assert!(said.contains("1 calls stand in the logs of two tools"), "{said}");
+    let found = place.run(&["analyze", "all", "--json"]).json();
+    assert_eq!(found["totals"]["calls"], 1, "{found}");
 }
 
 /// Overwrites all but the first and last bytes, which say what the file is.
