@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scrimp-sim", &[]),
     ("scrimp-dashboard", &[]),
     ("scrimp-tokens", &["scrimp-core"]),
+    ("scrimp-top", &["scrimp-core", "scrimp-analysis"]),
     (
         "scrimp-server",
         &["scrimp-core", "scrimp-wire", "scrimp-store", "scrimp-analysis", "scrimp-dashboard"],
@@ -37,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scrimp-server",
             "scrimp-sim",
             "scrimp-tokens",
+            "scrimp-top",
         ],
     ),
     ("xtask", &["scrimp-core", "scrimp-wire"]),

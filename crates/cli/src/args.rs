@@ -4,6 +4,7 @@ mod bypass;
 pub(crate) mod keys;
 mod reconcile;
 mod run;
+mod top;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ use scrimp_wire::prices;
 pub(crate) use bypass::{Bypass, Step};
 pub(crate) use reconcile::{By, Reconcile};
 pub(crate) use run::Run;
+pub(crate) use top::Top;
 
 const BEGIN: &str = "\
 Begin with `scrimp demo`, which needs nothing; `scrimp analyze LOGS`, with what you have;
@@ -58,6 +60,7 @@ pub(crate) enum Command {
     /// A provider's usage or cost reports against what was counted here, every gap named and sized
     Reconcile(Reconcile),
     Bypass(Bypass),
+    Top(Top),
     /// What a call costs; several models side by side, by given sizes or over recorded traffic
     Price(Price),
     /// How many tokens a text or a request has
@@ -93,7 +96,7 @@ pub(crate) struct Json {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct DataDir {
     // No doc comment: the names would need backticks, which a terminal shows.
     #[arg(
@@ -410,6 +413,10 @@ pub(crate) struct Doctor {
     /// Connect to nobody; otherwise each provider is, without a request and without a key
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Look at nothing but whether a gateway runs on the data directory and takes calls, as health
+    /// checks ask
+    #[arg(long, conflicts_with_all = ["config", "listen", "offline", "json"])]
+    pub(crate) running: bool,
     #[command(flatten)]
     pub(crate) data: DataDir,
     #[command(flatten)]

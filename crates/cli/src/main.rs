@@ -6,6 +6,7 @@ mod demo;
 mod input;
 mod reference;
 mod run;
+mod top;
 mod ui;
 
 use std::process::ExitCode;

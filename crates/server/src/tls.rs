@@ -19,6 +19,7 @@ use tokio_rustls::rustls::{
 };
 
 use crate::config::TlsFiles;
+use crate::upstream::system_roots;
 
 /// Reads a certificate and its key, and whether one is the other's.
 pub(crate) fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
@@ -38,7 +39,10 @@ pub(crate) fn load(files: &TlsFiles) -> io::Result<Arc<ServerConfig>> {
 
 /// Speaks TLS to the gateway of this machine whose certificate lies in the file. Whose name is in it
 /// does not matter: it is this very certificate, and who shows it has its key.
-pub fn to_own_gateway(stream: TcpStream, certificate: &Path) -> io::Result<impl Read + Write> {
+pub fn to_own_gateway(
+    stream: TcpStream,
+    certificate: &Path,
+) -> io::Result<impl Read + Write + use<>> {
     let known = chain(certificate)?.into_iter().next();
     let known = known.ok_or_else(|| io::Error::other("the gateway's certificate is gone"))?;
     let only = Only { known, provider: Arc::new(ring::default_provider()) };
@@ -46,6 +50,16 @@ pub fn to_own_gateway(stream: TcpStream, certificate: &Path) -> io::Result<impl 
         ClientConfig::builder().dangerous().with_custom_certificate_verifier(Arc::new(only));
     let config = Arc::new(config.with_no_client_auth());
     let name = ServerName::try_from("localhost").expect("a name");
+    let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
+    Ok(StreamOwned::new(connection, stream))
+}
+
+/// Speaks TLS to a gateway elsewhere, which has to show a certificate for `host` by an authority that
+/// this machine trusts.
+pub fn to_gateway(stream: TcpStream, host: &str) -> io::Result<impl Read + Write + use<>> {
+    let config = ClientConfig::builder().with_root_certificates(system_roots());
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let config = Arc::new(config.with_no_client_auth());
     let connection = ClientConnection::new(config, name).map_err(io::Error::other)?;
     Ok(StreamOwned::new(connection, stream))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use scrimp_analysis::report::wrap;
 use scrimp_server::doctor::{Check, Examination, Outbound, State, examine};
 use scrimp_server::journal::Files;
@@ -10,7 +10,8 @@ use serde::Serialize;
 
 use super::data_dir;
 use super::price::{catalog_in, now};
-use crate::args::Doctor;
+use super::running::Running;
+use crate::args::{DataDir, Doctor};
 use crate::ui;
 
 /// What was found, as scripts get it.
@@ -32,7 +33,10 @@ struct Row<'a> {
 
 /// `scrimp doctor`
 pub(crate) fn run(arguments: &Doctor) -> Result<()> {
-    let Doctor { config, listen, offline, data, json } = arguments;
+    let Doctor { config, listen, offline, running, data, json } = arguments;
+    if *running {
+        return is_running(data);
+    }
     let files = Files { config: config.clone(), data: data_dir(data)? };
     let own = files.load().ok().and_then(|config| config.prices);
     let prices = catalog_in(own.as_deref(), data).map(|catalog| catalog.taken);
@@ -52,6 +56,13 @@ pub(crate) fn run(arguments: &Doctor) -> Result<()> {
         1 => bail!("1 problem"),
         problems => bail!("{problems} problems"),
     }
+}
+
+/// What `/readyz` says, in words and by the exit code.
+fn is_running(data: &DataDir) -> Result<()> {
+    let data = data_dir(data)?;
+    let missing = || format!("no gateway runs on {}", data.display());
+    ui::print(&Running::on(&data).with_context(missing)?.ready()?)
 }
 
 fn count(checks: &[Check], state: State) -> usize {

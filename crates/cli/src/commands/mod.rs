@@ -24,6 +24,7 @@ mod whatif;
 
 pub(crate) use imported::tell;
 pub(crate) use price::{catalog_in, now};
+pub(crate) use running::Running;
 pub(crate) use serve::{open_store, options};
 
 use std::path::PathBuf;
@@ -47,6 +48,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Proof(arguments)) => apply::proof(&arguments),
         Some(Command::Keys(arguments)) => keys::run(&arguments),
         Some(Command::Bypass(arguments)) => bypass::run(&arguments),
+        Some(Command::Top(arguments)) => crate::top::run(&arguments),
         Some(Command::Config(arguments)) => config::run(&arguments),
         Some(Command::Analyze(arguments)) => analyze::run(&arguments),
         Some(Command::Whatif(arguments)) => whatif::run(&arguments),

@@ -3,13 +3,14 @@
 use crate::support::Place;
 use expect_test::{expect, expect_file};
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 32] = [
     &["demo"],
     &["serve"],
     &["analyze"],
     &["whatif"],
     &["run"],
     &["bypass"],
+    &["top"],
     &["apply"],
     &["undo"],
     &["proof"],

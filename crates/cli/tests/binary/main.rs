@@ -22,3 +22,4 @@ mod run;
 mod support;
 mod tls;
 mod tokens;
+mod top;

@@ -184,6 +184,11 @@ static SYSTEM: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     Arc::new(roots)
 });
 
+/// Whom this machine trusts.
+pub(crate) fn system_roots() -> Arc<RootCertStore> {
+    SYSTEM.clone()
+}
+
 /// Whether a file has certificates in it, all of which can be read.
 pub(crate) fn check_certificates(path: &Path) -> io::Result<()> {
     let mut found = RootCertStore::empty();

@@ -21,7 +21,7 @@ use scrimp_core::Fault;
 use tokio::time::{Instant, timeout};
 
 pub use connect::{Connector, Dial};
-pub(crate) use connect::{Stage, check_certificates, probe, read_authorities};
+pub(crate) use connect::{Stage, check_certificates, probe, read_authorities, system_roots};
 pub(crate) use head::Lines;
 pub(crate) use line::{Answer, Outgoing};
 pub(crate) use signature::{Unsigned, signed};
