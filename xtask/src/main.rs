@@ -16,6 +16,7 @@ mod pictures;
 mod prices;
 mod process;
 mod reference;
+mod release;
 mod steps;
 mod test;
 mod tidy;
@@ -47,6 +48,11 @@ const CHORES: &[Chore] = &[
         name: "reference",
         does: "write the pages of docs/reference from what the program prints of itself",
         run: reference::run,
+    },
+    Chore {
+        name: "release",
+        does: "the static binary, its archive, checksums and bill of materials, in target/dist",
+        run: release::run,
     },
     Chore {
         name: "oracle",

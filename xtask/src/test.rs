@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::steps::{self, command, root, target};
-use crate::{clients, reference, tidy};
+use crate::{clients, reference, release, tidy};
 
 /// A part of the tests: its name and what runs it.
 type Step = (&'static str, fn() -> Result<()>);
@@ -17,6 +17,7 @@ type Step = (&'static str, fn() -> Result<()>);
 const STEPS: &[Step] = &[
     ("fmt", fmt),
     ("tidy", || tidy::run(&[])),
+    ("parts", release::check),
     ("clippy", clippy),
     ("web", web),
     ("rust", rust),
