@@ -27,7 +27,9 @@ fn sums(calls: u64, errors: u64, usd: &str) -> Value {
 }
 
 fn named(mut sums: Value, names: &[(&str, &str)]) -> Value {
-    names.iter().for_each(|(key, name)| sums[*key] = json!(name));
+    for (key, name) in names {
+        sums[*key] = json!(name);
+    }
     sums
 }
 
@@ -408,7 +410,9 @@ fn calls_are_listed_once_and_old_ones_go() {
     let mut state = known();
     state.hear(call(0, 429), NOW);
     assert_eq!(state.calls().count(), 2);
-    (10..700).for_each(|id| state.hear(call(id, 200), NOW));
+    for id in 10..700 {
+        state.hear(call(id, 200), NOW);
+    }
     assert_eq!(state.calls().count(), 500);
 }
 
