@@ -2,20 +2,10 @@
 
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { type Route, type Screen, href, useRoute } from "./route";
-import { CallScreen } from "./screens/call";
-import { CallsScreen } from "./screens/calls";
-import { FindingsScreen } from "./screens/findings";
-import { OverviewScreen } from "./screens/overview";
-import { ProofsScreen } from "./screens/proofs";
+import { Navigation } from "./parts/navigation";
+import { href, useRoute } from "./route";
+import { Show, entryOf } from "./screens";
 import { type Theme, chooseTheme, chosenTheme } from "./theme-choice";
-
-const TABS: readonly { screen: Screen; name: string }[] = [
-  { screen: "overview", name: "Overview" },
-  { screen: "calls", name: "Live calls" },
-  { screen: "findings", name: "Findings" },
-  { screen: "proofs", name: "Proofs" },
-];
 
 const THEMES: readonly { theme: Theme; name: string }[] = [
   { theme: "auto", name: "System" },
@@ -23,27 +13,11 @@ const THEMES: readonly { theme: Theme; name: string }[] = [
   { theme: "dark", name: "Dark" },
 ];
 
-function Show({ route }: { route: Route }): JSX.Element {
-  switch (route.screen) {
-    case "overview":
-      return <OverviewScreen query={route.query} />;
-    case "calls":
-      return <CallsScreen query={route.query} />;
-    case "call":
-      return <CallScreen id={route.id} query={route.query} />;
-    case "findings":
-      return <FindingsScreen />;
-    case "proofs":
-      return <ProofsScreen />;
-  }
-}
-
 export function App(): JSX.Element {
   const route = useRoute();
   const main = useRef<HTMLElement>(null);
   const shown = useRef(route.screen + route.id);
-  const tab = route.screen === "call" ? "calls" : route.screen;
-  const name = TABS.find((each) => each.screen === tab)?.name ?? "";
+  const name = entryOf(route)?.name ?? "";
   useEffect(() => {
     document.title = `${name} · Scrimp`;
     if (shown.current === route.screen + route.id) return;
@@ -60,11 +34,7 @@ export function App(): JSX.Element {
           <svg viewBox="0 0 32 32" aria-hidden="true"><path d="M6 9h20M6 16h12M6 23h6" /></svg>
           Scrimp
         </a>
-        <nav aria-label="Screens">
-          {TABS.map(({ screen, name: text }) => (
-            <a key={screen} href={href(screen)} aria-current={screen === tab ? "page" : undefined}>{text}</a>
-          ))}
-        </nav>
+        <Navigation route={route} />
         <ThemeChoice />
       </header>
       <main ref={main} tabIndex={-1}>

@@ -2,7 +2,10 @@
 
 import { useEffect, useState } from "preact/hooks";
 
-export type Screen = "overview" | "calls" | "call" | "findings" | "proofs";
+/** Screens whose name alone is their address; `call` is one of `calls`. */
+const PLAIN = ["overview", "calls", "operations", "models", "errors", "findings", "proofs"] as const;
+
+export type Screen = (typeof PLAIN)[number] | "call";
 
 export interface Route {
   screen: Screen;
@@ -14,20 +17,23 @@ export interface Route {
 export const WINDOWS = ["1h", "24h", "7d", "30d"] as const;
 export type Window = (typeof WINDOWS)[number];
 
+export const WINDOW_NAMES: Record<Window, string> = {
+  "1h": "last hour",
+  "24h": "last 24 hours",
+  "7d": "last 7 days",
+  "30d": "last 30 days",
+};
+
+/** How often figures of a window are asked for again, in ms. */
+export const EVERY: Record<Window, number> = { "1h": 5_000, "24h": 10_000, "7d": 30_000, "30d": 60_000 };
+
 /** Reads a hash. What is not understood is the overview. */
 export function parse(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const [first = "", second = ""] = path.split("/", 2);
   const at = (screen: Screen, id = ""): Route => ({ screen, id, query: new URLSearchParams(query) });
-  switch (first) {
-    case "calls":
-      return second === "" ? at("calls") : at("call", decoded(second));
-    case "findings":
-    case "proofs":
-      return at(first);
-    default:
-      return at("overview");
-  }
+  if (first === "calls" && second !== "") return at("call", decoded(second));
+  return at(PLAIN.find((screen) => screen === first) ?? "overview");
 }
 
 function decoded(text: string): string {
@@ -49,12 +55,6 @@ export function href(path: string, query: Record<string, string> = {}): string {
 export function windowOf(query: URLSearchParams): Window {
   const asked = query.get("window");
   return WINDOWS.find((window) => window === asked) ?? "24h";
-}
-
-/** Goes there without adding a step to the history: for filters that change while one types. */
-export function replace(hash: string): void {
-  history.replaceState(null, "", hash);
-  dispatchEvent(new HashChangeEvent("hashchange"));
 }
 
 export function useRoute(): Route {

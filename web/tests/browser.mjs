@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
 import { cannedChecks } from "./browser-canned.mjs";
+import { frameChecks } from "./browser-frame.mjs";
 import { startFixture } from "./fixture.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -224,7 +225,8 @@ const origin = fixture?.origin ?? values.url.replace(/\/$/, "");
 const browser = await chromium.launch({ executablePath: values.chromium, args: ARGUMENTS });
 try {
   for (const scenario of [everyScreen, tablesBehindCharts, chartsByKeyboard, themeChoice]) await scenario(browser, origin);
-  if (fixture) await cannedChecks({ browser, origin, openPage, visit, checkPage, check, out: values.out });
+  const tools = { browser, origin, openPage, visit, checkPage, check, out: values.out };
+  if (fixture) for (const checks of [frameChecks, cannedChecks]) await checks(tools);
 } finally {
   await browser.close();
   await fixture?.stop();

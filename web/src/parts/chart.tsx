@@ -4,6 +4,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
+import { isoTime } from "../csv";
 import { watchTheme } from "../theme-choice";
 import { CROSSHAIR, type Line, type Plot, columns, options } from "./plot";
 import { type Column, Table } from "./table";
@@ -143,10 +144,14 @@ function Values({ title, plot, bucket, full }: {
     head: "From",
     is: "words",
     cell: (row) => `${bucket(row)}${row === last && plot.isLastPartial ? " (not over)" : ""}`,
+    value: (row) => isoTime((plot.at[row] ?? 0) - plot.width / 2),
   };
   const column = (line: Line): Column<number> => ({
     head: line.name,
     cell: (row) => full(line.values[row] ?? null),
+    value: (row) => (line.exact ?? line.values)[row],
+    ...(plot.unit !== undefined && { unit: plot.unit }),
   });
-  return <Table caption={title} quiet columns={[first, ...plot.lines.map(column)]} rows={rows.toReversed()} rowKey={(row) => row} />;
+  const isOver: Column<number> = { head: "is over", value: (row) => row !== last || !plot.isLastPartial };
+  return <Table caption={title} quiet columns={[first, ...plot.lines.map(column), isOver]} rows={rows.toReversed()} rowKey={(row) => row} />;
 }

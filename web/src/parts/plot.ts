@@ -12,6 +12,8 @@ export interface Line {
   /** Custom property of the style sheet. */
   colour: string;
   values: readonly (number | null)[];
+  /** What a file says instead, where drawing rounds. */
+  exact?: readonly (string | null)[];
   fill?: Fill;
   width?: number;
 }
@@ -20,10 +22,14 @@ export interface Plot {
   kind: "lines" | "stack" | "bars";
   /** Middle of each bucket in ms. */
   at: readonly number[];
+  /** How long a bucket is, in ms. */
+  width: number;
   from: number;
   to: number;
   lines: readonly Line[];
   format: (value: number | null) => string;
+  /** Of the values in a file: `USD`, `ms`. */
+  unit?: string;
   /** Whether it counts things, of which there are no halves. */
   isWhole?: boolean;
   /** Whether the last bucket is not over yet. */

@@ -1,12 +1,20 @@
-// A table of figures. Wide ones scroll inside themselves, reachable by keyboard.
+// A table of figures. Wide ones scroll inside themselves, reachable by keyboard, and every one can be
+// saved as a file.
 
 import type { ComponentChildren, JSX } from "preact";
+import type { Value } from "../csv";
+import { ExportButton, type FileColumn } from "./export";
 
 export interface Column<R> {
   head: string;
   /** What the head means, where the word alone does not say it. */
   title?: string;
-  cell: (row: R) => ComponentChildren;
+  /** What is seen; without it the column is only in the file. */
+  cell?: (row: R) => ComponentChildren;
+  /** What the file says, exact and without its unit; null: a picture of what other columns say. */
+  value: ((row: R) => Value) | null;
+  /** Of the value in the file: `USD`, `ms`, `tokens`. */
+  unit?: string;
   /** Figures stand right-aligned; words do not. */
   is?: "number" | "words";
 }
@@ -23,18 +31,27 @@ interface Props<R> {
   quiet?: true;
 }
 
+/** The columns of the file, with their units. */
+export function fileColumns<R>(columns: readonly Column<R>[]): FileColumn<R>[] {
+  return columns.flatMap(({ head, unit, value }) =>
+    (value === null ? [] : [{ heading: unit === undefined ? head : `${head} (${unit})`, value }]));
+}
+
 export function Table<R>({ caption, columns, rows, rowKey, empty, quiet }: Props<R>): JSX.Element {
   if (rows.length === 0) return <p class="quiet">{empty ?? "Nothing here yet."}</p>;
-  const [first, ...rest] = columns;
+  const [first, ...rest] = columns.flatMap(({ cell, ...column }) => (cell ? [{ ...column, cell }] : []));
   return (
     <>
-      {!quiet && <h2>{caption}</h2>}
+      <div class="table-head">
+        {!quiet && <h2>{caption}</h2>}
+        <ExportButton caption={caption} columns={fileColumns(columns)} rows={rows} />
+      </div>
       <div class="scroll" role="group" aria-label={`${caption}: table`} tabIndex={0}>
         <table>
           <caption class="unseen">{caption}</caption>
           <thead>
             <tr>
-              {columns.map((column) => (
+              {[first, ...rest].map((column) => column && (
                 <th key={column.head} scope="col" class={column.is ?? "number"} title={column.title}>
                   {column.head}
                 </th>

@@ -138,10 +138,10 @@ function Bill({ lines }: { lines: BillLine[] }): JSX.Element {
       <Table
         caption="Bill"
         columns={[
-          { head: "what", is: "words", cell: (line: BillLine) => words(line.what) },
-          { head: "tokens", cell: (line: BillLine) => exact(line.tokens) },
-          { head: "$ per million", cell: (line: BillLine) => line.usd_per_million ?? <Unknown /> },
-          { head: "cost", cell: (line: BillLine) => (line.usd === null ? <Unknown /> : <span title={`$${line.usd}`}>{usd(line.usd)}</span>) },
+          { head: "what", is: "words", cell: (line: BillLine) => words(line.what), value: (line) => line.what },
+          { head: "tokens", cell: (line: BillLine) => exact(line.tokens), value: (line) => line.tokens },
+          { head: "$ per million", cell: (line: BillLine) => line.usd_per_million ?? <Unknown />, value: (line) => line.usd_per_million },
+          { head: "cost", cell: (line: BillLine) => (line.usd === null ? <Unknown /> : <span title={`$${line.usd}`}>{usd(line.usd)}</span>), value: (line) => line.usd, unit: "USD" },
         ]}
         rows={lines}
         rowKey={(line) => line.what}
@@ -200,14 +200,14 @@ function Prompt({ blocks }: { blocks: Block[] }): JSX.Element {
       <Table
         caption={`Prompt: ${exact(blocks.length)} blocks, about ${exact(total)} tokens by estimate`}
         columns={[
-          { head: "block", is: "words", cell: (block: (typeof rows)[number]) => block.index + 1 },
-          { head: "role", is: "words", cell: (block) => words(block.role) },
-          { head: "content", is: "words", cell: (block) => words(block.content) },
-          { head: "cache mark", is: "words", cell: (block) => (block.mark ? <Badge is="plain">{words(block.mark)}</Badge> : "") },
-          { head: "characters", cell: (block) => exact(block.characters) },
-          { head: "tokens", cell: (block) => exact(block.tokens) },
+          { head: "block", is: "words", cell: (block: (typeof rows)[number]) => block.index + 1, value: (block) => block.index + 1 },
+          { head: "role", is: "words", cell: (block) => words(block.role), value: (block) => block.role },
+          { head: "content", is: "words", cell: (block) => words(block.content), value: (block) => block.content },
+          { head: "cache mark", is: "words", cell: (block) => (block.mark ? <Badge is="plain">{words(block.mark)}</Badge> : ""), value: (block) => block.mark },
+          { head: "characters", cell: (block) => exact(block.characters), value: (block) => block.characters },
+          { head: "tokens", cell: (block) => exact(block.tokens), value: (block) => block.tokens },
           {
-            head: "share",
+            head: "share", value: null,
             cell: (block) => (
               <span class="share wide" role="img" aria-label={percent(total === 0 ? null : (block.tokens ?? 0) / total, 0)}>
                 <i style={{ width: `${total === 0 ? 0 : (((block.tokens ?? 0) / total) * 100).toFixed(1)}%` }} />

@@ -5,11 +5,15 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { cachedShare, clock, count, exact, inputTokens, ms, outputTokens, percent, usd, words } from "../format";
 import { get } from "../api";
 import { useLoad } from "../load";
-import { href, replace } from "../route";
+import { href } from "../route";
 import { follow } from "../sse";
-import { SUSPECT, endingOf } from "../ending";
+import { isoTime } from "../csv";
+import { SUSPECT, endingOf, nameOf } from "../ending";
+import { ExportButton, type FileColumn } from "../parts/export";
 import { Badge, Unknown } from "../parts/figure";
 import { Await, Welcome } from "../parts/states";
+import { fileColumns } from "../parts/table";
+import { tokenColumns } from "../parts/tokens";
 import { Waterfall, WaterfallLegend } from "../parts/waterfall";
 import type { CallRow } from "../types";
 
@@ -169,7 +173,9 @@ function Connection({ connected, paused, waiting }: { connected: boolean | null;
 }
 
 function Filters({ filter, paused, pause }: { filter: Filter; paused: boolean; pause: () => void }): JSX.Element {
-  const set = (change: Partial<Filter>): void => replace(href("calls", { ...filter, ...change }));
+  const set = (change: Partial<Filter>): void => {
+    location.hash = href("calls", { ...filter, ...change });
+  };
   const text = (name: "model" | "operation", label: string): JSX.Element => (
     <label>
       {label}
@@ -189,6 +195,23 @@ function Filters({ filter, paused, pause }: { filter: Filter; paused: boolean; p
   );
 }
 
+/** A row in a file, with all its digits. */
+const FILE: readonly FileColumn<CallRow>[] = fileColumns<CallRow>([
+  { head: "when", value: (row) => isoTime(row.at_ms) },
+  { head: "operation", value: (row) => row.operation },
+  { head: "provider", value: (row) => row.provider },
+  { head: "model", value: (row) => row.model },
+  { head: "ending", value: (row) => nameOf(row.ending) },
+  { head: "status", value: (row) => row.status },
+  ...tokenColumns<CallRow>((row) => row.tokens),
+  { head: "usage", value: (row) => row.usage_state },
+  { head: "cost", unit: "USD", value: (row) => row.usd },
+  { head: "first content", unit: "ms", value: (row) => row.ttft_ms },
+  { head: "total", unit: "ms", value: (row) => row.latency_ms },
+  { head: "session", value: (row) => row.session },
+  { head: "id", value: (row) => row.id },
+]);
+
 function List({ rows, filter }: { rows: CallRow[]; filter: Filter }): JSX.Element {
   const scale = useMemo(() => rows.reduce((most, row) => Math.max(most, row.latency_ms ?? 0), 1), [rows]);
   if (rows.length === 0) {
@@ -197,7 +220,7 @@ function List({ rows, filter }: { rows: CallRow[]; filter: Filter }): JSX.Elemen
   const heads = ["when", "operation and model", "ending", "in", "cached", "out", "cost", "first", "total"];
   return (
     <section class="panel" aria-label="Calls">
-      <WaterfallLegend />
+      <div class="table-head"><WaterfallLegend /><ExportButton caption="calls" columns={FILE} rows={rows} /></div>
       <table class="calls" role="table">
         <caption class="unseen">The {count(rows.length)} newest calls, newest first</caption>
         <thead role="rowgroup">

@@ -155,8 +155,8 @@ function Facts({ evidence }: { evidence: unknown }): JSX.Element | null {
           <Table
             caption="What else was tried" quiet
             columns={[
-              { head: "policy", is: "words", cell: (each: (typeof tried)[number]) => each.policy },
-              { head: "would have saved", cell: (each: (typeof tried)[number]) => usd(each.usd) },
+              { head: "policy", is: "words", cell: (each: (typeof tried)[number]) => each.policy, value: (each) => each.policy },
+              { head: "would have saved", cell: (each: (typeof tried)[number]) => usd(each.usd), value: (each) => each.usd, unit: "USD" },
             ]}
             rows={tried} rowKey={(each) => each.policy}
           />

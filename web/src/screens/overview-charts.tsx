@@ -4,25 +4,9 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { count, counted, exact, inputTokens, ms, outputTokens, percent, ratio, toNumber, usd, usdShort } from "../format";
 import { Chart } from "../parts/chart";
-import type { Fill, Line, Plot } from "../parts/plot";
-import type { Bucket, Summary, Tokens } from "../types";
-
-interface Class {
-  key: keyof Tokens;
-  name: string;
-  colour: string;
-  fill: Fill;
-}
-
-/** From the bottom of the stack: input from cheap to dear, then output. */
-export const CLASSES: readonly Class[] = [
-  { key: "cache_read", name: "cache read", colour: "read", fill: "solid" },
-  { key: "uncached", name: "uncached", colour: "uncached", fill: "solid" },
-  { key: "cache_write_short", name: "cache write, short", colour: "write", fill: "hatch" },
-  { key: "cache_write_long", name: "cache write, long", colour: "write", fill: "cross" },
-  { key: "output", name: "output", colour: "output", fill: "solid" },
-  { key: "reasoning", name: "reasoning", colour: "output", fill: "dots" },
-];
+import type { Line, Plot } from "../parts/plot";
+import { CLASSES } from "../parts/tokens";
+import type { Bucket, Summary } from "../types";
 
 export function Charts({ summary, bucket }: { summary: Summary; bucket: (at: number) => string }): JSX.Element {
   const { series, window } = summary;
@@ -45,6 +29,7 @@ function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spe
     ({ name, colour, values: series.map(of), ...more });
   const base = {
     at: series.map((bucket) => bucket.at_ms + window.width_ms / 2),
+    width: window.width_ms,
     from: series[0]?.at_ms ?? window.from_ms,
     to: (series.at(-1)?.at_ms ?? window.to_ms - window.width_ms) + window.width_ms,
     isLastPartial: series.at(-1)?.partial ?? false,
@@ -52,11 +37,11 @@ function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spe
   const percentile = (which: "latency_ms" | "ttft_ms", key: "p50" | "p95" | "p99") =>
     (bucket: Bucket): number | null => bucket[which]?.[key] ?? null;
   return {
-    spend: { ...base, kind: "bars", format: usdShort, lines: [line("spend", "money", (b) => toNumber(b.usd))] },
+    spend: { ...base, kind: "bars", format: usdShort, unit: "USD", lines: [line("spend", "money", (b) => toNumber(b.usd), { exact: series.map((b) => b.usd) })] },
     calls: { ...base, kind: "bars", isWhole: true, format: count, lines: [line("calls", "calls", (b) => b.calls)] },
     errors: { ...base, kind: "bars", isWhole: true, format: count, lines: [line("errors", "errors", (b) => b.errors, { fill: "hatch" })] },
     latency: {
-      ...base, kind: "lines", format: ms,
+      ...base, kind: "lines", format: ms, unit: "ms",
       lines: [
         line("p50", "p50", percentile("latency_ms", "p50"), { width: 2.25 }),
         line("p95", "p95", percentile("latency_ms", "p95")),
@@ -64,14 +49,14 @@ function draw(series: readonly Bucket[], window: Summary["window"]): Record<"spe
       ],
     },
     first: {
-      ...base, kind: "lines", format: ms,
+      ...base, kind: "lines", format: ms, unit: "ms",
       lines: [
         line("p50", "p50", percentile("ttft_ms", "p50"), { width: 2.25 }),
         line("p95", "p95", percentile("ttft_ms", "p95")),
       ],
     },
     tokens: {
-      ...base, kind: "stack", format: count,
+      ...base, kind: "stack", format: count, unit: "tokens",
       lines: CLASSES.map(({ key, name, colour, fill }) => line(name, colour, (b) => b.tokens?.[key] ?? null, { fill })),
     },
   };

@@ -5,6 +5,7 @@ import { age, bytes, cachedShare, count, counted, ms, percent, ratio, toNumber, 
 import { href } from "../route";
 import { Badge, Unknown } from "../parts/figure";
 import { type Column, Table } from "../parts/table";
+import { tokenColumns } from "../parts/tokens";
 import { fileName } from "../trouble";
 import type { Group, Health, Summary } from "../types";
 
@@ -39,13 +40,19 @@ function Ranking({ title, groups, total, name, filter }: {
           {group.provider && <span class="sub">{group.provider}</span>}
         </>
       ),
+      value: name,
     },
-    { head: "spend", cell: (group) => <Money group={group} total={total} /> },
-    { head: "calls", cell: (group) => count(group.calls) },
-    { head: "errors", cell: (group) => <ErrorShare group={group} /> },
-    { head: "p50", cell: (group) => ms(group.latency_ms?.p50) },
-    { head: "p95", cell: (group) => ms(group.latency_ms?.p95) },
-    { head: "cached", title: "Share of input tokens read from the provider's cache", cell: (group) => percent(cachedShare(group.tokens), 0) },
+    ...(filter === "model" ? [{ head: "provider", value: (group: Group) => group.provider }] : []),
+    { head: "spend", cell: (group) => <Money group={group} total={total} />, value: (group) => group.usd, unit: "USD" },
+    { head: "calls", cell: (group) => count(group.calls), value: (group) => group.calls },
+    { head: "errors", cell: (group) => <ErrorShare group={group} />, value: (group) => group.errors },
+    { head: "p50", cell: (group) => ms(group.latency_ms?.p50), value: (group) => group.latency_ms?.p50, unit: "ms" },
+    { head: "p95", cell: (group) => ms(group.latency_ms?.p95), value: (group) => group.latency_ms?.p95, unit: "ms" },
+    {
+      head: "cached", title: "Share of input tokens read from the provider's cache",
+      cell: (group) => percent(cachedShare(group.tokens), 0), value: (group) => cachedShare(group.tokens), unit: "share of input",
+    },
+    ...tokenColumns<Group>((group) => group.tokens),
   ];
   return (
     <section class="panel" aria-label={title}>

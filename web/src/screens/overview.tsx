@@ -5,23 +5,14 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { bucketName, clock, counted } from "../format";
 import { useLoad } from "../load";
-import { WINDOWS, type Window, href, windowOf } from "../route";
+import { EVERY, WINDOW_NAMES, type Window, windowOf } from "../route";
+import { WindowChoice } from "../parts/filters";
 import { Await, Welcome } from "../parts/states";
 import { troublesOf } from "../trouble";
 import type { Health, Summary } from "../types";
 import { Charts } from "./overview-charts";
 import { Headline } from "./overview-figures";
 import { Groups, OwnHealth } from "./overview-tables";
-
-const NAMES: Record<Window, string> = {
-  "1h": "last hour",
-  "24h": "last 24 hours",
-  "7d": "last 7 days",
-  "30d": "last 30 days",
-};
-
-/** How often figures are asked for again, in ms. */
-const EVERY: Record<Window, number> = { "1h": 5_000, "24h": 10_000, "7d": 30_000, "30d": 60_000 };
 
 export function OverviewScreen({ query }: { query: URLSearchParams }): JSX.Element {
   const window = windowOf(query);
@@ -38,13 +29,7 @@ export function OverviewScreen({ query }: { query: URLSearchParams }): JSX.Eleme
     <>
       <div class="title">
         <h1>Overview</h1>
-        <nav class="windows" aria-label="Window of time">
-          {WINDOWS.map((each) => (
-            <a key={each} href={href("overview", { window: each })} aria-current={each === window ? "true" : undefined}>
-              <span class="unseen">{NAMES[each]}</span><span aria-hidden="true">{each}</span>
-            </a>
-          ))}
-        </nav>
+        <WindowChoice screen="overview" query={query} />
         {loaded.at !== null && <span class="quiet">as of {clock(loaded.at)}</span>}
       </div>
       <Await loaded={loaded} what="the summary">
@@ -64,7 +49,7 @@ function Figures({ summary, window, isNew }: { summary: Summary; window: Window;
   if (isNew) {
     return (
       <>
-        <Welcome heading={window === "30d" ? "No calls yet" : `No calls in the ${NAMES[window]}`} />
+        <Welcome heading={window === "30d" ? "No calls yet" : `No calls in the ${WINDOW_NAMES[window]}`} />
         <OwnHealth health={summary.health} />
       </>
     );
@@ -72,8 +57,8 @@ function Figures({ summary, window, isNew }: { summary: Summary; window: Window;
   return (
     <>
       <Warnings summary={summary} />
-      {summary.totals.calls === 0 && <p class="notice">No calls in the {NAMES[window]}. A longer window may have some.</p>}
-      <Headline summary={summary} name={NAMES[window]} />
+      {summary.totals.calls === 0 && <p class="notice">No calls in the {WINDOW_NAMES[window]}. A longer window may have some.</p>}
+      <Headline summary={summary} name={WINDOW_NAMES[window]} />
       <Charts summary={summary} bucket={(at) => bucketName(at, width_ms)} />
       <Groups summary={summary} />
       <OwnHealth health={summary.health} />

@@ -1,0 +1,39 @@
+// Every screen in one table: its place in the navigation, what of the URL it understands, how it is
+// shown.
+
+import type { JSX } from "preact";
+import type { Route, Screen } from "./route";
+import { CallScreen } from "./screens/call";
+import { CallsScreen } from "./screens/calls";
+import { FindingsScreen } from "./screens/findings";
+import { OverviewScreen } from "./screens/overview";
+import { ProofsScreen } from "./screens/proofs";
+
+export interface Entry {
+  screen: Screen;
+  name: string;
+  /** Parameters of the URL that it understands: they are carried along when one goes there. */
+  understands: readonly string[];
+  /** Stands apart from those before it in the navigation. */
+  isFirstOfGroup?: true;
+  show: (route: Route) => JSX.Element;
+}
+
+/** In the order of the navigation: what happens, what could be better. */
+export const ENTRIES: readonly Entry[] = [
+  { screen: "overview", name: "Overview", understands: ["window"], show: ({ query }) => <OverviewScreen query={query} /> },
+  { screen: "calls", name: "Live calls", understands: ["model", "operation"], show: ({ query }) => <CallsScreen query={query} /> },
+  { screen: "findings", name: "Findings", understands: [], isFirstOfGroup: true, show: () => <FindingsScreen /> },
+  { screen: "proofs", name: "Proofs", understands: [], show: () => <ProofsScreen /> },
+];
+
+/** The entry that a place belongs to. */
+export function entryOf({ screen }: Route): Entry | undefined {
+  const tab = screen === "call" ? "calls" : screen;
+  return ENTRIES.find((entry) => entry.screen === tab);
+}
+
+export function Show({ route }: { route: Route }): JSX.Element | null {
+  if (route.screen === "call") return <CallScreen id={route.id} query={route.query} />;
+  return entryOf(route)?.show(route) ?? null;
+}
