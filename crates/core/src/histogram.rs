@@ -149,6 +149,20 @@ impl Histogram {
         }))
     }
 
+    /// Counts by coarser buckets, in rising order: `parts` of each doubling, which divides 32. Band
+    /// `i` holds lengths in (2^(i/parts), 2^((i+1)/parts)] nanoseconds; band 0 those of less, too.
+    pub fn bands(&self, parts: u32) -> impl Iterator<Item = (i32, u64)> {
+        let zero = (self.zero > 0).then_some((0, self.zero));
+        let width = 32 / parts.clamp(1, 32).cast_signed();
+        let fine = self.buckets.iter().map(move |(bucket, n)| (bucket.div_euclid(width), n));
+        zero.into_iter().chain(fine)
+    }
+
+    /// Where band `band` of [`Histogram::bands`] begins.
+    pub fn band_begin(band: i32, parts: u32) -> Span {
+        Span::from_secs_f64(2_f64.powf(f64::from(band) / f64::from(parts)) / 1e9)
+    }
+
     /// A compact form: varints of zero, sum, then (gap of bucket, count) pairs.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(8 + 3 * self.buckets.counts.len());
@@ -251,6 +265,28 @@ mod tests {
                 prop_assert_eq!(Histogram::from_bytes(&together.to_bytes()), Some(together));
             }
         }
+
+    #[test]
+    fn bands_are_coarser_buckets_that_lose_nothing() {
+        let mut histogram = Histogram::default();
+        let lengths = [0, 1, 2, 3, 1_000, 1_001, 1_024, 1_025, 30_000_000_000];
+        lengths.map(|nanos| histogram.add(Span::from_nanos(nanos)));
+        for parts in [1, 2, 4, 8] {
+            let bands: Vec<_> = histogram.bands(parts).collect();
+            assert_eq!(bands.iter().map(|(_, count)| count).sum::<u64>(), histogram.count());
+            assert!(bands.is_sorted_by_key(|(band, _)| *band), "{bands:?}");
+            for (band, begin) in bands.iter().map(|(b, _)| (*b, Histogram::band_begin(*b, parts))) {
+                let end = Histogram::band_begin(band + 1, parts);
+                assert!(
+                    lengths.iter().any(|nanos| {
+                        // Ends are told in whole nanoseconds.
+                        begin.nanos() - 1 <= *nanos && *nanos <= end.nanos() + 1
+                    }),
+                    "{band} of {parts}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn bytes_that_name_an_impossible_length_are_refused() {

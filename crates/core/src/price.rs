@@ -316,6 +316,8 @@ pub struct Catalog {
     rows: FxHashMap<Box<str>, Vec<Arc<PriceRow>>>,
     /// Other names of providers, and those under which they are listed.
     other_names: FxHashMap<Box<str>, Box<str>>,
+    /// The rows that are a user's own.
+    own: Vec<Arc<PriceRow>>,
     /// When the snapshot was taken, for showing the age of prices.
     pub taken: Option<Time>,
 }
@@ -329,6 +331,18 @@ impl Catalog {
     /// Adds a row; it wins over rows added before.
     pub fn add(&mut self, row: PriceRow) {
         self.rows.entry(row.model.as_ref().into()).or_default().push(Arc::new(row));
+    }
+
+    /// Adds a row of a user's own.
+    pub fn add_own(&mut self, row: PriceRow) {
+        let row = Arc::new(row);
+        self.rows.entry(row.model.as_ref().into()).or_default().push(row.clone());
+        self.own.push(row);
+    }
+
+    /// Whether a row of this catalogue is a user's own.
+    pub fn is_own(&self, row: &Arc<PriceRow>) -> bool {
+        self.own.iter().any(|own| Arc::ptr_eq(own, row))
     }
 
     /// Lets a provider be found under another name than it is listed by.

@@ -148,3 +148,17 @@ fn a_wrong_file_is_told_where_and_what() {
     );
     refused("[[price]\n", &expect!["line 1, column 9: unclosed array table, expected `]`"]);
 }
+
+#[test]
+fn own_prices_are_known_as_such() {
+    let mut catalog = prices::snapshot();
+    prices::overlay(CONTRACT).unwrap().into_iter().for_each(|row| catalog.add_own(row));
+    let own = prices::overlay(CONTRACT).unwrap().remove(0);
+    let at = own.from.unwrap_or(Time::EPOCH);
+    let found = catalog.find(&own.provider, &own.model, at).unwrap();
+    assert!(catalog.is_own(found) && **found == own);
+    let copy = catalog.clone();
+    assert!(copy.is_own(copy.find(&own.provider, &own.model, at).unwrap()));
+    let shipped = catalog.rows().filter(|row| !catalog.is_own(row)).count();
+    assert_eq!(shipped, prices::snapshot().rows().count());
+}

@@ -130,7 +130,7 @@ pub(crate) fn catalog_in(overlay: Option<&Path>, data: &DataDir) -> Result<Catal
     let text = std::fs::read_to_string(path)
         .with_context(|| format!("own prices could not be read from {}", path.display()))?;
     for row in scrimp_wire::prices::overlay(&text).with_context(|| path.display().to_string())? {
-        catalog.add(row);
+        catalog.add_own(row);
     }
     Ok(catalog)
 }

@@ -3,15 +3,21 @@
 //! Everything that reads the store does so on a thread of its own, never on one that serves calls.
 
 mod access;
+mod advice;
 mod control;
+mod errors;
 mod keys;
 mod live;
 mod metrics;
+mod models;
 mod openapi;
+mod operations;
 mod rows;
 mod semantic;
 mod study;
+mod sum;
 mod summary;
+mod window;
 
 use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
@@ -29,10 +35,11 @@ use crate::page::Page;
 use crate::running::Running;
 use access::Denied;
 use control::Refused;
+use operations::Measure;
 pub(crate) use study::Findings;
 #[cfg(test)]
 pub(crate) use study::MOST_CALLS;
-use summary::Window;
+use window::{Narrowing, Window};
 
 /// What the bearer of a token hears who may not do more.
 const MAY_LOOK: &str = "this control token is a viewer's, and may look but change nothing";
@@ -184,8 +191,26 @@ async fn read(gateway: &Gateway, path: &str, query: &str) -> Response<Page> {
     match reading.await {
         Ok(Ok(Some(value))) => Page::json(StatusCode::OK, &value),
         Ok(Ok(None)) => nothing(),
-        Ok(Err(error)) => Page::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
+        Ok(Err(Unanswered::Wrong(what))) => Page::error(StatusCode::BAD_REQUEST, &what),
+        Ok(Err(Unanswered::Store(error))) => {
+            Page::error(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
+        }
         Err(_) => Page::error(StatusCode::INTERNAL_SERVER_ERROR, "the question fell over"),
+    }
+}
+
+/// Why a question has no answer.
+#[derive(Debug)]
+enum Unanswered {
+    /// It cannot be meant so. What is wrong and the way out.
+    Wrong(String),
+    /// The disk refused.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Unanswered {
+    fn from(error: StoreError) -> Unanswered {
+        Unanswered::Store(error)
     }
 }
 
@@ -194,14 +219,19 @@ fn answer_read(
     path: &str,
     query: &str,
     findings: &Findings,
-) -> Result<Option<Value>, StoreError> {
+) -> Result<Option<Value>, Unanswered> {
     let shared = gateway.shared();
     Ok(match path {
-        "summary" => {
-            let name = parameter(query, "window").unwrap_or_else(|| "24h".to_owned());
-            let window = Window::named(&name);
-            window.map(|window| summary::summary(shared, window, findings)).transpose()?
-        }
+        "summary" => Some(summary::summary(shared, Window::asked(query)?, findings)?),
+        "operations" => Some(operations::operations(
+            shared,
+            Window::asked(query)?,
+            &Narrowing::asked(query),
+            Measure::asked(query)?,
+        )?),
+        "errors" => Some(errors::errors(shared, Window::asked(query)?, &Narrowing::asked(query))?),
+        "models" => Some(models::models(shared, Window::asked(query)?, &Narrowing::asked(query))?),
+        "prices" => Some(models::prices(shared, query)),
         "calls" => {
             let records = shared.store.reader().recent(&filter(query))?;
             Some(json!({ "calls": records.iter().map(rows::Row::of).collect::<Vec<_>>() }))

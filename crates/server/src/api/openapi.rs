@@ -34,22 +34,57 @@ enum Answer {
 const LIMIT: Parameter =
     ("limit", "integer", "How many at most; 100 if it is not said, never more than 1,000.");
 
+const WINDOW: Parameter = ("window", "string", "1h, 24h, 7d or 30d; 24h if it is not said.");
+const PROVIDER: Parameter = ("provider", "string", "Only calls to this provider.");
+const MODEL: Parameter = ("model", "string", "Only calls to this model.");
+const OPERATION: Parameter = ("operation", "string", "Only calls of this operation.");
+
 pub(super) const ROUTES: &[Route] = &[
     text("/healthz", "Whether the process answers, and whether bypass is on."),
     text("/readyz", "Whether calls are taken; 503 once the gateway is stopping."),
     text("/metrics", "Counters and histograms, for Prometheus."),
     look("/api/v1/openapi.json", "This document."),
     Route {
-        query: &[("window", "string", "1h, 24h, 7d or 30d; 24h if it is not said.")],
+        query: &[WINDOW],
         ..look("/api/v1/summary", "Sums, series and health of a stretch of time.")
+    },
+    Route {
+        query: &[
+            WINDOW,
+            PROVIDER,
+            MODEL,
+            OPERATION,
+            (
+                "measure",
+                "string",
+                "What the heatmap counts: latency (if it is not said), first_token or \
+                 per_output_token.",
+            ),
+        ],
+        ..look("/api/v1/operations", "How long operations take, by model and over time.")
+    },
+    Route {
+        query: &[WINDOW, PROVIDER, MODEL, OPERATION],
+        ..look("/api/v1/errors", "What went wrong: counts of all calls, kinds of the newest ones.")
+    },
+    Route {
+        query: &[WINDOW, PROVIDER, MODEL, OPERATION],
+        ..look("/api/v1/models", "Every model that was called, beside its price.")
+    },
+    Route {
+        query: &[
+            ("search", "string", "Words that are all in `provider/model`."),
+            ("limit", "integer", "How many at most; 100 if it is not said, and never more."),
+        ],
+        ..look("/api/v1/prices", "The price list.")
     },
     Route {
         query: &[
             LIMIT,
             ("before", "string", "Only calls before the one with this id."),
             ("only", "string", "`errors`: only calls that got no good answer."),
-            ("model", "string", "Only calls to this model."),
-            ("operation", "string", "Only calls of this operation."),
+            MODEL,
+            OPERATION,
         ],
         ..look("/api/v1/calls", "The latest calls.")
     },

@@ -113,7 +113,7 @@ pub(super) fn fault_status(fault: Fault) -> u16 {
 }
 
 /// The status that a fault becomes, its word for programs, and what happened in words for people.
-fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
+pub(crate) fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
     match fault {
         Fault::Connect => {
             (502, "provider_unreachable", "the provider cannot be reached; check its base_url")
@@ -156,7 +156,7 @@ fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
 }
 
 /// The status of a refusal, its word for programs, and its reason in words for people.
-pub(super) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
+pub(crate) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
     match refusal {
         Refusal::Malformed { why } => (400, "malformed", why.to_string()),
         Refusal::TooLarge { limit } => {

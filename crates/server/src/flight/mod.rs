@@ -23,6 +23,7 @@ use crate::clock::Stopwatch;
 use crate::gateway::Gateway;
 use crate::reply::{self, Reply};
 use crate::running::Running;
+pub(crate) use answer::{fault_text, refusal_text};
 pub(crate) use carried::Carried;
 pub(crate) use outbound::{Body, Outbound};
 use request::Request;

@@ -17,4 +17,5 @@ mod openapi;
 mod proxy;
 pub(crate) mod rig;
 mod roles;
+mod screens;
 mod tls;

@@ -19,7 +19,16 @@ async fn ask(rig: &Rig, line: &str, token: &str, body: &str) -> (u16, Value) {
 #[tokio::test(start_paused = true)]
 async fn a_viewer_looks_an_operator_changes_and_a_stranger_does_neither() {
     let rig = Rig::new(TOKENS, vec![]);
-    for line in ["GET /api/v1/calls", "GET /api/v1/keys", "GET /api/v1/audit", "GET /metrics"] {
+    for line in [
+        "GET /api/v1/calls",
+        "GET /api/v1/operations",
+        "GET /api/v1/errors",
+        "GET /api/v1/models",
+        "GET /api/v1/prices",
+        "GET /api/v1/keys",
+        "GET /api/v1/audit",
+        "GET /metrics",
+    ] {
         for (token, expected) in
             [("wall-1", 200), ("ada-1", 200), ("root", 200), ("ada", 401), ("", 401)]
         {
