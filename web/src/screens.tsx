@@ -2,10 +2,14 @@
 // shown.
 
 import type { JSX } from "preact";
+import { NARROWINGS } from "./filters";
 import type { Route, Screen } from "./route";
 import { CallScreen } from "./screens/call";
 import { CallsScreen } from "./screens/calls";
+import { ErrorsScreen } from "./screens/errors";
 import { FindingsScreen } from "./screens/findings";
+import { ModelsScreen } from "./screens/models";
+import { OperationsScreen } from "./screens/operations";
 import { OverviewScreen } from "./screens/overview";
 import { ProofsScreen } from "./screens/proofs";
 
@@ -19,10 +23,15 @@ export interface Entry {
   show: (route: Route) => JSX.Element;
 }
 
+const SHARED: readonly string[] = ["window", ...NARROWINGS];
+
 /** In the order of the navigation: what happens, what could be better. */
 export const ENTRIES: readonly Entry[] = [
   { screen: "overview", name: "Overview", understands: ["window"], show: ({ query }) => <OverviewScreen query={query} /> },
   { screen: "calls", name: "Live calls", understands: ["model", "operation"], show: ({ query }) => <CallsScreen query={query} /> },
+  { screen: "operations", name: "Operations", understands: [...SHARED, "measure"], show: ({ query }) => <OperationsScreen query={query} /> },
+  { screen: "errors", name: "Errors", understands: SHARED, show: ({ query }) => <ErrorsScreen query={query} /> },
+  { screen: "models", name: "Models", understands: [...SHARED, "search"], show: ({ query }) => <ModelsScreen query={query} /> },
   { screen: "findings", name: "Findings", understands: [], isFirstOfGroup: true, show: () => <FindingsScreen /> },
   { screen: "proofs", name: "Proofs", understands: [], show: () => <ProofsScreen /> },
 ];

@@ -13,10 +13,13 @@ export interface Tokens {
 }
 
 export interface Percentiles {
+  /** Of how many calls. */
+  count?: number;
   mean?: number | null;
   p50?: number | null;
   p95?: number | null;
   p99?: number | null;
+  max?: number | null;
 }
 
 export interface Bucket {
@@ -78,8 +81,14 @@ export interface Health {
   in_flight: number;
 }
 
+export interface WindowOfTime {
+  from_ms: number;
+  to_ms: number;
+  width_ms: number;
+}
+
 export interface Summary {
-  window: { from_ms: number; to_ms: number; width_ms: number };
+  window: WindowOfTime;
   totals: Totals;
   forecast: { usd_per_month: Money; low: Money | null; high: Money | null; basis: string; days: number } | null;
   series: Bucket[];

@@ -14,6 +14,7 @@ import axe from "axe-core";
 import { chromium } from "playwright-core";
 import { cannedChecks } from "./browser-canned.mjs";
 import { frameChecks } from "./browser-frame.mjs";
+import { screenChecks } from "./browser-screens.mjs";
 import { startFixture } from "./fixture.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -25,7 +26,10 @@ const { values } = parseArgs({
   },
 });
 
-const SCREENS = { overview: "#/overview", week: "#/overview?window=7d", calls: "#/calls", findings: "#/findings", proofs: "#/proofs" };
+const SCREENS = {
+  overview: "#/overview", week: "#/overview?window=7d", calls: "#/calls",
+  operations: "#/operations?window=7d", errors: "#/errors?window=7d", models: "#/models", findings: "#/findings", proofs: "#/proofs",
+};
 const THEMES = ["dark", "light"];
 /** 320 CSS pixels are what is left of 1280 at a zoom of 400 %. */
 const WIDTHS = [1280, 360, 320];
@@ -226,7 +230,7 @@ const browser = await chromium.launch({ executablePath: values.chromium, args: A
 try {
   for (const scenario of [everyScreen, tablesBehindCharts, chartsByKeyboard, themeChoice]) await scenario(browser, origin);
   const tools = { browser, origin, openPage, visit, checkPage, check, out: values.out };
-  if (fixture) for (const checks of [frameChecks, cannedChecks]) await checks(tools);
+  if (fixture) for (const checks of [frameChecks, screenChecks, cannedChecks]) await checks(tools);
 } finally {
   await browser.close();
   await fixture?.stop();

@@ -14,6 +14,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { callDetail, callRow, emptySummary, findings, journal, proofs, summary } from "./canned.mjs";
+import { errors, models, operations, prices } from "./canned-screens.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const dist = join(here, "../dist");
@@ -74,6 +75,14 @@ async function api(request, response, scene, path, query, state) {
   switch (what) {
     case "summary":
       return json(response, 200, isEmpty ? emptySummary(query.get("window")) : summary(query.get("window")));
+    case "operations":
+      return json(response, 200, operations(query, isEmpty));
+    case "errors":
+      return json(response, 200, errors(query, isEmpty));
+    case "models":
+      return json(response, 200, models(query, isEmpty));
+    case "prices":
+      return json(response, 200, prices(query));
     case "calls":
       if (id !== undefined) return detail(response, decodeURIComponent(id));
       return json(response, 200, { calls: isEmpty ? [] : calls(query) });

@@ -19,7 +19,7 @@ export interface Line {
 }
 
 export interface Plot {
-  kind: "lines" | "stack" | "bars";
+  kind: "lines" | "stack" | "bars" | "heat";
   /** Middle of each bucket in ms. */
   at: readonly number[];
   /** How long a bucket is, in ms. */
@@ -30,10 +30,20 @@ export interface Plot {
   format: (value: number | null) => string;
   /** Of the values in a file: `USD`, `ms`. */
   unit?: string;
+  /** What lies under the lines of the kind `heat`. */
+  heat?: Heat;
   /** Whether it counts things, of which there are no halves. */
   isWhole?: boolean;
   /** Whether the last bucket is not over yet. */
   isLastPartial: boolean;
+}
+
+/** How many there are of each size, by bucket. */
+export interface Heat {
+  /** One more than there are bands. */
+  edges: readonly number[];
+  /** By bucket, then by band. */
+  counts: readonly (readonly number[])[];
 }
 
 type Values = (number | null)[];
@@ -111,7 +121,7 @@ export function pattern(hue: string, fill: Fill): CanvasPattern | string {
 
 function series(plot: Plot): uPlot.Series[] {
   const hidden = { points: { show: false } };
-  if (plot.kind !== "lines") {
+  if (plot.kind === "stack" || plot.kind === "bars") {
     const bars = uPlot.paths.bars?.({ size: [0.82, 48], align: 0 });
     const each = plot.lines.map((line): uPlot.Series => {
       const hue = colour(line.colour);
@@ -141,6 +151,7 @@ export function columns(plot: Plot): uPlot.AlignedData {
         return visible(stacked(plot.lines), plot.lines).reverse();
       case "bars":
         return plot.lines.map((line) => [...line.values]);
+      case "heat":
       case "lines":
         return plot.lines.flatMap((line) => (plot.isLastPartial ? split(line.values) : [[...line.values]]));
     }
@@ -151,6 +162,29 @@ export function columns(plot: Plot): uPlot.AlignedData {
 /** A class without tokens in a bucket would shine through at the edge of the one below it. */
 function visible(sums: Values[], lines: readonly Line[]): Values[] {
   return sums.map((sum, k) => sum.map((value, i) => (lines[k]?.values[i] ? value : null)));
+}
+
+/** The darker, the more. Shades grow with the square root, so that the rare is seen beside the common. */
+function drawHeat(u: uPlot, plot: Plot): void {
+  const { edges = [], counts = [] } = plot.heat ?? {};
+  const most = Math.max(1, ...counts.map((column) => Math.max(0, ...column)));
+  const pen = u.ctx;
+  const ys = edges.map((edge) => Math.round(u.valToPos(edge, "y", true)));
+  pen.save();
+  pen.fillStyle = colour("heat");
+  counts.forEach((column, i) => {
+    const middle = plot.at[i] ?? 0;
+    const [left, right] = [middle - plot.width / 2, middle + plot.width / 2].map((at) => Math.round(u.valToPos(at / SECOND, "x", true))) as [number, number];
+    column.forEach((count, band) => {
+      if (count === 0) return;
+      const [low = 0, high = 0] = [ys[band], ys[band + 1]];
+      pen.globalAlpha = 0.1 + 0.9 * Math.sqrt(count / most);
+      // A hair of the ground between buckets, where they are wide enough for it.
+      const gap = 4 * uPlot.pxRatio < right - left ? 1 : 0;
+      pen.fillRect(left, high, Math.max(1, right - left - gap), Math.max(1, low - high));
+    });
+  });
+  pen.restore();
 }
 
 function hatchLast(u: uPlot, plot: Plot): void {
@@ -174,6 +208,14 @@ function hatchLast(u: uPlot, plot: Plot): void {
     pen.stroke();
   }
   pen.restore();
+}
+
+/** 1, 2 and 5 of each power of ten between the ends of a heatmap: round, whatever its bands are. */
+export function roundSteps(low: number, high: number): number[] {
+  const powers = Array.from({ length: 40 }, (_, i) => 10 ** (i - 9));
+  const steps = powers.flatMap((power) => [1, 2, 5].map((digit) => digit * power)).filter((step) => low <= step && step <= high);
+  // Where that is too many, powers of ten are enough.
+  return steps.length <= 9 ? steps : steps.filter((step) => Number.isInteger(Math.round(Math.log10(step) * 1e6) / 1e6));
 }
 
 /** Names at the right ends of lines, pushed apart where they would touch. */
@@ -211,6 +253,15 @@ export function withoutZeros(text: string): string {
   return text.replace(/\.0+(?!\d)/, "");
 }
 
+function heatAxis({ edges }: Heat): Pick<uPlot.Axis, "splits" | "filter"> {
+  const steps = roundSteps(edges[0] ?? 1, edges.at(-1) ?? 10);
+  return { splits: () => steps, filter: (_u, splits) => splits };
+}
+
+function hasLines({ kind }: Plot): boolean {
+  return kind === "lines" || kind === "heat";
+}
+
 /** Everything that uPlot wants to know. */
 export function options(plot: Plot, width: number, height: number, moved: (index: number | null) => void): uPlot.Options {
   const axis = { stroke: colour("ink-3"), font: FONT, ticks: { show: false } };
@@ -219,24 +270,27 @@ export function options(plot: Plot, width: number, height: number, moved: (index
     width,
     height,
     legend: { show: false },
-    padding: [8, plot.kind === "lines" ? 32 : 20, 0, 0],
+    padding: [8, hasLines(plot) ? 32 : 20, 0, 0],
     cursor: {
       y: false,
       drag: { x: false, y: false },
       sync: { key: CROSSHAIR },
-      points: { show: plot.kind === "lines", size: 6 },
+      points: { show: hasLines(plot), size: 6 },
     },
     scales: {
       x: { range: [plot.from / SECOND, plot.to / SECOND] },
-      y: { range: (_u, _low, high) => [0, 0 < high ? high * 1.06 : 1] },
+      y: plot.heat
+        ? { distr: 3, log: 10, range: [plot.heat.edges[0] ?? 1, plot.heat.edges.at(-1) ?? 10] }
+        : { range: (_u, _low, high) => [0, 0 < high ? high * 1.06 : 1] },
     },
     axes: [
       { ...axis, grid: { show: false }, space: 64, size: 26, values: (_u, splits) => splits.map(timeName) },
-      { ...axis, grid, size: 58, space: 34, ...(plot.isWhole && { incrs: WHOLE }), values: (_u, splits) => splits.map((value) => withoutZeros(plot.format(value))) },
+      { ...axis, grid, size: 58, space: 34, ...(plot.isWhole && { incrs: WHOLE }), ...(plot.heat && heatAxis(plot.heat)), values: (_u, splits) => splits.map((value) => (value === null ? "" : withoutZeros(plot.format(value)))) },
     ],
     series: [{}, ...series(plot)],
     hooks: {
-      draw: [(u) => (plot.kind === "lines" ? nameLines(u, plot) : hatchLast(u, plot))],
+      drawAxes: [(u) => drawHeat(u, plot)],
+      draw: [(u) => (hasLines(plot) ? nameLines(u, plot) : hatchLast(u, plot))],
       setCursor: [(u) => moved(u.cursor.idx ?? null)],
     },
   };

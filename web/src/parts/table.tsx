@@ -29,6 +29,8 @@ interface Props<R> {
   empty?: string;
   /** The caption is only read out: it is seen elsewhere already. */
   quiet?: true;
+  /** Stands in the caption's place. */
+  lead?: ComponentChildren;
 }
 
 /** The columns of the file, with their units. */
@@ -37,13 +39,14 @@ export function fileColumns<R>(columns: readonly Column<R>[]): FileColumn<R>[] {
     (value === null ? [] : [{ heading: unit === undefined ? head : `${head} (${unit})`, value }]));
 }
 
-export function Table<R>({ caption, columns, rows, rowKey, empty, quiet }: Props<R>): JSX.Element {
+export function Table<R>({ caption, columns, rows, rowKey, empty, quiet, lead }: Props<R>): JSX.Element {
   if (rows.length === 0) return <p class="quiet">{empty ?? "Nothing here yet."}</p>;
   const [first, ...rest] = columns.flatMap(({ cell, ...column }) => (cell ? [{ ...column, cell }] : []));
   return (
     <>
       <div class="table-head">
         {!quiet && <h2>{caption}</h2>}
+        {lead}
         <ExportButton caption={caption} columns={fileColumns(columns)} rows={rows} />
       </div>
       <div class="scroll" role="group" aria-label={`${caption}: table`} tabIndex={0}>

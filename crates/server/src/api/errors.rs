@@ -147,11 +147,17 @@ fn sample(
     narrowing: &Narrowing,
     wrong: u64,
 ) -> Result<Value, StoreError> {
+    // No more than there are in the window: the next one may lie far before it. A list cannot be
+    // asked for one provider's calls.
+    let limit = match narrowing.provider {
+        Some(_) => SAMPLE,
+        None => usize::try_from(wrong).map_or(SAMPLE, |wrong| wrong.min(SAMPLE)),
+    };
     let filter = CallFilter {
         only: Only::Errors,
         model: narrowing.model.as_deref().map(Into::into),
         operation: narrowing.operation.as_deref().map(Into::into),
-        ..CallFilter::latest(SAMPLE)
+        ..CallFilter::latest(limit)
     };
     // Nothing to look for is not looked for.
     let newest = match wrong {
