@@ -108,8 +108,10 @@ function inWords(percentiles: Percentiles | null, { what }: Measure): string {
 /** The heatmap with its percentiles over it; null where nothing was measured. */
 function draw({ series, heatmap, window }: Operations, measure: Measure): Plot | null {
   if (heatmap === null || heatmap.measure !== measure.measure) return null;
+  // On a scale of ratios there is no place for zero but the lowest.
+  const place = (value: number | null | undefined): number | null => (value === null || value === undefined ? null : Math.max(value, heatmap.edges_ms[0] ?? 0));
   const line = (key: "p50" | "p95" | "p99", width: number): Line =>
-    ({ name: key, colour: key, width, values: series.map((bucket) => bucket[measure.of]?.[key] ?? null) });
+    ({ name: key, colour: key, width, values: series.map((bucket) => place(bucket[measure.of]?.[key])) });
   const half = window.width_ms / 2;
   return {
     kind: "heat", format: ms, unit: "ms", width: window.width_ms,

@@ -112,7 +112,7 @@ fn heatmap(series: &BTreeMap<Time, Sum>, measure: Measure) -> Option<Value> {
         let counts = series.values().flat_map(|sum| measure.of(sum).bands(parts));
         let (low, high) = counts
             .fold((i32::MAX, i32::MIN), |(low, high), (band, _)| (low.min(band), high.max(band)));
-        (low <= high).then(|| low..=high)
+        (low <= high).then_some(low..=high)
     };
     let fits = |parts: &u32| bands(*parts).is_none_or(|bands| bands.count() <= MOST_BANDS);
     let parts = PARTS.into_iter().find(fits).unwrap_or(1);

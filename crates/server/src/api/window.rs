@@ -96,13 +96,13 @@ impl Narrowing {
 /// another.
 pub(super) fn names(cells: &[Cell]) -> Value {
     let of = |name: fn(&Cell) -> &str| {
-        let mut calls = BTreeMap::<&str, u64>::new();
+        let mut counts = BTreeMap::<&str, u64>::new();
         for cell in cells {
-            *calls.entry(name(cell)).or_default() += cell.calls;
+            *counts.entry(name(cell)).or_default() += cell.calls;
         }
-        let mut calls: Vec<_> = calls.into_iter().collect();
-        calls.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
-        calls.into_iter().map(|(name, _)| name).take(MOST_NAMES).collect::<Vec<_>>()
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts.into_iter().map(|(name, _)| name).take(MOST_NAMES).collect::<Vec<_>>()
     };
     json!({
         "provider": of(|cell| &cell.provider),
