@@ -270,7 +270,9 @@ mod tests {
     fn bands_are_coarser_buckets_that_lose_nothing() {
         let mut histogram = Histogram::default();
         let lengths = [0, 1, 2, 3, 1_000, 1_001, 1_024, 1_025, 30_000_000_000];
-        lengths.into_iter().for_each(|nanos| histogram.add(Span::from_nanos(nanos)));
+        for nanos in lengths {
+            histogram.add(Span::from_nanos(nanos));
+        }
         for parts in [1, 2, 4, 8] {
             let bands: Vec<_> = histogram.bands(parts).collect();
             assert_eq!(bands.iter().map(|(_, count)| count).sum::<u64>(), histogram.count());
