@@ -118,6 +118,10 @@ fn on_refusal(refusal: &Refusal) -> &'static str {
         Refusal::RouteNotAllowed { .. } => {
             "Name the route under the provider's `routes`, or send a key of the caller's own."
         }
+        Refusal::ForeignPage => {
+            "A page of another site called the gateway, whose configured key it must not spend: if \
+             the page is yours, call from its server, or send a key of its own."
+        }
         Refusal::NoWebSocket { .. } => "Let realtime connections go to the provider itself.",
     }
 }
