@@ -18,8 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use scrimp_core::{Call, CallId, Ending, Record, Span, Time, hash};
-use scrimp_store::{CallFilter, Only, Options, Reader, Store, Width};
+use scrimp_core::{Call, CallId, Digest, Ending, Record, Span, Time, hash};
+use scrimp_store::{CallFilter, Dimension, Only, Options, Reader, Store, Width};
 
 const DAYS: i64 = 30;
 /// One call in so many is rare.
@@ -86,6 +86,10 @@ fn fill(store: &Store, calls: u64, now: Time) {
 fn renamed(template: &Record, n: u64, at: Time) -> Record {
     let id = CallId(u128::from(at.nanos().cast_unsigned()) << 64 | u128::from(hash::mix(n)));
     let mut call = Call { id, arrived: at, ..(*template.call).clone() };
+    // As agents do: a session of 40 calls, of one of 30 teams.
+    let session = hash::mix(n / 40);
+    call.caller.session = Some(Digest((u128::from(session) << 64).to_be_bytes()));
+    call.caller.tags = vec![("team".into(), format!("team-{}", session % 30).into())];
     let mut ending = template.ending.clone();
     // There are 50 conversations in turn: this is ten whole ones.
     if n % 5 == 2 {
@@ -117,6 +121,12 @@ fn ask(reader: &Reader, now: Time) {
         });
     }
     timed("ledger 30d", || reader.ledger(now - Span::from_hours(720), now).expect("rows").len());
+    for (name, of) in [("session", Dimension::Session), ("team", Dimension::Tag("team".into()))] {
+        timed(&format!("30d by {name}"), || {
+            let found = reader.allocation(Some(&of), now - Span::from_hours(720), now);
+            found.expect("rows").1.rows.len()
+        });
+    }
     timed("units", || reader.units(7).expect("units").len());
     timed("recent 100", || reader.recent(&CallFilter::latest(100)).expect("a list").len());
     let errors = CallFilter { only: Only::Errors, ..CallFilter::latest(100) };

@@ -1,4 +1,4 @@
-//! One transaction: records, cells, ledger and units together, or nothing.
+//! One transaction: records, cells, ledger, spend and units together, or nothing.
 
 use std::collections::hash_map::Entry;
 
@@ -9,6 +9,7 @@ use scrimp_core::{Digest, Ending, Record, Time, UnitTotals, Usage, Usd};
 
 use crate::chains::Chains;
 use crate::rollup::{Cell, LedgerRow, Width, merge_units};
+use crate::spend::SpendRows;
 use crate::tail::Block;
 use crate::tally::{Batch, Sums};
 
@@ -20,6 +21,7 @@ const MOST_CACHED: usize = 4_096;
 pub(crate) struct Ledgers {
     cells: FxHashMap<(Width, Time, u32), Cell>,
     ledger: FxHashMap<(Time, u32, Digest), LedgerRow>,
+    spend: SpendRows,
     units: FxHashMap<(u64, u64, Arm), UnitTotals>,
     /// How many units each experiment has.
     unit_counts: FxHashMap<u64, u64>,
@@ -103,6 +105,7 @@ impl Ledgers {
         for ((day, label, key), row) in &sums.ledger {
             self.add_ledger(step, *day, *label, *key, row)?;
         }
+        self.spend.add(step, &sums.spend)?;
         for ((experiment, unit, arm), totals) in &sums.units {
             let key = (*experiment, *unit, *arm);
             let room = self.add_unit(step, key, totals, most_units)?;
@@ -215,6 +218,7 @@ impl Ledgers {
         if MOST_CACHED < self.ledger.len() {
             self.ledger.clear();
         }
+        self.spend.bound();
         if 8 * MOST_CACHED < self.units.len() {
             self.units.clear();
         }

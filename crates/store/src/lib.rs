@@ -1,7 +1,7 @@
 //! Records, rollups and state on disk, in one directory.
 //!
-//! - `scrimp.db` (SQLite, write-ahead log): the hot tail of records in blocks, the ledger, cells by minute, hour
-//!   and day, units of experiments, the journal, virtual keys, the audit log, small state. Made readable
+//! - `scrimp.db` (SQLite, write-ahead log): the hot tail of records in blocks, the ledger, sums by session
+//!   and tag, cells by minute, hour and day, units of experiments, the journal, virtual keys, the audit log, small state. Made readable
 //!   by its owner only.
 //! - `segments/*.parquet`: sealed history, which other tools can read.
 //! - `key`: the digest key, readable by its owner only. `lock`: who has the directory open.
@@ -29,6 +29,7 @@ mod inspect;
 mod journal;
 mod maintain;
 mod mend;
+mod options;
 mod put;
 mod reader;
 mod resolve;
@@ -37,6 +38,7 @@ mod rollup;
 mod schema;
 mod seal;
 mod segment;
+mod spend;
 mod store;
 mod tail;
 mod tally;
@@ -45,6 +47,8 @@ mod writer;
 
 pub use error::{OpenError, ScanError, StoreError};
 pub use inspect::{Holder, Inspection, KeyFile, inspect};
+pub use options::{Health, Options};
 pub use reader::{CallFilter, Only, Reader, Scan};
 pub use rollup::{Cell, LedgerRow, OTHER_KEYS, Width};
-pub use store::{Health, Options, Store};
+pub use spend::{Allocated, Allocation, Dimension, Spend};
+pub use store::Store;

@@ -21,6 +21,7 @@ use crate::journal;
 use crate::mend::Suspects;
 use crate::rollup::{Cell, Label, LedgerRow, Width};
 use crate::schema;
+use crate::spend::{self, Allocation, Dimension};
 use crate::store::read_labels;
 
 use history::Sealed;
@@ -169,14 +170,24 @@ impl Reader {
     /// # Errors
     /// If the disk refuses.
     pub fn ledger(&self, from: Time, to: Time) -> Result<Vec<LedgerRow>, StoreError> {
-        let (from, to) = (from.floor(Width::Day.span()).secs(), to.secs());
+        self.ask(|db| Ok(ledger(db, from, to)?))
+    }
+
+    /// The ledger of the days that begin in `from..to`, and how they divide by a dimension that the
+    /// ledger does not know: both of one moment, so that they add up. `from` is rounded down to
+    /// midnight UTC.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn allocation(
+        &self,
+        dimension: Option<&Dimension>,
+        from: Time,
+        to: Time,
+    ) -> Result<(Vec<LedgerRow>, Allocation), StoreError> {
         self.ask(|db| {
-            let labels = read_labels(db)?;
-            let sql = "SELECT * FROM ledger WHERE ?1 <= day AND day < ?2 ORDER BY day, label, key";
-            let mut read = db.prepare(sql)?;
-            let row = |row: &Row<'_>| ledger_of(row, &label(&labels, row.get(1)?));
-            let rows = read.query_map([from, to], row)?;
-            Ok(rows.collect::<Result<_, _>>()?)
+            db.execute_batch(SNAPSHOT)?;
+            Ok((ledger(db, from, to)?, spend::allocation(db, dimension, from, to)?))
         })
     }
 
@@ -226,6 +237,16 @@ impl Reader {
     fn database(&self) -> Result<Connection, StoreError> {
         schema::open_to_read(&self.directory).map_err(not_opened)
     }
+}
+
+fn ledger(db: &Connection, from: Time, to: Time) -> rusqlite::Result<Vec<LedgerRow>> {
+    let (from, to) = (from.floor(Width::Day.span()).secs(), to.secs());
+    let labels = read_labels(db)?;
+    let sql = "SELECT * FROM ledger WHERE ?1 <= day AND day < ?2 ORDER BY day, label, key";
+    let mut read = db.prepare(sql)?;
+    let row = |row: &Row<'_>| ledger_of(row, &label(&labels, row.get(1)?));
+    let rows = read.query_map([from, to], row)?;
+    rows.collect()
 }
 
 fn label(labels: &BTreeMap<u32, Label>, id: u32) -> Label {

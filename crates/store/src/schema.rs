@@ -45,6 +45,11 @@ const STEPS: &[Step] = &[
         down: include_str!("schema/4-down.sql"),
         carry: Some((carry::calls_to_blocks, carry::blocks_to_calls)),
     },
+    Step {
+        up: include_str!("schema/5-up.sql"),
+        down: include_str!("schema/5-down.sql"),
+        carry: None,
+    },
 ];
 
 /// Every table of any schema, the dearest first: what a broken database is asked for.
@@ -53,6 +58,7 @@ const TABLES: &[&str] = &[
     "journal",
     "label",
     "ledger",
+    "spend",
     "unit",
     "segment",
     "segment_label",
@@ -103,10 +109,10 @@ pub(crate) fn open_to_read(directory: &Directory) -> Result<Connection, OpenErro
     }
 }
 
-/// Takes the store one schema down, for an older program. Nobody may have it open.
+/// Takes the store one schema down from where it is, for an older program. Nobody may have it open.
 pub(crate) fn step_down(directory: &Directory) -> Result<i64, OpenError> {
     let path = directory.database();
-    let mut db = open_whole(directory, &path, newest())?;
+    let mut db = open_whole(directory, &path, 1)?;
     let from = version(&db).map_err(open_db(&path))?;
     let to = from - 1;
     let Some(step) = usize::try_from(to).ok().filter(|to| 0 < *to).and_then(|to| STEPS.get(to))

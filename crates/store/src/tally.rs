@@ -8,12 +8,13 @@ use std::collections::VecDeque;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_core::policy::Arm;
-use scrimp_core::{CallId, Digest, Record, State, Time, UnitTotals};
+use scrimp_core::{CallId, Caller, Digest, Record, State, Time, UnitTotals};
 
 use crate::draft::Drafts;
 use crate::rollup::{
     Cell, Label, LedgerRow, OTHER_KEYS, Width, add_to_unit, empty_unit, merge_units,
 };
+use crate::spend::{Account, Accounts, Counted, Spend};
 
 /// How many of the last ids are remembered so that none counts twice: those of a moment, since a call
 /// that is settled twice is settled twice at once, and few enough to stay in a processor's cache.
@@ -36,6 +37,10 @@ pub(crate) struct Limits {
     pub(crate) labels_per_day: usize,
     /// Distinct keys in one day; the rest is counted under one key.
     pub(crate) keys_per_day: usize,
+    /// Distinct values of tags in one day; the rest of each tag is counted as one.
+    pub(crate) tags_per_day: usize,
+    /// Distinct sessions in one day; the rest is counted as one.
+    pub(crate) sessions_per_day: usize,
 }
 
 /// What is counted beside the records themselves.
@@ -46,6 +51,7 @@ pub(crate) struct Counters {
     pub(crate) details_dropped: u64,
     pub(crate) labels_folded: u64,
     pub(crate) keys_folded: u64,
+    pub(crate) spend_folded: u64,
 }
 
 /// Sums that are not on disk yet.
@@ -55,6 +61,8 @@ pub(crate) struct Sums {
     pub(crate) cells: FxHashMap<(Time, u32), Cell>,
     /// By day, label and key.
     pub(crate) ledger: FxHashMap<(Time, u32, Digest), LedgerRow>,
+    /// By day and account.
+    pub(crate) spend: FxHashMap<(Time, Account), Spend>,
     /// By experiment, unit and arm.
     pub(crate) units: FxHashMap<(u64, u64, Arm), UnitTotals>,
     /// Labels that the disk does not know.
@@ -85,6 +93,7 @@ struct Day {
     start: Time,
     labels: FxHashSet<u32>,
     keys: FxHashSet<Digest>,
+    accounts: Accounts,
 }
 
 impl Tally {
@@ -106,6 +115,11 @@ impl Tally {
         let day = self.day(day);
         day.labels.insert(label);
         day.keys.extend(key);
+    }
+
+    /// Says that the disk has calls under this account on this day already.
+    pub(crate) fn know_account(&mut self, day: Time, account: Account) {
+        self.day(day).accounts.know(account);
     }
 
     /// Says that the disk has this call already.
@@ -165,6 +179,22 @@ impl Tally {
             let unit = units.entry((placed.experiment, placed.unit, placed.arm));
             add_to_unit(unit.or_insert_with(|| empty_unit(placed.unit, placed.arm)), record);
         }
+        let Caller { key: _, session, tags } = &record.call.caller;
+        if session.is_some() || !tags.is_empty() {
+            self.allocate(day, record);
+        }
+    }
+
+    /// Counts the call under its session and its tags.
+    fn allocate(&mut self, day: Time, record: &Record) {
+        let limits = self.limits;
+        let Counted { accounts, folded } =
+            self.day(day).accounts.of(&record.call.caller, &limits);
+        self.counters.spend_folded += folded;
+        let spend = Spend::of(record);
+        for account in accounts {
+            self.batch.sums.spend.entry((day, account)).or_default().merge(&spend);
+        }
     }
 
     /// The label to count under: the call's own, or "other" beyond the limit.
@@ -212,7 +242,12 @@ impl Tally {
         if self.days.len() == DAYS {
             self.days.pop_front();
         }
-        let new = Day { start: day, labels: FxHashSet::default(), keys: FxHashSet::default() };
+        let new = Day {
+            start: day,
+            labels: FxHashSet::default(),
+            keys: FxHashSet::default(),
+            accounts: Accounts::default(),
+        };
         self.days.push_back(new);
         self.days.back_mut().expect("just pushed")
     }
@@ -266,10 +301,11 @@ impl Batch {
 
 impl Sums {
     fn absorb(&mut self, newer: Sums) {
-        let Sums { cells, ledger, units, labels } = newer;
+        let Sums { cells, ledger, spend, units, labels } = newer;
         if self.ledger.is_empty() {
             self.cells = cells;
             self.ledger = ledger;
+            self.spend = spend;
             self.units = units;
             self.labels.extend(labels);
             return;
@@ -279,6 +315,9 @@ impl Sums {
         }
         for (at, row) in ledger {
             merge_into(&mut self.ledger, at, row, LedgerRow::merge);
+        }
+        for (at, sum) in spend {
+            merge_into(&mut self.spend, at, sum, Spend::merge);
         }
         for (at, unit) in units {
             merge_into(&mut self.units, at, unit, merge_units);

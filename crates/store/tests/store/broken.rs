@@ -8,7 +8,7 @@ use scrimp_core::{JournalEntry, Record, Time, hash};
 use scrimp_store::{CallFilter, Reader, Store, StoreError, Width};
 
 use super::fixture::NOON;
-use super::{in_order, ledger_calls, open, scan, settle, turns};
+use super::{down_to_calls, in_order, ledger_calls, open, scan, settle, turns};
 
 /// A store with two segments, a journal and a hot tail.
 fn filled(dir: &Path) -> Vec<Record> {
@@ -175,7 +175,7 @@ fn of_a_broken_database_of_an_older_schema_the_rest_is_kept_too() {
     let dir = tempfile::tempdir().unwrap();
     let records = filled(dir.path());
     let units = open(dir.path()).reader().units(7).unwrap();
-    assert_eq!(Store::step_down(dir.path()).unwrap(), 3);
+    assert_eq!(down_to_calls(dir.path()), 3);
     let path = dir.path().join("scrimp.db");
     let db = rusqlite::Connection::open(&path).unwrap();
     let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'cell'";

@@ -14,6 +14,7 @@ mod control;
 mod kept;
 mod killed;
 mod listed;
+mod spend;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -85,6 +86,12 @@ fn ledger_calls(reader: &Reader) -> u64 {
 
 fn turns(range: std::ops::Range<u64>) -> Vec<Record> {
     range.map(fixture::turn).collect()
+}
+
+/// To the schema in which a call was a row of its own.
+fn down_to_calls(dir: &Path) -> i64 {
+    assert_eq!(Store::step_down(dir).unwrap(), 4);
+    Store::step_down(dir).unwrap()
 }
 
 /// A record as lists show it.

@@ -1,0 +1,2 @@
+DROP TABLE spend;
+DELETE FROM state WHERE key = 'store.spend_since';

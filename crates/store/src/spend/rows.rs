@@ -1,0 +1,242 @@
+//! The table `spend`: written with the ledger, read beside it.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rustc_hash::FxHashMap;
+use scrimp_core::{Span, Time};
+
+use super::{Account, Dimension, Spend};
+use crate::rollup::Width;
+
+/// Rows that are remembered between transactions.
+const MOST_CACHED: usize = 16_384;
+/// Of a day that is over, so many sessions are kept: the dearest.
+const SESSIONS_KEPT: usize = 1_000;
+/// How long a day's sessions are all kept.
+const WHOLE_FOR: Span = Span::from_hours(24);
+/// What stands for everything beyond the limit of a day: no value that is counted is empty.
+const OTHER: &str = "";
+const SESSION: &str = "session";
+/// What the dimension of a tag begins with.
+const TAG: &str = "tag/";
+/// More names than that are not listed.
+const MOST_LISTED: usize = 256;
+
+/// The writer's memory of the table.
+#[derive(Debug, Default)]
+pub(crate) struct SpendRows {
+    cached: FxHashMap<(Time, Account), Spend>,
+    /// The newest day that was written. When there is a newer one, older ones are made short.
+    newest: Option<Time>,
+}
+
+/// What a stretch of days spent by one dimension. Everything in it is of the same moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocation {
+    /// The sums.
+    pub rows: Vec<Allocated>,
+    /// The names of all tags that any call of these days had, in order.
+    pub tags: Vec<Arc<str>>,
+    /// From this day on calls were counted by session and tag; `None`: always.
+    pub since: Option<Time>,
+}
+
+/// The calls of one day that have one value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allocated {
+    /// Midnight UTC at which the day begins.
+    pub day: Time,
+    /// The session's digest or the tag's value. `None`: values beyond the limit of a day, and of a
+    /// day that is over the sessions that are not among the dearest.
+    pub value: Option<Arc<str>>,
+    /// Their sums.
+    pub spend: Spend,
+}
+
+impl SpendRows {
+    /// Adds sums to the rows.
+    pub(crate) fn add(
+        &mut self,
+        step: &Transaction<'_>,
+        sums: &FxHashMap<(Time, Account), Spend>,
+    ) -> rusqlite::Result<()> {
+        let Some(newest) = sums.keys().map(|(day, _)| *day).max() else { return Ok(()) };
+        if self.newest < Some(newest) {
+            self.shorten(step, newest - WHOLE_FOR)?;
+            self.newest = Some(newest);
+        }
+        for (key, added) in sums {
+            let (day, account) = key;
+            let whole = match self.cached.get_mut(key) {
+                Some(known) => known,
+                None => {
+                    let stored = read_row(step, *day, account)?.unwrap_or_default();
+                    self.cached.entry(key.clone()).or_insert(stored)
+                }
+            };
+            whole.merge(added);
+            write_row(step, *day, account, whole)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets rows when there are too many.
+    pub(crate) fn bound(&mut self) {
+        if MOST_CACHED < self.cached.len() {
+            self.cached.clear();
+        }
+    }
+
+    /// Of days before `limit` only the dearest sessions stay; the others are summed. Here and not
+    /// with what the keeper drops: this memory must not bring them back.
+    fn shorten(&mut self, step: &Transaction<'_>, limit: Time) -> rusqlite::Result<()> {
+        let mut long = step.prepare_cached(
+            "SELECT day FROM spend WHERE dimension = ?1 AND day < ?2
+             GROUP BY day HAVING ?3 < count(*)",
+        )?;
+        // One more: the row of the others.
+        let most = i64::try_from(SESSIONS_KEPT + 1).expect("a small number");
+        let days = long.query_map(params![SESSION, limit.secs(), most], |row| row.get(0))?;
+        for day in days.collect::<Result<Vec<i64>, _>>()? {
+            shorten_day(step, Time::from_secs(day))?;
+        }
+        self.cached.retain(|(day, _), _| limit <= *day);
+        Ok(())
+    }
+}
+
+fn shorten_day(step: &Transaction<'_>, day: Time) -> rusqlite::Result<()> {
+    let dimension = Dimension::Session;
+    let mut rows = read_rows(step, &dimension, day, day + Width::Day.span())?;
+    rows.retain(|row| row.value.is_some());
+    rows.sort_by_key(|row| Reverse((row.spend.cost, row.spend.calls)));
+    let other = Account::Session(None);
+    let mut rest = read_row(step, day, &other)?.unwrap_or_default();
+    let sql = "DELETE FROM spend WHERE dimension = ?1 AND day = ?2 AND value = ?3";
+    let mut delete = step.prepare_cached(sql)?;
+    for row in rows.iter().skip(SESSIONS_KEPT) {
+        rest.merge(&row.spend);
+        delete.execute(params![SESSION, day.secs(), row.value.as_deref()])?;
+    }
+    write_row(step, day, &other, &rest)
+}
+
+/// The texts under which an account stands in the table.
+fn place(account: &Account) -> (String, String) {
+    match account {
+        Account::Session(session) => {
+            let value = session.map_or_else(|| OTHER.to_owned(), |session| session.to_string());
+            (SESSION.to_owned(), value)
+        }
+        Account::Tag(name, value) => {
+            (format!("{TAG}{name}"), value.as_deref().unwrap_or(OTHER).to_owned())
+        }
+    }
+}
+
+fn read_row(db: &Connection, day: Time, account: &Account) -> rusqlite::Result<Option<Spend>> {
+    let (dimension, value) = place(account);
+    let sql = "SELECT body FROM spend WHERE dimension = ?1 AND day = ?2 AND value = ?3";
+    let mut read = db.prepare_cached(sql)?;
+    let body: Option<Vec<u8>> =
+        read.query_row(params![dimension, day.secs(), value], |row| row.get(0)).optional()?;
+    // A body that cannot be read begins again, as a cell's does.
+    Ok(body.and_then(|body| postcard::from_bytes(&body).ok()))
+}
+
+fn write_row(db: &Connection, day: Time, account: &Account, spend: &Spend) -> rusqlite::Result<()> {
+    let (dimension, value) = place(account);
+    let body = postcard::to_extend(spend, Vec::with_capacity(64)).expect("plain data");
+    let mut write = db.prepare_cached("INSERT OR REPLACE INTO spend VALUES (?1, ?2, ?3, ?4)")?;
+    write.execute(params![dimension, day.secs(), value, body])?;
+    Ok(())
+}
+
+fn read_rows(
+    db: &Connection,
+    dimension: &Dimension,
+    from: Time,
+    to: Time,
+) -> rusqlite::Result<Vec<Allocated>> {
+    let mut read = db.prepare_cached(
+        "SELECT day, value, body FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3
+         ORDER BY day, value",
+    )?;
+    let name = match dimension {
+        Dimension::Session => SESSION.to_owned(),
+        Dimension::Tag(name) => format!("{TAG}{name}"),
+    };
+    let mut rows = read.query(params![name, from.secs(), to.secs()])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+        let value = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        found.push(Allocated {
+            day: Time::from_secs(row.get(0)?),
+            value: (value != OTHER).then(|| value.into()),
+            spend: postcard::from_bytes(body).unwrap_or_default(),
+        });
+    }
+    Ok(found)
+}
+
+/// Every account of the days from `from` on, for a tally that begins.
+pub(crate) fn each_account(
+    db: &Connection,
+    from: Time,
+    mut each: impl FnMut(Time, Account),
+) -> rusqlite::Result<()> {
+    for dimension in all_dimensions(db)? {
+        let sql = "SELECT day, value FROM spend WHERE dimension = ?1 AND ?2 <= day";
+        let mut read = db.prepare_cached(sql)?;
+        let mut rows = read.query(params![dimension, from.secs()])?;
+        while let Some(row) = rows.next()? {
+            let value: String = row.get(1)?;
+            let value = (value != OTHER).then_some(value);
+            let account = match dimension.strip_prefix(TAG) {
+                Some(name) => Account::Tag(name.into(), value.map(Into::into)),
+                None => Account::Session(value.and_then(|value| value.parse().ok())),
+            };
+            each(Time::from_secs(row.get(0)?), account);
+        }
+    }
+    Ok(())
+}
+
+/// One step down the index for each, instead of a look at every row.
+fn all_dimensions(db: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut next = db.prepare_cached("SELECT min(dimension) FROM spend WHERE ?1 < dimension")?;
+    let mut found: Vec<String> = Vec::new();
+    while found.len() < MOST_LISTED {
+        let last = found.last().map_or("", String::as_str);
+        let Some(name) = next.query_row([last], |row| row.get(0))? else { break };
+        found.push(name);
+    }
+    Ok(found)
+}
+
+/// What the days that begin in `from..to` spent by a dimension, and which dimensions there are.
+pub(crate) fn allocation(
+    db: &Connection,
+    dimension: Option<&Dimension>,
+    from: Time,
+    to: Time,
+) -> rusqlite::Result<Allocation> {
+    let from = from.floor(Width::Day.span());
+    let rows = dimension.map_or(Ok(Vec::new()), |of| read_rows(db, of, from, to))?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3)";
+    let mut is_used = db.prepare_cached(sql)?;
+    let mut tags = Vec::new();
+    for name in all_dimensions(db)? {
+        let Some(tag) = name.strip_prefix(TAG) else { continue };
+        let window = params![name, from.secs(), to.secs()];
+        if is_used.query_row(window, |row| row.get::<_, bool>(0))? {
+            tags.push(tag.into());
+        }
+    }
+    let sql = "SELECT CAST(value AS INTEGER) FROM state WHERE key = 'store.spend_since'";
+    let since = db.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(Allocation { rows, tags, since: since.map(Time::from_secs) })
+}
