@@ -94,6 +94,11 @@ impl KeyRing {
         self.by_hash.insert(key.hash, Arc::new(key));
     }
 
+    /// All keys, good or not, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<VirtualKey>> {
+        self.by_hash.values()
+    }
+
     /// Whether no key was ever made.
     pub fn is_empty(&self) -> bool {
         self.by_hash.is_empty()

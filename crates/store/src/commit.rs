@@ -378,7 +378,7 @@ pub(crate) fn classes(usage: &Usage) -> [u64; 9] {
     ]
 }
 
-fn usage_of(classes: [u64; 9]) -> Usage {
+pub(crate) fn usage_of(classes: [u64; 9]) -> Usage {
     let [
         uncached,
         cache_read,

@@ -11,6 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_core::{Caller, Digest, Record, Usage, Usd};
 use serde::{Deserialize, Serialize};
 
+use crate::commit::{classes, usage_of};
 use crate::rollup::LedgerRow;
 use crate::tally::Limits;
 
@@ -91,6 +92,20 @@ impl Spend {
         self.unknown += unknown;
         self.usage += *usage;
         self.cost += *cost;
+    }
+
+    /// Takes away calls that are among these. Of a ledger that lost rows there may be fewer.
+    pub fn take_away(&mut self, part: &Spend) {
+        let Spend { calls, unpriced, unknown, usage, cost } = part;
+        self.calls = self.calls.saturating_sub(*calls);
+        self.unpriced = self.unpriced.saturating_sub(*unpriced);
+        self.unknown = self.unknown.saturating_sub(*unknown);
+        let mut left = classes(&self.usage);
+        for (mine, theirs) in left.iter_mut().zip(classes(usage)) {
+            *mine = mine.saturating_sub(theirs);
+        }
+        self.usage = usage_of(left);
+        self.cost -= *cost;
     }
 }
 

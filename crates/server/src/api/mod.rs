@@ -14,6 +14,7 @@ mod openapi;
 mod operations;
 mod rows;
 mod semantic;
+mod spend;
 mod study;
 mod sum;
 mod summary;
@@ -239,6 +240,7 @@ fn answer_read(
         "findings" => Some(control::findings(findings)),
         "policies" => Some(control::policies(gateway)?),
         "proofs" => Some(control::proofs(gateway)?),
+        "spend" => Some(spend::spend(gateway, query)?),
         "keys" => Some(keys::list(gateway)?),
         "audit" => Some(keys::audit(gateway, query)?),
         _ if path.starts_with("keys/") => keys::show(gateway, &path["keys/".len()..])?,

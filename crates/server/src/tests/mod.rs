@@ -18,4 +18,5 @@ mod proxy;
 pub(crate) mod rig;
 mod roles;
 mod screens;
+mod spend;
 mod tls;

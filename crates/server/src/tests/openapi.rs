@@ -10,6 +10,7 @@ const METHODS: &[&str] = &["get", "post", "delete", "put", "patch"];
 /// Names that somebody could ask for, those of the document among them.
 const ASKED: &[&str] = &[
     "summary",
+    "spend",
     "calls",
     "calls/0",
     "findings",

@@ -1,0 +1,245 @@
+//! What was spent, by whom and on what: whole days (UTC) of the ledger, and how they divide.
+//!
+//! Whatever is asked for, the rows add up to the totals: what has no value of the dimension, what is
+//! not listed and what is not known are rows of their own.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use scrimp_core::{Digest, KeyRing, Span, Time, VirtualKey};
+use scrimp_store::{Allocation, Dimension, LedgerRow, OTHER_KEYS, Spend};
+use serde_json::{Value, json};
+
+use super::rows::Tokens;
+use super::{MOST_ROWS, Unanswered, parameter};
+use crate::gateway::Gateway;
+use crate::keys;
+
+const DAY: Span = Span::from_hours(24);
+const MOST_DAYS: i64 = 366;
+/// What the ledger calls everything beyond its limit on distinct names.
+const OTHER: &str = "other";
+
+/// What a row is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Group {
+    Model { provider: Arc<str>, model: Arc<str> },
+    Named(Arc<str>),
+    Key(Digest),
+    /// Calls without a key, a tag, a session.
+    Without,
+    /// Values that are not listed.
+    Rest,
+    /// Calls of days before calls were counted by this.
+    Unknown,
+}
+
+/// Sums of a group, whole and by day.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    whole: Spend,
+    days: BTreeMap<Time, Spend>,
+}
+
+#[derive(Debug, Default)]
+struct Groups(FxHashMap<Group, Sums>);
+
+/// By what spend is divided.
+enum By {
+    Ledger(fn(&LedgerRow) -> Group),
+    Dimension(Dimension),
+}
+
+impl By {
+    fn asked(query: &str) -> Result<(String, By), Unanswered> {
+        let named = |name| parameter(query, name).filter(|value| !value.is_empty());
+        let by = named("by").unwrap_or_else(|| "model".to_owned());
+        let of = match by.as_str() {
+            "model" => By::Ledger(|row| match (&*row.provider, &*row.model) {
+                (OTHER, OTHER) => Group::Rest,
+                _ => Group::Model { provider: row.provider.clone(), model: row.model.clone() },
+            }),
+            "provider" => By::Ledger(|row| named_or_rest(&row.provider)),
+            "operation" => By::Ledger(|row| named_or_rest(&row.operation)),
+            "key" => By::Ledger(|row| match row.key {
+                OTHER_KEYS => Group::Rest,
+                key if key == Digest::default() => Group::Without,
+                key => Group::Key(key),
+            }),
+            "team" => By::Dimension(Dimension::Tag("team".into())),
+            "session" => By::Dimension(Dimension::Session),
+            "tag" => {
+                let no_name = || "`by=tag` needs `tag=NAME`; `tags` lists the names".to_owned();
+                let name = named("tag").ok_or_else(no_name).map_err(Unanswered::Wrong)?;
+                By::Dimension(Dimension::Tag(name.into()))
+            }
+            _ => {
+                let known = "model, provider, operation, key, team, tag or session";
+                return Err(Unanswered::Wrong(format!("`by` is {known}, not `{by}`")));
+            }
+        };
+        Ok((by, of))
+    }
+}
+
+fn named_or_rest(name: &Arc<str>) -> Group {
+    if **name == *OTHER { Group::Rest } else { Group::Named(name.clone()) }
+}
+
+impl Groups {
+    fn add(&mut self, group: Group, day: Time, spend: &Spend) {
+        let sums = self.0.entry(group).or_default();
+        sums.whole.merge(spend);
+        sums.days.entry(day).or_default().merge(spend);
+    }
+
+    /// How the days of a ledger divide by what it does not know itself.
+    fn of(ledger: &[LedgerRow], allocation: &Allocation) -> Groups {
+        let mut groups = Groups::default();
+        let mut days = BTreeMap::<Time, Spend>::new();
+        for row in ledger {
+            days.entry(row.day).or_default().merge(&row.into());
+        }
+        let is_known = |day: Time| allocation.since.is_none_or(|since| since <= day);
+        for row in allocation.rows.iter().filter(|row| is_known(row.day)) {
+            let group = row.value.clone().map_or(Group::Rest, Group::Named);
+            groups.add(group, row.day, &row.spend);
+            if let Some(left) = days.get_mut(&row.day) {
+                left.take_away(&row.spend);
+            }
+        }
+        for (day, left) in days.iter().filter(|(_, left)| **left != Spend::default()) {
+            let group = if is_known(*day) { Group::Without } else { Group::Unknown };
+            groups.add(group, *day, left);
+        }
+        groups
+    }
+
+    /// The dearest groups that have a name, then what has none. Those beyond `limit` are the rest.
+    fn listed(self, limit: usize) -> (Vec<(Group, Sums)>, usize) {
+        let (mut named, others): (Vec<_>, Vec<_>) =
+            self.0.into_iter().partition(|(group, _)| group < &Group::Without);
+        named.sort_by_cached_key(|(group, sums)| {
+            (Reverse((sums.whole.cost, sums.whole.calls)), group.clone())
+        });
+        let folded = named.split_off(limit.min(named.len()));
+        let count = folded.len();
+        let mut rest = Groups(others.into_iter().collect());
+        for (day, spend) in folded.iter().flat_map(|(_, sums)| &sums.days) {
+            rest.add(Group::Rest, *day, spend);
+        }
+        let mut others: Vec<_> = rest.0.into_iter().collect();
+        others.sort_by(|(a, _), (b, _)| a.cmp(b));
+        named.extend(others);
+        (named, count)
+    }
+}
+
+/// `GET /api/v1/spend`
+pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered> {
+    let (name, by) = By::asked(query)?;
+    let number = |name| parameter(query, name).and_then(|number| number.parse::<i64>().ok());
+    let days = number("days").unwrap_or(30).clamp(1, MOST_DAYS);
+    let limit = number("limit").and_then(|limit| usize::try_from(limit).ok()).unwrap_or(10);
+    let shared = gateway.shared();
+    let to = shared.clock.now().floor(DAY) + DAY;
+    let from = to - Span::from_hours(24 * days);
+    let dimension = match &by {
+        By::Dimension(dimension) => Some(dimension),
+        By::Ledger(_) => None,
+    };
+    let (ledger, allocation) = shared.store.reader().allocation(dimension, from, to)?;
+    let mut total = Spend::default();
+    ledger.iter().for_each(|row| total.merge(&row.into()));
+    let groups = match by {
+        By::Dimension(_) => Groups::of(&ledger, &allocation),
+        By::Ledger(group) => {
+            let mut groups = Groups::default();
+            ledger.iter().for_each(|row| groups.add(group(row), row.day, &row.into()));
+            groups
+        }
+    };
+    let (rows, folded) = groups.listed(limit.min(MOST_ROWS));
+    let owners = owners(gateway, &rows);
+    let now = shared.clock.now();
+    let since = allocation.since.filter(|since| dimension_is_asked(&name) && from < *since);
+    Ok(json!({
+        "by": name,
+        "window": { "from_ms": from.millis(), "to_ms": to.millis(), "width_ms": 86_400_000 },
+        "totals": sums(&total),
+        "rows": rows.iter().map(|(group, sums)| row(group, sums, &owners, now)).collect::<Vec<_>>(),
+        "unlisted": folded,
+        "tags": allocation.tags,
+        "known_from_ms": since.map(Time::millis),
+    }))
+}
+
+/// Whether the ledger itself does not know it.
+fn dimension_is_asked(by: &str) -> bool {
+    matches!(by, "team" | "tag" | "session")
+}
+
+/// The virtual keys behind the digests of a list.
+fn owners(gateway: &Gateway, rows: &[(Group, Sums)]) -> FxHashMap<Digest, Arc<VirtualKey>> {
+    let is_by_key = rows.iter().any(|(group, _)| matches!(group, Group::Key(_)));
+    let running = gateway.running();
+    let ring = running.keys.as_deref().filter(|_| is_by_key);
+    let named = |key: &Arc<VirtualKey>| {
+        (gateway.shared().key.digest("key", key.id.as_bytes()), key.clone())
+    };
+    ring.into_iter().flat_map(KeyRing::iter).map(named).collect()
+}
+
+fn row(
+    group: &Group,
+    of: &Sums,
+    owners: &FxHashMap<Digest, Arc<VirtualKey>>,
+    now: Time,
+) -> Value {
+    let mut row = sums(&of.whole);
+    let described = match group {
+        Group::Model { provider, model } => {
+            json!({ "kind": "value", "value": model, "provider": provider })
+        }
+        Group::Named(name) => json!({ "kind": "value", "value": name }),
+        Group::Key(digest) => match owners.get(digest) {
+            None => json!({ "kind": "value", "value": digest.to_string() }),
+            Some(key) => json!({
+                "kind": "value",
+                "value": key.id,
+                "name": key.name,
+                "team": key.team,
+                "state": keys::state(key, now),
+            }),
+        },
+        Group::Without => json!({ "kind": "without" }),
+        Group::Rest => json!({ "kind": "rest" }),
+        Group::Unknown => json!({ "kind": "unknown" }),
+    };
+    if let (Value::Object(row), Value::Object(described)) = (&mut row, described) {
+        row.extend(described);
+    }
+    let day = |(at, spend): (&Time, &Spend)| {
+        let mut day = sums(spend);
+        day["at_ms"] = json!(at.millis());
+        day
+    };
+    row["days"] = of.days.iter().map(day).collect();
+    row
+}
+
+fn sums(spend: &Spend) -> Value {
+    let Spend { calls, unpriced, unknown, usage, cost } = *spend;
+    // What not one call has is not known, rather than nothing.
+    let usd = (calls == 0 || unknown + unpriced < calls).then_some(cost);
+    let tokens = (calls == 0 || unknown < calls).then(|| Tokens::from(usage));
+    json!({
+        "calls": calls,
+        "usd": usd,
+        "tokens": tokens,
+        "unpriced_calls": unpriced,
+        "unknown_usage_calls": unknown,
+    })
+}
