@@ -75,3 +75,8 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
   const init = { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } };
   return (await (await open(path, init)).json()) as T;
 }
+
+/** Has something taken away. */
+export async function remove(path: string): Promise<void> {
+  await open(path, { method: "DELETE" });
+}

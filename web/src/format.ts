@@ -170,6 +170,12 @@ export function day(at: number): string {
   return `${date.getDate()} ${MONTHS[date.getMonth()]}`;
 }
 
+/** The day of a time in UTC: whole days of the ledger are. */
+export function utcDay(at: number): string {
+  const date = new Date(at);
+  return `${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}`;
+}
+
 /** When a bucket begins, as precisely as its width asks for. */
 export function bucketName(at: number, widthMs: number): string {
   return widthMs < 86_400_000 ? moment(at) : day(at);

@@ -3,7 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 /** Screens whose name alone is their address; `call` is one of `calls`. */
-const PLAIN = ["overview", "calls", "operations", "models", "errors", "findings", "proofs"] as const;
+const PLAIN = ["overview", "calls", "operations", "models", "errors", "spend", "keys", "reconcile", "findings", "proofs"] as const;
 
 export type Screen = (typeof PLAIN)[number] | "call";
 

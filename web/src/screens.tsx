@@ -8,10 +8,13 @@ import { CallScreen } from "./screens/call";
 import { CallsScreen } from "./screens/calls";
 import { ErrorsScreen } from "./screens/errors";
 import { FindingsScreen } from "./screens/findings";
+import { KeysScreen } from "./screens/keys";
 import { ModelsScreen } from "./screens/models";
 import { OperationsScreen } from "./screens/operations";
 import { OverviewScreen } from "./screens/overview";
 import { ProofsScreen } from "./screens/proofs";
+import { ReconcileScreen } from "./screens/reconcile";
+import { SpendScreen } from "./screens/spend";
 
 export interface Entry {
   screen: Screen;
@@ -32,6 +35,9 @@ export const ENTRIES: readonly Entry[] = [
   { screen: "operations", name: "Operations", understands: [...SHARED, "measure"], show: ({ query }) => <OperationsScreen query={query} /> },
   { screen: "errors", name: "Errors", understands: SHARED, show: ({ query }) => <ErrorsScreen query={query} /> },
   { screen: "models", name: "Models", understands: [...SHARED, "search"], show: ({ query }) => <ModelsScreen query={query} /> },
+  { screen: "spend", name: "Spend", understands: ["by", "tag", "days", "show"], show: ({ query }) => <SpendScreen query={query} /> },
+  { screen: "keys", name: "Keys", understands: [], show: () => <KeysScreen /> },
+  { screen: "reconcile", name: "Reconcile", understands: [], show: ({ query }) => <ReconcileScreen query={query} /> },
   { screen: "findings", name: "Findings", understands: [], isFirstOfGroup: true, show: () => <FindingsScreen /> },
   { screen: "proofs", name: "Proofs", understands: [], show: () => <ProofsScreen /> },
 ];

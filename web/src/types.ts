@@ -60,6 +60,126 @@ export interface Totals {
   tpot_ms: Percentiles | null;
 }
 
+/** Sums of some calls. */
+export interface SpendSums {
+  calls: number;
+  usd: Money | null;
+  tokens: Tokens | null;
+  unpriced_calls: number;
+  unknown_usage_calls: number;
+}
+
+export interface SpendRow extends SpendSums {
+  /** A value, the values that are not listed, calls without one, calls of days before it was counted. */
+  kind: "value" | "rest" | "without" | "unknown";
+  value?: string;
+  provider?: string;
+  /** Of a virtual key. */
+  name?: string | null;
+  team?: string | null;
+  state?: KeyState;
+  /** Days (UTC) with calls, in order. */
+  days: (SpendSums & { at_ms: number })[];
+}
+
+export interface Spending {
+  by: string;
+  window: { from_ms: number; to_ms: number; width_ms: number };
+  totals: SpendSums;
+  rows: SpendRow[];
+  /** How many values stand together in the row `rest`. */
+  unlisted: number;
+  tags: string[];
+  known_from_ms: number | null;
+}
+
+export type KeyState = "active" | "expired" | "revoked";
+
+/** Who asks, and what they may. */
+export interface Me {
+  name: string;
+  role: "viewer" | "operator";
+}
+
+export interface VirtualKey {
+  id: string;
+  name: string | null;
+  state: KeyState;
+  models: string[];
+  team: string | null;
+  tags: Record<string, string>;
+  created_ms: number;
+  expires_ms: number | null;
+  revoked_ms: number | null;
+}
+
+/** A key with its text, which is told once. */
+export interface MadeKey extends VirtualKey {
+  key: string;
+}
+
+export interface AuditEntry {
+  number: number;
+  at_ms: number;
+  who: string;
+  action: string;
+  subject: string;
+  before: string | null;
+  after: string | null;
+  refused: string | null;
+}
+
+/** What reports of providers showed when they were last compared. */
+export interface Reconciliation {
+  at_ms: number;
+  who: string;
+  files: string[];
+  notes: string[];
+  paid: Money;
+  computed: Money;
+  gap: Money;
+  providers: Reconciled[];
+}
+
+export interface Reconciled {
+  provider: string;
+  from_ms: number | null;
+  until_ms: number | null;
+  days: number;
+  missing_days: string[];
+  zone_minutes: number;
+  basis: "paid" | "partly_paid" | "listed";
+  paid: Money;
+  computed: Money;
+  gap: Money;
+  explained_share: number | null;
+  calls: number;
+  causes: Cause[];
+  shares: Record<"day" | "model" | "project" | "key", BilledShare[]>;
+  notes: string[];
+}
+
+export interface Cause {
+  cause: string;
+  meaning: string;
+  usd: Money;
+  input_tokens: number;
+  output_tokens: number;
+  calls: number | null;
+  confidence: "low" | "medium" | "high";
+  why: string[];
+}
+
+export interface BilledShare {
+  /** Null: the report does not divide it. */
+  name: string | null;
+  calls: number;
+  computed: Money;
+  total: Money;
+  basis: Reconciled["basis"];
+  gap: Money;
+}
+
 export interface Health {
   version: string;
   uptime_s: number;

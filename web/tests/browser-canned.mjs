@@ -12,7 +12,7 @@ export async function cannedChecks(tools) {
 
 async function hostileNames({ browser, origin, openPage, visit, check }) {
   const page = await openPage(browser, origin, { allowed: ["404"] });
-  for (const hash of ["#/overview", "#/calls", "#/calls/00000000000000000000000000000003", "#/operations", "#/errors", "#/models", "#/findings", "#/proofs", `#/calls/${encodeURIComponent(HOSTILE)}`]) {
+  for (const hash of ["#/overview", "#/calls", "#/calls/00000000000000000000000000000003", "#/operations", "#/errors", "#/models", "#/findings", "#/proofs", "#/spend", "#/spend?by=team", "#/keys", "#/reconcile", `#/calls/${encodeURIComponent(HOSTILE)}`]) {
     await page.goto("about:blank");
     await visit(page, `${origin}/${hash}`);
     const found = await page.evaluate(() => ({
@@ -34,7 +34,7 @@ async function emptyDay({ browser, origin, openPage, visit, check, checkPage, ou
       check(text === `export OPENAI_BASE_URL=${origin}/v1\nexport ANTHROPIC_BASE_URL=${origin}`, "a newcomer is told the two lines", text);
       await checkPage(page, `empty-${theme}-${width}`);
       await page.screenshot({ path: join(out, `empty-${theme}-${width}.png`), fullPage: true });
-      for (const hash of ["#/calls", "#/operations", "#/errors", "#/models", "#/findings", "#/proofs"]) {
+      for (const hash of ["#/calls", "#/operations", "#/errors", "#/models", "#/findings", "#/proofs", "#/spend", "#/spend?by=tag", "#/keys", "#/reconcile"]) {
         await page.goto("about:blank");
         await visit(page, `${origin}/empty/${hash}`);
         await checkPage(page, `empty ${hash}`);
@@ -46,7 +46,7 @@ async function emptyDay({ browser, origin, openPage, visit, check, checkPage, ou
 
 async function brokenApi({ browser, origin, openPage, check, checkPage, out }) {
   const page = await openPage(browser, origin, { allowed: ["503"] });
-  for (const [hash, what] of [["", "the summary"], ["#/calls", "the calls"], ["#/operations", "the operations"], ["#/errors", "the errors"], ["#/findings", "the findings"], ["#/proofs", "the proofs"]]) {
+  for (const [hash, what] of [["", "the summary"], ["#/calls", "the calls"], ["#/operations", "the operations"], ["#/errors", "the errors"], ["#/findings", "the findings"], ["#/proofs", "the proofs"], ["#/spend", "the spend"], ["#/reconcile", "the last reconciliation"]]) {
     await page.goto("about:blank");
     await page.goto(`${origin}/broken/${hash}`);
     const alert = page.getByRole("alert");

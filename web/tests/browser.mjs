@@ -15,6 +15,7 @@ import { chromium } from "playwright-core";
 import { cannedChecks } from "./browser-canned.mjs";
 import { frameChecks } from "./browser-frame.mjs";
 import { screenChecks } from "./browser-screens.mjs";
+import { spendChecks } from "./browser-spend.mjs";
 import { startFixture } from "./fixture.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -29,6 +30,8 @@ const { values } = parseArgs({
 const SCREENS = {
   overview: "#/overview", week: "#/overview?window=7d", calls: "#/calls",
   operations: "#/operations?window=7d", errors: "#/errors?window=7d", models: "#/models", findings: "#/findings", proofs: "#/proofs",
+  spend: "#/spend", "spend-team": "#/spend?by=team&days=90&show=calls", "spend-tag": "#/spend?by=tag&tag=feature", "spend-session": "#/spend?by=session&days=7",
+  keys: "#/keys", reconcile: "#/reconcile", "reconcile-workspace": "#/reconcile?by=project",
 };
 const THEMES = ["dark", "light"];
 /** 320 CSS pixels are what is left of 1280 at a zoom of 400 %. */
@@ -230,7 +233,7 @@ const browser = await chromium.launch({ executablePath: values.chromium, args: A
 try {
   for (const scenario of [everyScreen, tablesBehindCharts, chartsByKeyboard, themeChoice]) await scenario(browser, origin);
   const tools = { browser, origin, openPage, visit, checkPage, check, out: values.out };
-  if (fixture) for (const checks of [frameChecks, screenChecks, cannedChecks]) await checks(tools);
+  if (fixture) for (const checks of [frameChecks, screenChecks, spendChecks, cannedChecks]) await checks(tools);
 } finally {
   await browser.close();
   await fixture?.stop();

@@ -4,6 +4,7 @@
 //   /          traffic, findings and proofs, with hostile names among them
 //   /empty/    nothing has happened yet
 //   /broken/   every question to the API fails
+//   /viewer/   the control token is a viewer's
 //   /locked/   the API asks for the control token `open sesame`
 //
 //   node tests/fixture.mjs [--port 4173]
@@ -13,6 +14,7 @@ import { createServer } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { KEYS, audit, emptySpending, reconciliation, spending } from "./canned-spend.mjs";
 import { callDetail, callRow, emptySummary, findings, journal, proofs, summary } from "./canned.mjs";
 import { errors, models, operations, prices } from "./canned-screens.mjs";
 
@@ -33,7 +35,7 @@ export function startFixture(port = 0) {
   const types = Object.fromEntries(
     readFileSync(join(dist, "assets.tsv"), "utf8").trim().split("\n").map((line) => line.split("\t")),
   );
-  const state = { proofs: proofs(), journal: journal() };
+  const state = { proofs: proofs(), journal: journal(), keys: structuredClone(KEYS), reconciled: reconciliation() };
   const server = createServer((request, response) => {
     void answer(request, response, types, state).catch((error) => response.destroy(error));
   });
@@ -50,7 +52,7 @@ export function startFixture(port = 0) {
 
 async function answer(request, response, types, state) {
   const url = new URL(request.url, "http://fixture");
-  const [, scene = "", rest] = url.pathname.match(/^\/(empty|broken|locked)?\/?(.*)$/) ?? [];
+  const [, scene = "", rest] = url.pathname.match(/^\/(empty|broken|locked|viewer)?\/?(.*)$/) ?? [];
   if (rest.startsWith("api/v1/")) {
     return api(request, response, scene ?? "", rest.slice("api/v1/".length), url.searchParams, state);
   }
@@ -69,6 +71,7 @@ async function api(request, response, scene, path, query, state) {
   if (scene === "broken") return json(response, 503, { error: { message: "the store is being opened <b>now</b>" } });
   const control = request.headers["x-scrimp-control"];
   if (scene === "locked" && control !== TOKEN) return json(response, 401, { error: { message: "the control token is missing" } });
+  if (request.method === "DELETE") return revoke(response, path, state);
   if (request.method === "POST") return change(request, response, path, control, state);
   const [what, id] = path.split("/");
   const isEmpty = scene === "empty";
@@ -92,6 +95,16 @@ async function api(request, response, scene, path, query, state) {
       return json(response, 200, { findings: isEmpty ? [] : findings(), calls: isEmpty ? 0 : 48_213, running: isEmpty });
     case "policies":
       return json(response, 200, { prompt_cache: [], journal: isEmpty ? [] : state.journal });
+    case "me":
+      return json(response, 200, scene === "viewer" ? { name: "wall", role: "viewer" } : { name: "local", role: "operator" });
+    case "keys":
+      return json(response, 200, { keys: isEmpty ? [] : state.keys, required: !isEmpty });
+    case "audit":
+      return json(response, 200, { entries: isEmpty ? [] : audit(Number(query.get("limit") ?? 100)) });
+    case "reconcile":
+      return json(response, 200, { last: isEmpty ? null : state.reconciled });
+    case "spend":
+      return json(response, 200, (isEmpty ? emptySpending : spending)(query));
     case "proofs":
       return json(response, 200, { proofs: isEmpty ? [] : state.proofs });
     default:
@@ -137,11 +150,30 @@ function live(request, response, isEmpty) {
   request.on("close", () => clearInterval(timer));
 }
 
+function revoke(response, path, state) {
+  const key = state.keys.find(({ id }) => path === `keys/${id}`);
+  if (!key) return json(response, 404, { error: { message: "there is no such key" } });
+  if (key.id === KEYS[1].id) return json(response, 503, { error: { message: "the disk is full" } });
+  Object.assign(key, { state: "revoked", revoked_ms: Date.now() });
+  return json(response, 200, key);
+}
+
 async function change(request, response, path, control, state) {
   let body = "";
   for await (const part of request) body += part;
   if (control === undefined) return json(response, 403, { error: { message: "x-scrimp-control is missing" } });
   const asked = JSON.parse(body);
+  if (path === "keys") {
+    if (asked.team === "refuse") return json(response, 400, { error: { message: "a key has at most 8 tags and 256 models" } });
+    const made = { id: "00ffeeddccbb", name: asked.name ?? null, state: "active", models: asked.models, team: asked.team ?? null, tags: asked.tags, created_ms: Date.now(), expires_ms: asked.expires_ms ?? null, revoked_ms: null };
+    state.keys.push(made);
+    return json(response, 200, { ...made, key: `sk-scrimp-${made.id}-${"s3cret-".repeat(6)}x` });
+  }
+  if (path === "reconcile") {
+    if (asked.files.every(({ text }) => !text.startsWith("{"))) return json(response, 400, { error: { message: "no report of a provider was found: send what the usage or cost API of OpenAI, Anthropic or OpenRouter answered" } });
+    state.reconciled = { ...reconciliation(), at_ms: Date.now(), files: asked.files.map(({ name }) => name), notes: [] };
+    return json(response, 200, { last: state.reconciled });
+  }
   if (path === "policies/apply") {
     if (asked.finding === "F2") return json(response, 409, { error: { message: "journal #7 covers op:code-review already" } });
     const number = state.journal.length + 5;

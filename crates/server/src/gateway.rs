@@ -84,6 +84,8 @@ pub(crate) struct Shared {
     pub(crate) files: Option<Files>,
     pub(crate) started: Time,
     pub(crate) findings: Mutex<Findings>,
+    /// Held while reports of providers are compared.
+    pub(crate) reconciling: Mutex<()>,
     /// The digest of the configuration's files when they were last read.
     loaded: Mutex<String>,
     /// What was wrong with the configuration that could not be put in force.
@@ -159,6 +161,7 @@ impl Gateway {
             live: broadcast::channel(LIVE).0,
             started: clock.now(),
             findings: Mutex::default(),
+            reconciling: Mutex::new(()),
             loaded: Mutex::new(files.as_ref().map(Files::digest).unwrap_or_default()),
             refused_config: Mutex::default(),
             phase: watch::channel(Phase::Serving).0,

@@ -26,6 +26,7 @@ pub mod keys;
 mod log;
 mod page;
 mod patience;
+pub mod reconcile;
 mod reply;
 mod running;
 mod semantic;

@@ -1,10 +1,10 @@
 //! `scrimp reconcile`: what a provider was paid against what was counted here.
 
 use anyhow::{Result, bail};
-use scrimp_analysis::reconcile::{self, Books, By, DayCount, Question, Report};
+use scrimp_analysis::reconcile::{self, Books, By, Question, Report};
 use scrimp_analysis::report::Input;
-use scrimp_core::{Aggregate, Span, Time};
-use scrimp_store::{LedgerRow, Reader as Records};
+use scrimp_core::{Aggregate, Time};
+use scrimp_store::Reader as Records;
 use serde::Serialize;
 
 use super::data_dir;
@@ -77,33 +77,15 @@ fn reports(inputs: &Inputs) -> Vec<Report<'_>> {
     reports
 }
 
-/// What was counted on the days of the reports, with a day on either side for other time zones.
+/// What was counted on the days of the reports, and what is to be known of it.
 fn books(records: &Records, sums: &[Aggregate]) -> Result<(Books, Vec<String>)> {
-    let day = Span::from_hours(24);
-    let from = sums.iter().map(|sum| sum.from).min().unwrap_or(Time::EPOCH).floor(day) - day;
-    let until =
-        sums.iter().map(|sum| sum.until).max().unwrap_or(Time::EPOCH).floor(day) + day + day;
-    let mut books = Books::new();
-    let mut unread = Vec::new();
-    for record in records.scan(from, until) {
-        match record {
-            Ok(record) => books.see(&record),
-            Err(error) => unread.push(error),
-        }
-    }
-    let counted: Vec<DayCount> = records.ledger(from, until)?.into_iter().map(count).collect();
-    books.fill(&counted);
+    let (books, unread) = scrimp_server::reconcile::books(records, sums)?;
     let mut notes = not_read(&unread);
     notes.extend(set_aside(&records.set_aside()?));
     if books.period().is_none() && records.scan(Time::EPOCH, Time::NEVER).next().is_none() {
         bail!("no calls were counted here yet, so there is nothing to compare with");
     }
     Ok((books, notes))
-}
-
-fn count(row: LedgerRow) -> DayCount {
-    let LedgerRow { day, provider, model, key, calls, usage, cost, .. } = row;
-    DayCount { day, provider, model, key, calls, usage, cost }
 }
 
 fn by(by: args::By) -> By {

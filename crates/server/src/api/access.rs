@@ -3,10 +3,20 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 
+use serde::Serialize;
+
 use crate::config::{Config, Role};
 
 /// The header without which nothing is changed: no page of another origin can send it unasked.
 const CONTROL: &str = "x-scrimp-control";
+/// Somebody who may look at least.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Who {
+    /// As the audit log calls them.
+    pub(super) name: String,
+    pub(super) role: Role,
+}
+
 /// Who does what is done without a token.
 const LOCAL: &str = "local";
 
@@ -22,15 +32,16 @@ pub(super) enum Denied {
     },
 }
 
-/// Who asks, as the audit log calls them. Without tokens, whoever reaches a loopback address may
+/// Who asks. Without tokens, whoever reaches a loopback address may
 /// look, and changes need a header that no foreign page can send. With them both need one.
-pub(super) fn who(config: &Config, method: &Method, headers: &HeaderMap) -> Result<String, Denied> {
+pub(super) fn who(config: &Config, method: &Method, headers: &HeaderMap) -> Result<Who, Denied> {
     let is_look = matches!(*method, Method::GET | Method::HEAD);
     let sent = headers.get(CONTROL).map(HeaderValue::as_bytes);
     let tokens = &config.listen.tokens;
     if tokens.is_empty() {
         let may = is_look || sent.is_some();
-        return if may { Ok(LOCAL.to_owned()) } else { Err(Denied::Unknown) };
+        let who = Who { name: LOCAL.to_owned(), role: Role::Operator };
+        return if may { Ok(who) } else { Err(Denied::Unknown) };
     }
     let bearer = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let bearer = bearer.and_then(|value| value.strip_prefix(b"Bearer "));
@@ -39,6 +50,6 @@ pub(super) fn who(config: &Config, method: &Method, headers: &HeaderMap) -> Resu
     let token = token.ok_or(Denied::Unknown)?;
     match token.role {
         Role::Viewer if !is_look => Err(Denied::Viewer { name: token.name.clone() }),
-        Role::Viewer | Role::Operator => Ok(token.name.clone()),
+        Role::Viewer | Role::Operator => Ok(Who { name: token.name.clone(), role: token.role }),
     }
 }

@@ -48,11 +48,18 @@ pub(super) enum Refused {
     NoFiles,
     #[error("{0}")]
     Malformed(String),
+    #[error(
+        "no report of a provider was found: send what the usage or cost API of OpenAI, Anthropic or \
+         OpenRouter answered ({0})"
+    )]
+    NoReport(String),
+    #[error("reports are being compared already; try again when that is done")]
+    Reconciling,
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("it is done, but could not be noted in the audit log: {0}")]
+    #[error("the store refuses; what was asked for may be done and not be noted: {0}")]
     Store(#[from] StoreError),
 }
 

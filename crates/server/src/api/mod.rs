@@ -12,6 +12,7 @@ mod metrics;
 mod models;
 mod openapi;
 mod operations;
+mod reconcile;
 mod rows;
 mod semantic;
 mod spend;
@@ -44,8 +45,10 @@ use window::{Narrowing, Window};
 
 /// What the bearer of a token hears who may not do more.
 const MAY_LOOK: &str = "this control token is a viewer's, and may look but change nothing";
-/// A control request is short.
+/// A control request is short...
 const LONGEST: u64 = 64 << 10;
+/// ...but for reports of providers.
+const LONGEST_REPORTS: u64 = 32 << 20;
 /// The most rows of a list.
 const MOST_ROWS: usize = 1_000;
 
@@ -159,9 +162,10 @@ async fn controlled(
     }
     match (request.method().as_str(), path) {
         ("GET", "live") => live::live(gateway),
+        ("GET", "me") => Page::json(StatusCode::OK, &json!(who)),
         ("GET", "openapi.json") => Page::json(StatusCode::OK, &openapi::document()),
         ("GET", _) => read(gateway, path, &query).await,
-        ("POST" | "DELETE", _) => change(gateway, path, who, request).await,
+        ("POST" | "DELETE", _) => change(gateway, path, who.name, request).await,
         _ => nothing(),
     }
 }
@@ -241,6 +245,7 @@ fn answer_read(
         "policies" => Some(control::policies(gateway)?),
         "proofs" => Some(control::proofs(gateway)?),
         "spend" => Some(spend::spend(gateway, query)?),
+        "reconcile" => Some(reconcile::last(gateway)),
         "keys" => Some(keys::list(gateway)?),
         "audit" => Some(keys::audit(gateway, query)?),
         _ if path.starts_with("keys/") => keys::show(gateway, &path["keys/".len()..])?,
@@ -297,9 +302,11 @@ async fn change(
 ) -> Response<Page> {
     let method = request.method().clone();
     let mut incoming = request.into_body();
-    let limits = Limits { body_bytes: LONGEST, ..gateway.running().config.limits };
+    let body_bytes = if path == "reconcile" { LONGEST_REPORTS } else { LONGEST };
+    let limits = Limits { body_bytes, ..gateway.running().config.limits };
     let Ok(bytes) = body::read(&mut incoming, &limits).await else {
-        return Page::error(StatusCode::PAYLOAD_TOO_LARGE, "that is no control request");
+        let told = format!("what is sent here may have {} kB, and must come in time", body_bytes >> 10);
+        return Page::error(StatusCode::PAYLOAD_TOO_LARGE, &told);
     };
     let (gateway, path) = (gateway.clone(), path.to_owned());
     let changing = tokio::task::spawn_blocking(move || {
@@ -327,6 +334,7 @@ fn answer_change(
         }
         ("POST", "policies/undo") => Some(control::undo(gateway, &asked(body)?, who)?),
         ("POST", "bypass") => Some(control::bypass(gateway, &asked(body)?, who)?),
+        ("POST", "reconcile") => Some(reconcile::compare(gateway, &asked(body)?, who)?),
         ("POST", "keys") => Some(keys::create(gateway, asked(body)?, who)?),
         ("DELETE", _) => {
             path.strip_prefix("keys/").map(|id| keys::revoke(gateway, id, who)).transpose()?
@@ -342,11 +350,11 @@ fn asked<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
 fn status_of(refused: &Refused) -> StatusCode {
     match refused {
         Refused::NoFinding(_) | Refused::Key(KeyError::NoKey(_)) => StatusCode::NOT_FOUND,
-        Refused::NoShare | Refused::Malformed(_) | Refused::Key(KeyError::Wrong(_)) => {
+        Refused::NoShare | Refused::Malformed(_) | Refused::NoReport(_) | Refused::Key(KeyError::Wrong(_)) => {
             StatusCode::BAD_REQUEST
         }
         Refused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Refused::NoFiles | Refused::Journal(_) | Refused::Key(_) => StatusCode::CONFLICT,
+        Refused::NoFiles | Refused::Reconciling | Refused::Journal(_) | Refused::Key(_) => StatusCode::CONFLICT,
     }
 }
 

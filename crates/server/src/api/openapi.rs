@@ -5,6 +5,7 @@ use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use super::control::{Apply, Step, Undo};
+use super::reconcile::Bill;
 use crate::keys::Wanted;
 
 /// A route.
@@ -107,6 +108,9 @@ pub(super) const ROUTES: &[Route] = &[
     change::<Apply>("/api/v1/policies/apply", "Writes a finding's rule into the configuration."),
     change::<Undo>("/api/v1/policies/undo", "Takes a rule back."),
     change::<Step>("/api/v1/bypass", "Has all policies step aside, or back."),
+    look("/api/v1/reconcile", "What the last reports of providers showed."),
+    change::<Bill>("/api/v1/reconcile", "Sets a provider's reports against the ledger."),
+    look("/api/v1/me", "Who asks, and what they may."),
     look("/api/v1/keys", "The virtual keys."),
     change::<Wanted>("/api/v1/keys", "Makes a virtual key; its text is in no other answer."),
     look("/api/v1/keys/{id}", "A virtual key."),

@@ -28,10 +28,10 @@ enum Group {
     Model { provider: Arc<str>, model: Arc<str> },
     Named(Arc<str>),
     Key(Digest),
-    /// Calls without a key, a tag, a session.
-    Without,
     /// Values that are not listed.
     Rest,
+    /// Calls without a key, a tag, a session.
+    Without,
     /// Calls of days before calls were counted by this.
     Unknown,
 }
@@ -120,7 +120,7 @@ impl Groups {
     /// The dearest groups that have a name, then what has none. Those beyond `limit` are the rest.
     fn listed(self, limit: usize) -> (Vec<(Group, Sums)>, usize) {
         let (mut named, others): (Vec<_>, Vec<_>) =
-            self.0.into_iter().partition(|(group, _)| group < &Group::Without);
+            self.0.into_iter().partition(|(group, _)| group < &Group::Rest);
         named.sort_by_cached_key(|(group, sums)| {
             (Reverse((sums.whole.cost, sums.whole.calls)), group.clone())
         });

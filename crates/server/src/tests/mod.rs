@@ -15,6 +15,7 @@ mod listening;
 mod metrics;
 mod openapi;
 mod proxy;
+mod reconcile;
 pub(crate) mod rig;
 mod roles;
 mod screens;

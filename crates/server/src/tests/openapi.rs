@@ -11,6 +11,8 @@ const METHODS: &[&str] = &["get", "post", "delete", "put", "patch"];
 const ASKED: &[&str] = &[
     "summary",
     "spend",
+    "reconcile",
+    "me",
     "calls",
     "calls/0",
     "findings",

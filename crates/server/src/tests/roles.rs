@@ -35,12 +35,16 @@ async fn a_viewer_looks_an_operator_changes_and_a_stranger_does_neither() {
             assert_eq!(ask(&rig, line, token, "").await.0, expected, "{line} {token}");
         }
     }
-    for line in ["POST /api/v1/keys", "POST /api/v1/policies/undo", "DELETE /api/v1/keys/0"] {
+    for line in ["POST /api/v1/keys", "POST /api/v1/policies/undo", "POST /api/v1/reconcile", "DELETE /api/v1/keys/0"] {
         assert_eq!(ask(&rig, line, "wall-1", "{}").await.0, 403, "{line}");
         assert_eq!(ask(&rig, line, "x", "{}").await.0, 401, "{line}");
     }
     assert_eq!(ask(&rig, "POST /api/v1/keys", "ada-1", "{}").await.0, 200);
     assert_eq!(ask(&rig, "POST /api/v1/policies/undo", "root", "{\"number\":1}").await.0, 409);
+    for (token, name, role) in [("wall-1", "wall", "viewer"), ("ada-1", "ada", "operator")] {
+        let (_, me) = ask(&rig, "GET /api/v1/me", token, "").await;
+        assert_eq!(me, json!({ "name": name, "role": role }));
+    }
     for path in ["/healthz", "/readyz", "/"] {
         assert_eq!(status(&rig.call(&request("GET", path, "", "")).await), 200, "{path}");
     }

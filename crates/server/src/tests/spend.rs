@@ -102,8 +102,8 @@ async fn keys_have_their_names_and_what_has_none_is_a_row_of_its_own() {
     let [day] = by_tag["rows"][0]["days"].as_array().unwrap().as_slice() else { panic!("{by_tag}") };
     assert_eq!(day["at_ms"], by_tag["window"]["from_ms"]);
     let by_session = get(&rig, "/api/v1/spend?by=session&limit=3").await;
-    assert_eq!((&by_session["unlisted"], &by_session["rows"][3]["kind"]), (&14.into(), &"without".into()));
-    assert_eq!(by_session["rows"][4]["kind"], "rest");
+    assert_eq!((&by_session["unlisted"], &by_session["rows"][3]["kind"]), (&14.into(), &"rest".into()));
+    assert_eq!(by_session["rows"][4]["kind"], "without");
 }
 
 #[tokio::test(start_paused = true)]
