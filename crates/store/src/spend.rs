@@ -15,8 +15,8 @@ use crate::commit::{classes, usage_of};
 use crate::rollup::LedgerRow;
 use crate::tally::Limits;
 
-pub(crate) use rows::{SpendRows, allocation, each_account};
 pub use rows::{Allocated, Allocation};
+pub(crate) use rows::{SpendRows, allocation, each_account};
 
 /// The names of tags that one day may have. Calls with others are counted as if they had none of
 /// those, and that is counted.
@@ -185,7 +185,8 @@ fn joined(name: &Arc<str>, value: &Arc<str>, after: &[(Arc<str>, Arc<str>)]) -> 
     if same().next().is_none() {
         return value.clone();
     }
-    let mut values: Vec<&str> = std::iter::once(&**value).chain(same().map(|tag| &*tag.1)).collect();
+    let mut values: Vec<&str> =
+        std::iter::once(&**value).chain(same().map(|tag| &*tag.1)).collect();
     values.sort_unstable();
     values.dedup();
     values.join(", ").into()

@@ -21,8 +21,8 @@ use crate::options::{Health, Options};
 use crate::reader::Reader;
 use crate::rollup::{Label, Width};
 use crate::schema;
-use crate::tail;
 use crate::spend;
+use crate::tail;
 use crate::tally::{RECENT_IDS, Tally};
 use crate::writer;
 

@@ -188,8 +188,7 @@ impl Tally {
     /// Counts the call under its session and its tags.
     fn allocate(&mut self, day: Time, record: &Record) {
         let limits = self.limits;
-        let Counted { accounts, folded } =
-            self.day(day).accounts.of(&record.call.caller, &limits);
+        let Counted { accounts, folded } = self.day(day).accounts.of(&record.call.caller, &limits);
         self.counters.spend_folded += folded;
         let spend = Spend::of(record);
         for account in accounts {

@@ -305,7 +305,8 @@ async fn change(
     let body_bytes = if path == "reconcile" { LONGEST_REPORTS } else { LONGEST };
     let limits = Limits { body_bytes, ..gateway.running().config.limits };
     let Ok(bytes) = body::read(&mut incoming, &limits).await else {
-        let told = format!("what is sent here may have {} kB, and must come in time", body_bytes >> 10);
+        let told =
+            format!("what is sent here may have {} kB, and must come in time", body_bytes >> 10);
         return Page::error(StatusCode::PAYLOAD_TOO_LARGE, &told);
     };
     let (gateway, path) = (gateway.clone(), path.to_owned());
@@ -350,11 +351,14 @@ fn asked<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
 fn status_of(refused: &Refused) -> StatusCode {
     match refused {
         Refused::NoFinding(_) | Refused::Key(KeyError::NoKey(_)) => StatusCode::NOT_FOUND,
-        Refused::NoShare | Refused::Malformed(_) | Refused::NoReport(_) | Refused::Key(KeyError::Wrong(_)) => {
-            StatusCode::BAD_REQUEST
-        }
+        Refused::NoShare
+        | Refused::Malformed(_)
+        | Refused::NoReport(_)
+        | Refused::Key(KeyError::Wrong(_)) => StatusCode::BAD_REQUEST,
         Refused::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Refused::NoFiles | Refused::Reconciling | Refused::Journal(_) | Refused::Key(_) => StatusCode::CONFLICT,
+        Refused::NoFiles | Refused::Reconciling | Refused::Journal(_) | Refused::Key(_) => {
+            StatusCode::CONFLICT
+        }
     }
 }
 

@@ -93,14 +93,29 @@ pub(super) const ROUTES: &[Route] = &[
     Route { answer: Answer::Events, ..look("/api/v1/live", "Calls as they end.") },
     Route {
         query: &[
-            ("by", "string", "model, provider, operation, key, team, tag or session; model if it is \
-                              not said."),
+            (
+                "by",
+                "string",
+                "model, provider, operation, key, team, tag or session; model if it is \
+                              not said.",
+            ),
             ("tag", "string", "The tag's name, with `by=tag`."),
-            ("days", "integer", "How many days (UTC) up to today; 30 if it is not said, at most 366."),
-            ("limit", "integer", "How many values at most, the dearest; 10 if it is not said, never \
-                                  more than 1,000. The others are one row."),
+            (
+                "days",
+                "integer",
+                "How many days (UTC) up to today; 30 if it is not said, at most 366.",
+            ),
+            (
+                "limit",
+                "integer",
+                "How many values at most, the dearest; 10 if it is not said, never \
+                                  more than 1,000. The others are one row.",
+            ),
         ],
-        ..look("/api/v1/spend", "What was spent by day, from the ledger; rows add up to the totals.")
+        ..look(
+            "/api/v1/spend",
+            "What was spent by day, from the ledger; rows add up to the totals.",
+        )
     },
     look("/api/v1/findings", "What would be worth doing."),
     look("/api/v1/policies", "The rules in force, and the journal."),

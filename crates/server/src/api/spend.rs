@@ -25,7 +25,10 @@ const OTHER: &str = "other";
 /// What a row is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Group {
-    Model { provider: Arc<str>, model: Arc<str> },
+    Model {
+        provider: Arc<str>,
+        model: Arc<str>,
+    },
     Named(Arc<str>),
     Key(Digest),
     /// Values that are not listed.
@@ -192,12 +195,7 @@ fn owners(gateway: &Gateway, rows: &[(Group, Sums)]) -> FxHashMap<Digest, Arc<Vi
     ring.into_iter().flat_map(KeyRing::iter).map(named).collect()
 }
 
-fn row(
-    group: &Group,
-    of: &Sums,
-    owners: &FxHashMap<Digest, Arc<VirtualKey>>,
-    now: Time,
-) -> Value {
+fn row(group: &Group, of: &Sums, owners: &FxHashMap<Digest, Arc<VirtualKey>>, now: Time) -> Value {
     let mut row = sums(&of.whole);
     let described = match group {
         Group::Model { provider, model } => {

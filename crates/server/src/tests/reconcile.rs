@@ -21,8 +21,7 @@ fn usage(day: i64, input: u64, output: u64) -> String {
         "project_id": "proj_a", "num_model_requests": 2,
         "input_tokens": input, "input_cached_tokens": 0, "output_tokens": output,
     });
-    let bucket =
-        json!({ "object": "bucket", "start_time": day, "end_time": day + 86_400, "results": [result] });
+    let bucket = json!({ "object": "bucket", "start_time": day, "end_time": day + 86_400, "results": [result] });
     json!({ "object": "page", "data": [bucket], "has_more": false }).to_string()
 }
 
@@ -40,7 +39,8 @@ async fn a_report_is_compared_and_the_result_stays() {
     rig.gateway.shared().store.flush();
     let now = rig.gateway.shared().clock.now().secs();
     let report = usage(now - now % 86_400, 1_009, 102);
-    let (code, found) = send(&rig, &files(&[("usage.json", &report), ("notes.txt", "hello")])).await;
+    let (code, found) =
+        send(&rig, &files(&[("usage.json", &report), ("notes.txt", "hello")])).await;
     assert_eq!(code, 200, "{found}");
     let last = &found["last"];
     let provider = &last["providers"][0];

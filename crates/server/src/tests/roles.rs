@@ -35,7 +35,12 @@ async fn a_viewer_looks_an_operator_changes_and_a_stranger_does_neither() {
             assert_eq!(ask(&rig, line, token, "").await.0, expected, "{line} {token}");
         }
     }
-    for line in ["POST /api/v1/keys", "POST /api/v1/policies/undo", "POST /api/v1/reconcile", "DELETE /api/v1/keys/0"] {
+    for line in [
+        "POST /api/v1/keys",
+        "POST /api/v1/policies/undo",
+        "POST /api/v1/reconcile",
+        "DELETE /api/v1/keys/0",
+    ] {
         assert_eq!(ask(&rig, line, "wall-1", "{}").await.0, 403, "{line}");
         assert_eq!(ask(&rig, line, "x", "{}").await.0, 401, "{line}");
     }

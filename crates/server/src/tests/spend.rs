@@ -19,11 +19,8 @@ async fn rig() -> (Rig, String) {
     let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
     rig.call(&chat(PLAIN)).await;
     let template = rig.record().await;
-    let wanted = Wanted {
-        name: Some("nightly".into()),
-        team: Some("search".into()),
-        ..Wanted::default()
-    };
+    let wanted =
+        Wanted { name: Some("nightly".into()), team: Some("search".into()), ..Wanted::default() };
     let key = rig.gateway.create_key(wanted, "ada").unwrap().key.id;
     let shared = rig.gateway.shared();
     let own = shared.key.digest("key", key.as_bytes());
@@ -79,7 +76,8 @@ async fn rows_of_every_dimension_add_up_to_the_ledger() {
             }
             assert_eq!(whole, parts, "{by} {limit}");
             assert_eq!(whole[&0][0], 60, "{by}");
-            let named = spend["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == "value");
+            let named =
+                spend["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == "value");
             assert!(named.count() <= limit, "{by} {limit}");
             assert_eq!(spend["tags"], serde_json::json!(["feature", "team"]));
             assert_eq!(spend["known_from_ms"], Value::Null);
@@ -99,10 +97,15 @@ async fn keys_have_their_names_and_what_has_none_is_a_row_of_its_own() {
     assert!(rows.iter().any(|row| row["value"] == foreign && row["name"].is_null()));
     assert_eq!(rows.last().unwrap()["kind"], "without");
     let by_tag = get(&rig, "/api/v1/spend?by=tag&tag=feature&days=1").await;
-    let [day] = by_tag["rows"][0]["days"].as_array().unwrap().as_slice() else { panic!("{by_tag}") };
+    let [day] = by_tag["rows"][0]["days"].as_array().unwrap().as_slice() else {
+        panic!("{by_tag}")
+    };
     assert_eq!(day["at_ms"], by_tag["window"]["from_ms"]);
     let by_session = get(&rig, "/api/v1/spend?by=session&limit=3").await;
-    assert_eq!((&by_session["unlisted"], &by_session["rows"][3]["kind"]), (&14.into(), &"rest".into()));
+    assert_eq!(
+        (&by_session["unlisted"], &by_session["rows"][3]["kind"]),
+        (&14.into(), &"rest".into())
+    );
     assert_eq!(by_session["rows"][4]["kind"], "without");
 }
 
@@ -130,7 +133,10 @@ async fn days_before_calls_were_counted_by_tag_are_told_apart() {
 async fn what_cannot_be_asked_for_is_refused_with_what_can() {
     let rig = Rig::new("", vec![]);
     for (query, expected) in [
-        ("by=colour", "`by` is model, provider, operation, key, team, tag or session, not `colour`"),
+        (
+            "by=colour",
+            "`by` is model, provider, operation, key, team, tag or session, not `colour`",
+        ),
         ("by=tag", "`by=tag` needs `tag=NAME`"),
     ] {
         let got = rig.call(&request("GET", &format!("/api/v1/spend?{query}"), "", "")).await;

@@ -12,8 +12,8 @@ use scrimp_store::{
 use super::any_record::any_record;
 use super::fixture::{NOON, turn, turn_of};
 use super::{
-    DAY, all_cells, down_to_calls, in_order, ledger_calls, open, patient, recount, scan, settle, sorted, turns,
-    without_prompt,
+    DAY, all_cells, down_to_calls, in_order, ledger_calls, open, patient, recount, scan, settle,
+    sorted, turns, without_prompt,
 };
 
 #[test]
