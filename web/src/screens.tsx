@@ -28,7 +28,7 @@ export interface Entry {
 
 const SHARED: readonly string[] = ["window", ...NARROWINGS];
 
-/** In the order of the navigation: what happens, what could be better. */
+/** In the order of the navigation: what happens, what could be better, who may call. */
 export const ENTRIES: readonly Entry[] = [
   { screen: "overview", name: "Overview", understands: ["window"], show: ({ query }) => <OverviewScreen query={query} /> },
   { screen: "calls", name: "Live calls", understands: ["model", "operation"], show: ({ query }) => <CallsScreen query={query} /> },
@@ -36,10 +36,10 @@ export const ENTRIES: readonly Entry[] = [
   { screen: "errors", name: "Errors", understands: SHARED, show: ({ query }) => <ErrorsScreen query={query} /> },
   { screen: "models", name: "Models", understands: [...SHARED, "search"], show: ({ query }) => <ModelsScreen query={query} /> },
   { screen: "spend", name: "Spend", understands: ["by", "tag", "days", "show"], show: ({ query }) => <SpendScreen query={query} /> },
-  { screen: "keys", name: "Keys", understands: [], show: () => <KeysScreen /> },
   { screen: "reconcile", name: "Reconcile", understands: [], show: ({ query }) => <ReconcileScreen query={query} /> },
   { screen: "findings", name: "Findings", understands: [], isFirstOfGroup: true, show: () => <FindingsScreen /> },
   { screen: "proofs", name: "Proofs", understands: [], show: () => <ProofsScreen /> },
+  { screen: "keys", name: "Keys", understands: [], isFirstOfGroup: true, show: () => <KeysScreen /> },
 ];
 
 /** The entry that a place belongs to. */
