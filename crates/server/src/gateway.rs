@@ -85,7 +85,7 @@ pub(crate) struct Shared {
     pub(crate) started: Time,
     pub(crate) findings: Mutex<Findings>,
     /// Held while reports of providers are compared.
-    pub(crate) reconciling: Mutex<()>,
+    pub(crate) reconciling: tokio::sync::Mutex<()>,
     /// The digest of the configuration's files when they were last read.
     loaded: Mutex<String>,
     /// What was wrong with the configuration that could not be put in force.
@@ -161,7 +161,7 @@ impl Gateway {
             live: broadcast::channel(LIVE).0,
             started: clock.now(),
             findings: Mutex::default(),
-            reconciling: Mutex::new(()),
+            reconciling: tokio::sync::Mutex::default(),
             loaded: Mutex::new(files.as_ref().map(Files::digest).unwrap_or_default()),
             refused_config: Mutex::default(),
             phase: watch::channel(Phase::Serving).0,

@@ -155,12 +155,16 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
     };
     let (ledger, allocation) = shared.store.reader().allocation(dimension, from, to)?;
     let mut total = Spend::default();
-    ledger.iter().for_each(|row| total.merge(&row.into()));
+    for row in &ledger {
+        total.merge(&row.into());
+    }
     let groups = match by {
         By::Dimension(_) => Groups::of(&ledger, &allocation),
         By::Ledger(group) => {
             let mut groups = Groups::default();
-            ledger.iter().for_each(|row| groups.add(group(row), row.day, &row.into()));
+            for row in &ledger {
+                groups.add(group(row), row.day, &row.into());
+            }
             groups
         }
     };

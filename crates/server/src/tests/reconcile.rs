@@ -71,7 +71,7 @@ async fn what_is_no_report_is_refused_and_takes_nothing_away() {
     assert_eq!(code, 400);
     assert!(told["error"]["message"].to_string().contains("no report of a provider"), "{told}");
     assert_eq!(send(&rig, "{\"file\": 1}").await.0, 400);
-    let held = rig.gateway.shared().reconciling.lock().unwrap();
+    let held = rig.gateway.shared().reconciling.lock().await;
     assert_eq!(send(&rig, &files(&[("usage.json", &report)])).await.0, 409);
     drop(held);
     let long = "x".repeat(33 << 20);

@@ -24,18 +24,18 @@ async fn rig() -> (Rig, String) {
     let key = rig.gateway.create_key(wanted, "ada").unwrap().key.id;
     let shared = rig.gateway.shared();
     let own = shared.key.digest("key", key.as_bytes());
-    for n in 1..60_u64 {
+    for n in 1..60_usize {
         let mut call = Call::clone(&template.call);
-        call.id = CallId(template.call.id.0 + u128::from(n));
-        call.arrived = call.arrived - Span::from_hours(24 * (n % 4).cast_signed());
+        call.id = CallId(template.call.id.0 + n as u128);
+        call.arrived = call.arrived - Span::from_hours(24 * [0, 1, 2, 3][n % 4]);
         call.model = format!("model-{}", n % 7).into();
         call.operation = format!("do-{}", n % 3).into();
-        call.caller.key = [own, Digest::default(), Digest([9; 16])][n as usize % 3];
-        call.caller.session = (n % 5 != 0).then(|| Digest([(n % 17) as u8; 16]));
+        call.caller.key = [own, Digest::default(), Digest([9; 16])][n % 3];
+        call.caller.session = (n % 5 != 0).then_some(Digest([u8::try_from(n % 17).unwrap(); 16]));
         let tags = [("team", format!("team-{}", n % 3)), ("feature", "ask".to_owned())];
         let tags = tags.map(|(name, value)| (name.into(), value.into()));
-        call.caller.tags = tags[..n as usize % 3].to_vec();
-        let cost = (n % 11 != 0).then(|| Usd::from_pico(1_000_000 * i128::from(n)));
+        call.caller.tags = tags[..n % 3].to_vec();
+        let cost = (n % 11 != 0).then(|| Usd::from_pico(1_000_000 * n as i128));
         shared.store.settle(Arc::new(Record { call: Arc::new(call), cost, ..template.clone() }));
     }
     shared.store.flush();

@@ -1,6 +1,7 @@
 //! The table `spend`: written with the ledger, read beside it.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -69,11 +70,10 @@ impl SpendRows {
         }
         for (key, added) in sums {
             let (day, account) = key;
-            let whole = match self.cached.get_mut(key) {
-                Some(known) => known,
-                None => {
-                    let stored = read_row(step, *day, account)?.unwrap_or_default();
-                    self.cached.entry(key.clone()).or_insert(stored)
+            let whole = match self.cached.entry(key.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    new.insert(read_row(step, *day, account)?.unwrap_or_default())
                 }
             };
             whole.merge(added);

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use scrimp_core::{Call, Digest, Record, Time};
+use scrimp_core::{Call, Digest, Record, Time, Usage};
 use scrimp_store::{Allocation, Dimension, LedgerRow, Options, Reader, Spend, Store, Width};
 
 use super::any_record::any_record;
@@ -68,7 +68,7 @@ fn recount(records: &[Record], of: &Dimension) -> Sums {
             calls: 1,
             unpriced: u64::from(is_metered && record.cost.is_none()),
             unknown: u64::from(!is_metered),
-            usage: if is_metered { record.metering.usage } else { Default::default() },
+            usage: if is_metered { record.metering.usage } else { Usage::ZERO },
             cost: record.cost.unwrap_or_default(),
         };
         let day = record.call.arrived.floor(Width::Day.span());
@@ -87,9 +87,10 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let mut records: Vec<Record> = seeds.into_iter().map(any_record).collect();
         let at = cut.index(records.len());
-        for n in 0..20 {
-            let tags = [("team", ["a", "b", ""][n as usize % 3]), ("team", "a"), ("key", "0a")];
-            records.push(call(n, [NOON, NOON + DAY, NOON + DAY + DAY][n as usize % 3], Some(n % 4), &tags[..n as usize % 4]));
+        for (n, at) in (0..20).zip(0_usize..) {
+            let tags = [("team", ["a", "b", ""][at % 3]), ("team", "a"), ("key", "0a")];
+            let day = [NOON, NOON + DAY, NOON + DAY + DAY][at % 3];
+            records.push(call(n, day, Some(n % 4), &tags[..at % 4]));
         }
         let store = open(dir.path());
         settle(&store, &records[..at]);
@@ -114,9 +115,10 @@ fn beyond_the_limits_of_a_day_calls_share_a_sum_and_none_is_lost() {
     let store = Store::open(dir.path(), limits()).unwrap();
     let names: Vec<String> = (0..90).map(|n| format!("name-{n:02}")).collect();
     let many: Vec<Record> = (0..90)
-        .map(|n| {
+        .zip(&names)
+        .map(|(n, name)| {
             let value = (n % 5).to_string();
-            let tags = [("team", value.as_str()), (&*names[n as usize], "x")];
+            let tags = [("team", value.as_str()), (name, "x")];
             call(n, NOON, Some(n % 6), &tags)
         })
         .collect();
