@@ -65,7 +65,7 @@ fn a_running_gateway_is_known_by_its_data() {
         ok       configuration   no file: calls pass to the public providers with the caller's own key
         ok       data directory  data…, in use by process PID
         ok       digest key      readable by its owner only
-        ok       records         schema 4, whole
+        ok       records         schema 5, whole
         ok       address         ADDRESS: the gateway on this data directory listens there
         ok       providers       none is named; calls go to the vendors'
         ok       clock           later than this build
