@@ -10,7 +10,7 @@ use super::{DataDir, Json};
 /// keys there are. When the gateway goes away its last figures stay, and it is looked for again.
 #[derive(Debug, Args)]
 pub(crate) struct Top {
-    /// The gateway's address, such as http://127.0.0.1:4100 [default: the gateway that runs on the
+    /// The gateway's address, such as `http://127.0.0.1:4100` [default: the gateway that runs on the
     /// data directory]
     #[arg(long, value_name = "URL", conflicts_with = "data")]
     pub(crate) url: Option<String>,

@@ -54,9 +54,10 @@ pub(crate) fn run_bare() -> Result<()> {
         transcripts.iter().filter(|path| input::holds_files(path)).cloned().collect();
     let records = data.as_ref().filter(|folder| has_calls(folder));
     if found.is_empty() && records.is_none() {
-        let looked: Vec<_> = transcripts.iter().chain(&data).map(|path| path.display()).collect();
         eprintln!("no transcripts and no records of a gateway were found; looked in:");
-        looked.iter().for_each(|path| eprintln!("  {path}"));
+        for path in transcripts.iter().chain(&data) {
+            eprintln!("  {}", path.display());
+        }
         eprintln!();
         return Ok(Cli::command().print_help()?);
     }

@@ -32,13 +32,14 @@ const MOST_WAITING: usize = 256;
 const OLDEST: Duration = Duration::from_secs(1);
 /// News do not make more pictures than this; keys do.
 const AT_MOST_EVERY: Duration = Duration::from_millis(100);
+
 /// Shows the gateway until a person or a signal says to stop.
 pub(super) fn show(place: Place, url: String) -> Result<()> {
     let (events, received) = sync_channel(MOST_WAITING);
     listen_to_signals(events.clone())?;
     // Also restores the terminal when something panics.
     let mut terminal = ratatui::try_init().context("the terminal cannot be used")?;
-    watch::begin(&place, &events);
+    watch::begin(place, events.clone());
     std::thread::spawn(move || read_keys(&events));
     let ended = follow(&mut terminal, State::new(url), &received);
     ratatui::restore();
@@ -147,9 +148,8 @@ fn listen_to_signals(events: SyncSender<Event>) -> Result<()> {
         let all = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
         all.map(|kind| signal(kind).map(|heard| (heard, kind.as_raw_value())))
     };
-    let [mut terminate, mut hang_up, mut interrupt] = match heard {
-        [Ok(terminate), Ok(hang_up), Ok(interrupt)] => [terminate, hang_up, interrupt],
-        _ => bail!("signals cannot be heard"),
+    let [Ok(mut terminate), Ok(mut hang_up), Ok(mut interrupt)] = heard else {
+        bail!("signals cannot be heard");
     };
     std::thread::spawn(move || {
         let number = runtime.block_on(async {

@@ -22,10 +22,10 @@ const AGAIN: Duration = Duration::from_secs(1);
 struct Left;
 
 /// Begins to watch.
-pub(super) fn begin(place: &Place, events: &SyncSender<Event>) {
-    let (summing, listening) = ((place.clone(), events.clone()), (place.clone(), events.clone()));
-    std::thread::spawn(move || sum(&summing.0, &summing.1));
-    std::thread::spawn(move || listen(&listening.0, &listening.1));
+pub(super) fn begin(place: Place, events: SyncSender<Event>) {
+    let (summed, told) = (place.clone(), events.clone());
+    std::thread::spawn(move || sum(&summed, &told));
+    std::thread::spawn(move || listen(&place, &events));
 }
 
 fn tell(events: &SyncSender<Event>, news: News) -> Result<(), Left> {
