@@ -154,7 +154,7 @@ impl Histogram {
     pub fn bands(&self, parts: u32) -> impl Iterator<Item = (i32, u64)> {
         let zero = (self.zero > 0).then_some((0, self.zero));
         let width = 32 / parts.clamp(1, 32).cast_signed();
-        let fine = self.buckets.iter().map(move |(bucket, n)| (bucket.div_euclid(width), n));
+        let fine = self.buckets.iter().map(move |(bucket, n)| (bucket.div_euclid(width).max(0), n));
         zero.into_iter().chain(fine)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::call::Call;
 use crate::money::Usd;
 use crate::policy::prompt_cache::Placement;
-use crate::price::{Catalog, Terms};
+use crate::price::{Catalog, Charge, Terms};
 use crate::time::{Span, Time};
 use crate::usage::{Metering, Usage, UsageState};
 
@@ -268,23 +268,20 @@ impl Record {
     /// prices of their day are left as they are.
     pub fn charge(&mut self, prices: &Catalog) {
         let arrived = self.call.arrived;
-        for attempt in &mut self.attempts {
-            let row = prices.find(&attempt.provider, &attempt.model, arrived);
-            if attempt.cost.is_some() || attempt.metering.state == UsageState::Unknown {
-                continue;
+        let uncached = self.attempts.iter_mut().map(|attempt| {
+            if attempt.cost.is_none() && attempt.metering.state == UsageState::Unknown {
+                return None;
             }
-            attempt.cost = row.map(|row| row.cost(&attempt.metering.usage, attempt.terms));
-            attempt.priced_as = row.map(|row| row.model.clone());
-        }
-        let uncached = |attempt: &Attempt| {
-            let row = prices.find(&attempt.provider, &attempt.model, arrived)?;
-            attempt.cost?;
-            Some(row.cost(&attempt.metering.usage.without_caching(), attempt.terms))
-        };
+            let row = prices.find(&attempt.provider, &attempt.model, arrived).map(|row| &**row);
+            let charge = Charge::of(&attempt.metering.usage, attempt.terms, row, attempt.cost);
+            if attempt.cost.is_none() {
+                (attempt.cost, attempt.priced_as) = (charge.cost, charge.priced_as);
+            }
+            charge.cost_uncached
+        });
+        let cost_uncached = uncached.sum();
+        self.cost_uncached = self.cost_uncached.or(cost_uncached);
         self.cost = self.attempts.iter().map(|attempt| attempt.cost).sum();
-        if self.cost_uncached.is_none() {
-            self.cost_uncached = self.attempts.iter().map(uncached).sum();
-        }
     }
 
     /// Whether the caller got what it asked for.

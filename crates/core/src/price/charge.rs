@@ -22,7 +22,8 @@ pub(crate) struct Charge {
 
 impl Charge {
     /// What is paid beats what is computed. What the call would have cost without caching nobody says:
-    /// the list's proportion is taken, so that a discount is no saving of a cache's.
+    /// the list's proportion is taken, so that a discount is no saving of a cache's. Without a price it
+    /// is not known, not even of a call without caching: a sum of only these would be of other calls.
     pub(crate) fn of(
         usage: &Usage,
         terms: Terms,
@@ -45,7 +46,11 @@ impl Charge {
         };
         Charge {
             cost: Some(told),
-            cost_uncached: if uncached == *usage { Some(told) } else { proportion() },
+            cost_uncached: if row.is_some() && uncached == *usage {
+                Some(told)
+            } else {
+                proportion()
+            },
             priced_as: Some(REPORTED.into()),
         }
     }

@@ -229,7 +229,8 @@ fn what_the_provider_says_beats_the_list() {
     assert_eq!(charge(cached, Some(&row), told), (told, usd("0.0027"), reported.clone()));
     assert_eq!(charge(cached, None, told), (told, None, reported.clone()));
     let plain = usage([100, 0, 0, 0, 1]);
-    assert_eq!(charge(plain, None, told), (told, told, reported.clone()));
+    assert_eq!(charge(plain, Some(&row), told), (told, told, reported.clone()));
+    assert_eq!(charge(plain, None, told), (told, None, reported.clone()));
     assert_eq!(charge(plain, None, None), (None, None, None));
     assert_eq!(charge(Usage::ZERO, None, None), (usd("0"), usd("0"), None));
     // What is free by the list has no proportion.

@@ -120,7 +120,7 @@ fn on_refusal(refusal: &Refusal) -> &'static str {
         }
         Refusal::ForeignPage => {
             "A page of another site called the gateway, whose configured key it must not spend: if \
-             the page is yours, call from its server, or send a key of its own."
+             the page is yours, call from its server, or give it a virtual key."
         }
         Refusal::NoWebSocket { .. } => "Let realtime connections go to the provider itself.",
     }

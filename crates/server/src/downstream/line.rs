@@ -148,7 +148,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         let asked = Asked { version, is_head, keeps_alive };
         match self.write(gateway, answer, asked, &mut feed).await {
             // Nothing may look as if the answer had come to its end.
-            Ok(Written::Broken) if version == Version::HTTP_10 => Next::Reset,
+            Err(HungUp) | Ok(Written::Broken) if version == Version::HTTP_10 => Next::Reset,
             Err(HungUp) | Ok(Written::Broken) => Next::Drop,
             Ok(Written::AndAgain) => self.read_over(&mut feed).await,
             // What was sent and is not read would reset the connection.

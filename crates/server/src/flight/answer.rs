@@ -214,8 +214,8 @@ pub(crate) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
 
 const NO_VIRTUAL_KEY: &str = "this gateway is called with a virtual key (sk-scrimp-…) in the place of \
                               the provider's; ask whoever runs it for one";
-const FOREIGN_PAGE: &str = "a page of another site is not served with a key that is configured here; it \
-                            needs a virtual key, or one of its own for the provider";
+const FOREIGN_PAGE: &str = "a page of another site is not served with a key that is configured here; let \
+                            its server make the call, or give it a virtual key";
 
 #[cfg(test)]
 mod tests {
