@@ -56,7 +56,7 @@ fn calls_pass_are_counted_and_are_on_disk_when_the_gateway_is_told_to_stop() {
     "#]]
     .assert_eq(&greeting.replace(&url, "http://GATEWAY"));
     expect![[r#"
-        data: schema 3 now, for the Scrimp before this one; this one takes it up again when it writes there
+        data: schema 4 now, for the Scrimp before this one; this one takes it up again when it writes there
     "#]]
     .assert_eq(&down().done());
     drop(serve(&place).stop("-TERM"));
