@@ -56,6 +56,7 @@ async function keysOfAnOperator({ browser, origin, openPage, visit, check, check
   const page = await openPage(browser, origin, { allowed: ["400", "503"] });
   await visit(page, `${origin}/#/keys`);
   await page.getByRole("button", { name: "Make a key…" }).press("Enter");
+  await page.getByLabel("Name").and(page.locator(":focus")).waitFor();
   await page.keyboard.type("load test");
   await page.keyboard.press("Tab");
   await page.keyboard.type("refuse");
