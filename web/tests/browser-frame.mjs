@@ -35,6 +35,8 @@ async function historyOfFilters({ browser, origin, openPage, visit, check }) {
   const page = await openPage(browser, origin);
   await visit(page, `${origin}/#/calls`);
   await page.getByLabel("Operation").fill("code-review");
+  await page.getByText("live-5").first().waitFor();
+  check(await page.getByLabel("Operation").inputValue() === "code-review", "calls that come in leave alone what is being typed");
   await page.getByLabel("Operation").press("Enter");
   await page.waitForURL(/operation=code-review/);
   await page.getByLabel("Only errors").check();

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { type Filters, NARROWINGS, type Narrowing, filtersOf, inWords, unknownWindow } from "../filters";
 import { type Screen, WINDOWS, WINDOW_NAMES, href, windowOf } from "../route";
+import { useTyped } from "../typed";
 
 interface Place {
   screen: Screen;
@@ -59,8 +60,10 @@ function NarrowingField({ name, value, offered, choose }: {
   choose: (value: string) => void;
 }): JSX.Element {
   const label = name.charAt(0).toUpperCase() + name.slice(1);
+  const typed = useTyped(value);
   // While somebody types, nothing happens; a name picked from the list, or all of it deleted, counts at once.
   const input = (event: InputEvent & { currentTarget: HTMLInputElement }): void => {
+    typed.onInput(event);
     const text = event.currentTarget.value;
     const isPicked = event.inputType === "insertReplacementText" || event.inputType === undefined;
     if ((text === "" && value !== "") || (isPicked && offered.includes(text))) choose(text);
@@ -72,7 +75,7 @@ function NarrowingField({ name, value, offered, choose }: {
   return (
     <label>
       {label}
-      <input type="search" list={`offered-${name}`} value={value} placeholder="any" autocomplete="off" onInput={input} onChange={change} />
+      <input type="search" list={`offered-${name}`} value={typed.value} placeholder="any" autocomplete="off" onInput={input} onChange={change} />
       <datalist id={`offered-${name}`}>
         {offered.map((each) => <option key={each} value={each} />)}
       </datalist>

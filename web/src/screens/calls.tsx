@@ -8,6 +8,7 @@ import { useLoad } from "../load";
 import { href } from "../route";
 import { follow } from "../sse";
 import { isoTime } from "../csv";
+import { useTyped } from "../typed";
 import { SUSPECT, endingOf, nameOf } from "../ending";
 import { ExportButton, type FileColumn } from "../parts/export";
 import { Badge, Unknown } from "../parts/figure";
@@ -176,10 +177,11 @@ function Filters({ filter, paused, pause }: { filter: Filter; paused: boolean; p
   const set = (change: Partial<Filter>): void => {
     location.hash = href("calls", { ...filter, ...change });
   };
+  const typed = { operation: useTyped(filter.operation), model: useTyped(filter.model) };
   const text = (name: "model" | "operation", label: string): JSX.Element => (
     <label>
       {label}
-      <input type="search" value={filter[name]} placeholder="any" onChange={(event) => set({ [name]: event.currentTarget.value.trim() })} />
+      <input type="search" {...typed[name]} placeholder="any" onChange={(event) => set({ [name]: event.currentTarget.value.trim() })} />
     </label>
   );
   return (

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { count, counted, day, exact, ms, words } from "../format";
 import { useLoad } from "../load";
+import { useTyped } from "../typed";
 import { Badge, Unknown } from "../parts/figure";
 import { changed } from "../parts/filters";
 import { Await } from "../parts/states";
@@ -65,6 +66,7 @@ function life(span: number): string {
 
 export function PriceList({ query }: { query: URLSearchParams }): JSX.Element {
   const search = query.get("search")?.trim() ?? "";
+  const typed = useTyped(search);
   const loaded = useLoad<Prices>(`prices?search=${encodeURIComponent(search)}`, null);
   const find = (text: string): void => {
     if (text.trim() !== search) location.hash = changed({ screen: "models", query }, { search: text.trim() });
@@ -79,7 +81,7 @@ export function PriceList({ query }: { query: URLSearchParams }): JSX.Element {
       <form class="inline filters" role="search" aria-label="Price list" onSubmit={submit}>
         <label>
           Words of provider and model
-          <input type="search" name="search" value={search} placeholder="anthropic opus" autocomplete="off" onChange={(event) => find(event.currentTarget.value)} />
+          <input type="search" name="search" {...typed} placeholder="anthropic opus" autocomplete="off" onChange={(event) => find(event.currentTarget.value)} />
         </label>
         <button type="submit">Search</button>
       </form>
