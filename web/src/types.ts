@@ -78,8 +78,14 @@ export interface SpendRow extends SpendSums {
   name?: string | null;
   team?: string | null;
   state?: KeyState;
-  /** Days (UTC) with calls, in order. */
-  days: (SpendSums & { at_ms: number })[];
+  /** The last day (UTC) with a call. */
+  last_ms: number;
+  /** Days (UTC) with calls, in order; of the rows that can be drawn apart. */
+  days?: SpendDay[];
+}
+
+export interface SpendDay extends SpendSums {
+  at_ms: number;
 }
 
 export interface Spending {
@@ -87,6 +93,8 @@ export interface Spending {
   window: { from_ms: number; to_ms: number; width_ms: number };
   totals: SpendSums;
   rows: SpendRow[];
+  /** The days of all rows that have none of their own, together. */
+  undrawn_days: SpendDay[];
   /** How many values stand together in the row `rest`. */
   unlisted: number;
   tags: string[];

@@ -46,7 +46,7 @@ function row(n, of, from, days) {
   const each = Array.from({ length: days }, (_, day) => day)
     .filter((day) => (day + n) % 7 !== 3)
     .map((day) => ({ at_ms: from + day * DAY, ...sums(300 + ((day * 37 + n * 91) % 240), weight) }));
-  return { ...of, ...each.reduce((sum, { at_ms: _, ...day }) => plus(sum, day), null), days: each };
+  return { ...of, ...each.reduce((sum, { at_ms: _, ...day }) => plus(sum, day), null), last_ms: each.at(-1).at_ms, days: each };
 }
 
 export function spending(query) {
@@ -63,15 +63,28 @@ export function spending(query) {
   const rows = [...values.slice(0, limit).map((value) => ({ kind: "value", ...value })), ...kinds.map((kind) => ({ kind }))]
     .map((of, n) => (of.kind === "unknown" ? row(n, of, from, Math.floor(days / 3)) : known === null ? row(n, of, from, days) : row(n, of, known, days - Math.floor(days / 3))));
   return {
-    by, window: { from_ms: from, to_ms: to, width_ms: DAY }, rows, tags: ["feature", "stage", "team"], known_from_ms: known,
-    totals: rows.map(({ days: _, kind, value, provider, name, team, state, ...all }) => all).reduce(plus, null) ?? { ...sums(0, 0), usd: "0" },
+    by, window: { from_ms: from, to_ms: to, width_ms: DAY }, rows: rows.map(told), undrawn_days: undrawnDays(rows), tags: ["feature", "stage", "team"], known_from_ms: known,
+    totals: rows.map(({ days: _, last_ms: __, kind, value, provider, name, team, state, ...all }) => all).reduce(plus, null) ?? { ...sums(0, 0), usd: "0" },
     unlisted: by === "session" ? 61_214 : 0,
   };
 }
 
+const isDrawn = ({ kind }, n) => kind !== "value" || n < 6;
+
+function told(row, n) {
+  const { days: _, ...silent } = row;
+  return isDrawn(row, n) ? row : silent;
+}
+
+function undrawnDays(rows) {
+  const sums = new Map();
+  for (const { at_ms: at, ...day } of rows.flatMap((row, n) => (isDrawn(row, n) ? [] : row.days))) sums.set(at, plus(sums.get(at) ?? null, day));
+  return [...sums].map(([at_ms, day]) => ({ at_ms, ...day })).sort((a, b) => a.at_ms - b.at_ms);
+}
+
 export function emptySpending(query) {
   const whole = spending(query);
-  return { ...whole, rows: [], tags: [], unlisted: 0, known_from_ms: null, totals: { ...sums(0, 0), usd: "0" } };
+  return { ...whole, rows: [], undrawn_days: [], tags: [], unlisted: 0, known_from_ms: null, totals: { ...sums(0, 0), usd: "0" } };
 }
 
 export function audit(limit) {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { stacked } from "../src/parts/plot";
 import { wantedOf } from "../src/screens/keys-create";
 import { amountOf, nameOf, plotOf, summaryOf } from "../src/screens/spend-plot";
-import type { SpendRow, SpendSums, Spending } from "../src/types";
+import type { SpendDay, SpendRow, SpendSums, Spending } from "../src/types";
 
 const DAY = 86_400_000;
 const TOKENS = { uncached: 1, cache_read: 2, cache_write_short: 3, cache_write_long: 4, output: 5, reasoning: 6 };
@@ -14,11 +14,15 @@ function sums(calls: number, usd: string | null): SpendSums {
 
 /** A row with calls on two of three days. */
 function row(of: Partial<SpendRow>, usd: string | null): SpendRow {
-  return { kind: "value", ...of, ...sums(4, usd), days: [0, 2].map((day) => ({ at_ms: day * DAY, ...sums(2, usd) })) };
+  return { kind: "value", ...of, ...sums(4, usd), last_ms: 2 * DAY, days: daysOf(usd) };
 }
 
-function spending(rows: SpendRow[]): Spending {
-  return { by: "team", window: { from_ms: 0, to_ms: 3 * DAY, width_ms: DAY }, totals: sums(40, "99"), rows, unlisted: 0, tags: [], known_from_ms: null };
+function daysOf(usd: string | null): SpendDay[] {
+  return [0, 2].map((day) => ({ at_ms: day * DAY, ...sums(2, usd) }));
+}
+
+function spending(rows: SpendRow[], undrawn: SpendDay[] = []): Spending {
+  return { by: "team", window: { from_ms: 0, to_ms: 3 * DAY, width_ms: DAY }, totals: sums(40, "99"), rows, undrawn_days: undrawn, unlisted: 0, tags: [], known_from_ms: null };
 }
 
 test("the dearest have colours, and everything together is every row", () => {
@@ -28,6 +32,12 @@ test("the dearest have colours, and everything together is every row", () => {
   assert.deepEqual(lines.map((line) => line.name), ["team-8", "team-7", "team-6", "team-5", "team-4", "team-3", "the rest", "no team", "not known"]);
   assert.equal(new Set(lines.map((line) => `${line.colour} ${line.fill}`)).size, lines.length);
   assert.deepEqual(stacked(lines).at(-1), [45.875, 0, 45.875]);
+});
+
+test("rows that are not told by day are part of the rest", () => {
+  const { days: _, ...silent } = row({ value: "b" }, "2");
+  const { lines } = plotOf(spending([row({ value: "a" }, "1"), silent], daysOf("2")), "team", "usd");
+  assert.deepEqual(lines.map((line) => [line.name, ...line.values]), [["a", 1, 0, 1], ["the rest", 2, 0, 2]]);
 });
 
 test("a day without calls is zero, and a day without prices is a gap", () => {

@@ -84,7 +84,7 @@ function columnsFor(mayChange: boolean, again: () => void): Column<Row>[] {
     { head: "models", is: "words", cell: ({ key }) => <span class="name" title={key.models.join(", ")}>{key.models.length === 0 ? "all" : key.models.join(", ")}</span>, value: ({ key }) => (key.models.length === 0 ? "all" : key.models.join(" ")) },
     { head: "spend", title: "Over the last 30 days (UTC), from the ledger", cell: (row) => <Spent row={row} />, value: (row) => (row.spent ? row.spent.usd : row.isWhole ? "0" : null), unit: "USD" },
     { head: "calls", title: "Over the last 30 days (UTC), from the ledger", cell: (row) => (row.spent ? count(row.spent.calls) : row.isWhole ? "0" : <Unlisted />), value: (row) => row.spent?.calls ?? (row.isWhole ? 0 : null) },
-    { head: "last used", title: "The last day (UTC) with a call, of the last 30", cell: (row) => <LastUsed row={row} />, value: ({ spent }) => isoDay(spent?.days.at(-1)?.at_ms) },
+    { head: "last used", title: "The last day (UTC) with a call, of the last 30", cell: (row) => <LastUsed row={row} />, value: ({ spent }) => isoDay(spent?.last_ms) },
     { head: "created, expires", cell: ({ key }) => <>{moment(key.created_ms)}<span class="sub">{key.expires_ms === null ? "never" : moment(key.expires_ms)}</span></>, value: null },
     { head: "created", value: ({ key }) => iso(key.created_ms) },
     { head: "expires", value: ({ key }) => iso(key.expires_ms) },
@@ -134,8 +134,7 @@ function Spent({ row: { spent, isWhole } }: { row: Row }): JSX.Element {
 }
 
 function LastUsed({ row: { spent, isWhole } }: { row: Row }): JSX.Element {
-  const last = spent?.days.at(-1);
-  if (last) return <>{utcDay(last.at_ms)}</>;
+  if (spent) return <>{utcDay(spent.last_ms)}</>;
   return isWhole ? <Unknown because="not in the last 30 days" /> : <Unlisted />;
 }
 

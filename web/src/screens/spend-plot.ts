@@ -2,12 +2,12 @@
 
 import { count, inputTokens, outputTokens, percent, ratio, toNumber, usd, usdShort } from "../format";
 import type { Fill, Line, Plot } from "../parts/plot";
-import type { SpendRow, SpendSums, Spending } from "../types";
+import type { SpendDay, SpendRow, SpendSums, Spending } from "../types";
 
 export const MEASURES = { usd: "Spend", tokens: "Tokens", calls: "Calls", unpriced: "Unpriced calls" } as const;
 export type Measure = keyof typeof MEASURES;
 
-/** So many colours can be told apart. */
+/** So many colours can be told apart; the API tells so many rows of each measure by day. */
 const MOST_COLOURED = 6;
 
 const GREYS: Record<Exclude<SpendRow["kind"], "value">, Fill> = { rest: "solid", without: "hatch", unknown: "dots" };
@@ -52,11 +52,13 @@ export function plotOf(spending: Spending, by: string, measure: Measure): Plot {
   const { from_ms: from, to_ms: to, width_ms: width } = spending.window;
   const starts = Array.from({ length: Math.round((to - from) / width) }, (_, index) => from + index * width);
   const drawn = (row: SpendRow): number => amountOf(row, measure) ?? -1;
-  const named = spending.rows.filter((row) => row.kind === "value").sort((a, b) => drawn(b) - drawn(a));
+  const values = spending.rows.filter((row) => row.kind === "value");
+  const named = values.filter((row) => row.days !== undefined).sort((a, b) => drawn(b) - drawn(a));
   const others = spending.rows.filter((row) => row.kind !== "value" && row.kind !== "rest");
-  const rest = [...named.slice(MOST_COLOURED), ...spending.rows.filter((row) => row.kind === "rest")];
-  const line = (name: string, colour: string, fill: Fill, rows: readonly SpendRow[]): Line => {
-    const days = rows.map((row) => new Map(row.days.map((day) => [day.at_ms, amountOf(day, measure)])));
+  const folded = [...named.slice(MOST_COLOURED), ...spending.rows.filter((row) => row.kind === "rest")].map(daysOf);
+  const rest = spending.undrawn_days.length === 0 ? folded : [...folded, spending.undrawn_days];
+  const line = (name: string, colour: string, fill: Fill, rows: readonly SpendDay[][]): Line => {
+    const days = rows.map((row) => new Map(row.map((day) => [day.at_ms, amountOf(day, measure)])));
     // No call on a day is nothing spent; a call without a price is not.
     const at = (start: number): number | null => days.reduce<number | null>((sum, day) => {
       const amount = day.has(start) ? day.get(start) ?? null : 0;
@@ -64,16 +66,20 @@ export function plotOf(spending: Spending, by: string, measure: Measure): Plot {
     }, null);
     return { name, colour, fill, values: starts.map(at) };
   };
-  const coloured = named.slice(0, MOST_COLOURED).map((row, index) => line(labelOf(row, by, named), `s${index + 1}`, "solid", [row]));
-  const greys = others.map((row) => line(nameOf(row, by), "calls", GREYS[row.kind as keyof typeof GREYS], [row]));
-  const folded = rest.length === 0 ? [] : [line("the rest", "calls", GREYS.rest, rest)];
+  const coloured = named.slice(0, MOST_COLOURED).map((row, index) => line(labelOf(row, by, values), `s${index + 1}`, "solid", [daysOf(row)]));
+  const greys = others.map((row) => line(nameOf(row, by), "calls", GREYS[row.kind as keyof typeof GREYS], [daysOf(row)]));
+  const together = rest.length === 0 ? [] : [line("the rest", "calls", GREYS.rest, rest)];
   return {
     kind: "stack", width, from, to, isLastPartial: true, isWhole: measure !== "usd",
     at: starts.map((start) => start + width / 2),
-    lines: [...coloured, ...folded, ...greys],
+    lines: [...coloured, ...together, ...greys],
     format: measure === "usd" ? usdShort : count,
     ...(measure === "usd" ? { unit: "USD" } : measure === "tokens" ? { unit: "tokens" } : {}),
   };
+}
+
+function daysOf(row: SpendRow): SpendDay[] {
+  return row.days ?? [];
 }
 
 /** Two rows of one name are told apart by what stands beside it. */

@@ -30,7 +30,7 @@ export function SpendTable({ spending, by, caption }: { spending: Spending; by: 
     { head: "cached", title: "Share of input tokens read from the provider's cache", cell: (row) => percent(cachedShare(row.tokens), 0), value: (row) => cachedShare(row.tokens), unit: "share of input" },
     { head: "output", title: "Output tokens", cell: (row) => count(outputTokens(row.tokens)), value: (row) => outputTokens(row.tokens), unit: "tokens" },
     { head: "unpriced", title: "Calls to models without a known price: in no sum of money", cell: (row) => exact(row.unpriced_calls), value: (row) => row.unpriced_calls, unit: "calls" },
-    { head: "last", title: "The last day (UTC) with a call", cell: (row) => utcDay(lastDay(row)), value: (row) => new Date(lastDay(row)).toISOString().slice(0, 10) },
+    { head: "last", title: "The last day (UTC) with a call", cell: (row) => utcDay(row.last_ms), value: (row) => new Date(row.last_ms).toISOString().slice(0, 10) },
     ...tokenColumns<SpendRow>((row) => row.tokens),
   ];
   return <Table caption={caption} columns={columns} rows={spending.rows} rowKey={(row) => `${row.kind}/${row.provider ?? ""}/${row.value ?? ""}`} />;
@@ -75,8 +75,4 @@ function Money({ row, total }: { row: SpendRow; total: number | null }): JSX.Ele
 
 function perCall(row: SpendRow): number | null {
   return ratio(toNumber(row.usd), row.calls - row.unpriced_calls - row.unknown_usage_calls);
-}
-
-function lastDay(row: SpendRow): number {
-  return row.days.at(-1)?.at_ms ?? 0;
 }

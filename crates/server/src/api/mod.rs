@@ -149,7 +149,10 @@ async fn controlled(
     path: &str,
     request: Request<Incoming>,
 ) -> Response<Page> {
-    if !hosts::is_own_origin(request.headers(), config) {
+    // What a page fetches without reading the answer (an image, a script) has no origin.
+    let site = request.headers().get("sec-fetch-site");
+    let is_from_elsewhere = site.is_some_and(|site| site == "cross-site");
+    if is_from_elsewhere || !hosts::is_own_origin(request.headers(), config) {
         return Page::error(StatusCode::FORBIDDEN, "control routes answer no other site's pages");
     }
     let who = match access::who(config, request.method(), request.headers()) {

@@ -114,7 +114,9 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         ..look(
             "/api/v1/spend",
-            "What was spent by day, from the ledger; rows add up to the totals.",
+            "What was spent by day, from the ledger; rows add up to the totals. Rows among the \
+             first six by dollars, tokens, calls or unpriced calls have `days`, and so have those \
+             without a value; `undrawn_days` is the sum of the others.",
         )
     },
     look("/api/v1/findings", "What would be worth doing."),

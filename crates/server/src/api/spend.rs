@@ -4,7 +4,7 @@
 //! not listed and what is not known are rows of their own.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -21,6 +21,16 @@ const DAY: Span = Span::from_hours(24);
 const MOST_DAYS: i64 = 366;
 /// What the ledger calls everything beyond its limit on distinct names.
 const OTHER: &str = "other";
+/// What a chart may show, and by what its dearest rows are chosen.
+const MEASURES: [fn(&Spend) -> i128; 4] = [
+    |spend| spend.cost.pico(),
+    |spend| i128::from(spend.usage.input() + spend.usage.total_output()),
+    |spend| i128::from(spend.calls),
+    |spend| i128::from(spend.unpriced),
+];
+/// So many rows of each measure are told by day: as many as can be drawn apart. A year of every row
+/// would be hundreds of thousands of days.
+const MOST_DRAWN: usize = 6;
 
 /// What a row is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -171,12 +181,27 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
     let (rows, folded) = groups.listed(limit.min(MOST_ROWS));
     let owners = owners(gateway, &rows);
     let now = shared.clock.now();
+    let drawn = drawn(&rows);
+    let mut undrawn = BTreeMap::<Time, Spend>::new();
+    for (_, (_, sums)) in rows.iter().enumerate().filter(|(at, _)| !drawn.contains(at)) {
+        for (day, spend) in &sums.days {
+            undrawn.entry(*day).or_default().merge(spend);
+        }
+    }
+    let told = rows.iter().enumerate().map(|(at, (group, sums))| {
+        let mut row = row(group, sums, &owners, now);
+        if drawn.contains(&at) {
+            row["days"] = by_day(&sums.days);
+        }
+        row
+    });
     let since = allocation.since.filter(|since| dimension_is_asked(&name) && from < *since);
     Ok(json!({
         "by": name,
         "window": { "from_ms": from.millis(), "to_ms": to.millis(), "width_ms": 86_400_000 },
         "totals": sums(&total),
-        "rows": rows.iter().map(|(group, sums)| row(group, sums, &owners, now)).collect::<Vec<_>>(),
+        "rows": told.collect::<Vec<_>>(),
+        "undrawn_days": by_day(&undrawn),
         "unlisted": folded,
         "tags": allocation.tags,
         "known_from_ms": since.map(Time::millis),
@@ -186,6 +211,19 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
 /// Whether the ledger itself does not know it.
 fn dimension_is_asked(by: &str) -> bool {
     matches!(by, "team" | "tag" | "session")
+}
+
+/// The places of the rows that are told by day: the first of each measure, and what has no name.
+fn drawn(rows: &[(Group, Sums)]) -> BTreeSet<usize> {
+    let (named, others): (Vec<usize>, Vec<usize>) =
+        (0..rows.len()).partition(|at| rows[*at].0 < Group::Rest);
+    let mut drawn: BTreeSet<usize> = others.into_iter().collect();
+    for measure in MEASURES {
+        let mut first = named.clone();
+        first.sort_by_cached_key(|at| Reverse(measure(&rows[*at].1.whole)));
+        drawn.extend(first.into_iter().take(MOST_DRAWN));
+    }
+    drawn
 }
 
 /// The virtual keys behind the digests of a list.
@@ -223,13 +261,17 @@ fn row(group: &Group, of: &Sums, owners: &FxHashMap<Digest, Arc<VirtualKey>>, no
     if let (Value::Object(row), Value::Object(described)) = (&mut row, described) {
         row.extend(described);
     }
+    row["last_ms"] = json!(of.days.keys().next_back().map(|day| day.millis()));
+    row
+}
+
+fn by_day(days: &BTreeMap<Time, Spend>) -> Value {
     let day = |(at, spend): (&Time, &Spend)| {
         let mut day = sums(spend);
         day["at_ms"] = json!(at.millis());
         day
     };
-    row["days"] = of.days.iter().map(day).collect();
-    row
+    days.iter().map(day).collect()
 }
 
 fn sums(spend: &Spend) -> Value {

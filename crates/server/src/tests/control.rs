@@ -145,6 +145,9 @@ async fn control_is_refused_to_foreign_pages_and_without_the_header() {
     assert_eq!(status(&rig.call(&look("x-scrimp-control: 1\r\n")).await), 401);
     assert_eq!(status(&rig.call(&look("x-scrimp-control: let-me\r\n")).await), 200);
     assert_eq!(status(&rig.call(&look("authorization: Bearer let-me\r\n")).await), 200);
+    let told = |site: &str| format!("x-scrimp-control: let-me\r\nsec-fetch-site: {site}\r\n");
+    assert_eq!(status(&rig.call(&look(&told("same-origin"))).await), 200);
+    assert_eq!(status(&rig.call(&look(&told("cross-site"))).await), 403, "without an origin, too");
     let files = request("GET", "/v1/files", "", "");
     assert_eq!(status(&rig.call(&files).await), 404, "only known routes pass from elsewhere");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scrimp_core::{Call, CallId, Digest, Record, Span, Usd};
+use scrimp_store::CallFilter;
 use serde_json::Value;
 
 use super::control::{get, request, status};
@@ -66,14 +67,27 @@ async fn rows_of_every_dimension_add_up_to_the_ledger() {
             let spend = get(&rig, &format!("/api/v1/spend?by={by}&limit={limit}")).await;
             let mut whole = BTreeMap::new();
             let mut parts = BTreeMap::new();
+            let (mut undrawn, mut undrawn_days) = (BTreeMap::new(), BTreeMap::new());
             add(&mut whole, 0, &spend["totals"]);
             for row in spend["rows"].as_array().unwrap() {
                 add(&mut parts, 0, row);
+                let Some(told) = row["days"].as_array() else {
+                    add(&mut undrawn, 0, row);
+                    continue;
+                };
                 let (mut row_s, mut days) = (BTreeMap::new(), BTreeMap::new());
                 add(&mut row_s, 0, row);
-                row["days"].as_array().unwrap().iter().for_each(|day| add(&mut days, 0, day));
+                for day in told {
+                    add(&mut days, 0, day);
+                }
                 assert_eq!(row_s, days, "{by}");
+                assert_eq!(row["last_ms"], told.last().unwrap()["at_ms"], "{by}");
             }
+            let told = spend["undrawn_days"].as_array().unwrap();
+            for day in told {
+                add(&mut undrawn_days, 0, day);
+            }
+            assert_eq!(undrawn, undrawn_days, "{by}");
             assert_eq!(whole, parts, "{by} {limit}");
             assert_eq!(whole[&0][0], 60, "{by}");
             let named =
@@ -83,6 +97,35 @@ async fn rows_of_every_dimension_add_up_to_the_ledger() {
             assert_eq!(spend["known_from_ms"], Value::Null);
         }
     }
+}
+
+/// Else a year of a thousand values would be hundreds of thousands of days.
+#[tokio::test(start_paused = true)]
+async fn only_rows_that_can_be_drawn_are_told_by_day() {
+    let (rig, _) = rig().await;
+    let shared = rig.gateway.shared();
+    let template = shared.store.reader().recent(&CallFilter::latest(1)).unwrap().remove(0);
+    for n in 0..80_u32 {
+        let mut call = Call::clone(&template.call);
+        call.id = CallId(template.call.id.0 + 1_000 + u128::from(n));
+        call.model = format!("many-{n:02}").into();
+        // The last has the most calls and costs the least.
+        let cost = Some(Usd::from_pico(i128::from(1_000 - n)));
+        for _ in 0..if n == 79 { 20 } else { 1 } {
+            call.id = CallId(call.id.0 + 10_000);
+            let call = Arc::new(call.clone());
+            shared.store.settle(Arc::new(Record { call, cost, ..template.clone() }));
+        }
+    }
+    shared.store.flush();
+    let spend = get(&rig, "/api/v1/spend?limit=1000&days=366").await;
+    let rows = spend["rows"].as_array().unwrap();
+    let told: Vec<&Value> = rows.iter().filter(|row| row["days"].is_array()).collect();
+    assert!(80 < rows.len() && told.len() <= 24, "{} of {}", told.len(), rows.len());
+    assert!(rows.iter().all(|row| row["last_ms"].is_i64()));
+    assert!(told.contains(&&rows[0]), "the dearest");
+    let busiest = rows.iter().max_by_key(|row| row["calls"].as_i64()).unwrap();
+    assert!(told.contains(&busiest), "the busiest");
 }
 
 #[tokio::test(start_paused = true)]
