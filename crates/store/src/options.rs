@@ -29,8 +29,8 @@ pub struct Options {
     pub labels_per_day: usize,
     /// Distinct keys in one day; the rest is counted under [`crate::OTHER_KEYS`].
     pub keys_per_day: usize,
-    /// Distinct values of tags in one day, all tags together; the rest of each tag is counted as one.
-    pub tags_per_day: usize,
+    /// Distinct values of each tag in one day; the rest of that tag is counted as one.
+    pub tag_values_per_day: usize,
     /// Distinct sessions in one day; the rest is counted as one.
     pub sessions_per_day: usize,
     /// Units of one experiment; the rest is left out and counted.
@@ -53,7 +53,7 @@ impl Options {
         keep_hours: Span::from_hours(90 * 24),
         labels_per_day: 512,
         keys_per_day: 2_048,
-        tags_per_day: 2_048,
+        tag_values_per_day: 512,
         sessions_per_day: 8_192,
         units_per_experiment: 200_000,
         known_key: None,
@@ -65,7 +65,7 @@ impl Options {
             queued_bytes: self.queued_bytes,
             labels_per_day: self.labels_per_day,
             keys_per_day: self.keys_per_day,
-            tags_per_day: self.tags_per_day,
+            tag_values_per_day: self.tag_values_per_day,
             sessions_per_day: self.sessions_per_day,
         }
     }

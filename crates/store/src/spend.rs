@@ -21,6 +21,8 @@ pub(crate) use rows::{SpendRows, allocation, each_account};
 /// The names of tags that one day may have. Calls with others are counted as if they had none of
 /// those, and that is counted.
 const MOST_NAMES: usize = 64;
+/// The tag that bills are divided by. Other names cannot take its place.
+const TEAM_TAG: &str = "team";
 /// Virtual keys tag their calls with their id. The ledger has that.
 const KEY_TAG: &str = "key";
 
@@ -59,9 +61,8 @@ pub struct Spend {
 #[derive(Debug, Default)]
 pub(crate) struct Accounts {
     sessions: FxHashSet<Digest>,
+    /// By name of the tag, so that a busy one takes no room from another.
     values: FxHashMap<Arc<str>, FxHashSet<Arc<str>>>,
-    /// Values of all names.
-    count: usize,
 }
 
 /// What a call is counted under, and how often there was no room for it.
@@ -122,7 +123,7 @@ impl Accounts {
         match account {
             Account::Session(Some(session)) => drop(self.sessions.insert(session)),
             Account::Tag(name, Some(value)) => {
-                self.count += usize::from(self.values.entry(name).or_default().insert(value));
+                self.values.entry(name).or_default().insert(value);
             }
             Account::Tag(name, None) => drop(self.values.entry(name).or_default()),
             Account::Session(None) => {}
@@ -144,7 +145,7 @@ impl Accounts {
                 continue;
             }
             let value = joined(name, value, after);
-            let account = self.tag(name, value, limits.tags_per_day);
+            let account = self.tag(name, value, limits.tag_values_per_day);
             counted.folded += u64::from(!matches!(account, Some(Account::Tag(_, Some(_)))));
             counted.accounts.extend(account);
         }
@@ -162,18 +163,17 @@ impl Accounts {
     /// `None`: not even the name has room.
     fn tag(&mut self, name: &Arc<str>, value: Arc<str>, limit: usize) -> Option<Account> {
         if !self.values.contains_key(name) {
-            if MOST_NAMES <= self.values.len() {
+            if **name != *TEAM_TAG && MOST_NAMES <= self.values.len() {
                 return None;
             }
             self.values.insert(name.clone(), FxHashSet::default());
         }
         let values = self.values.get_mut(name).expect("it is there now");
         if !values.contains(&value) {
-            if limit <= self.count {
+            if limit <= values.len() {
                 return Some(Account::Tag(name.clone(), None));
             }
             values.insert(value.clone());
-            self.count += 1;
         }
         Some(Account::Tag(name.clone(), Some(value)))
     }

@@ -37,8 +37,8 @@ pub(crate) struct Limits {
     pub(crate) labels_per_day: usize,
     /// Distinct keys in one day; the rest is counted under one key.
     pub(crate) keys_per_day: usize,
-    /// Distinct values of tags in one day; the rest of each tag is counted as one.
-    pub(crate) tags_per_day: usize,
+    /// Distinct values of each tag in one day; the rest of that tag is counted as one.
+    pub(crate) tag_values_per_day: usize,
     /// Distinct sessions in one day; the rest is counted as one.
     pub(crate) sessions_per_day: usize,
 }

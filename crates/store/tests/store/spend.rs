@@ -111,7 +111,7 @@ proptest! {
 #[test]
 fn beyond_the_limits_of_a_day_calls_share_a_sum_and_none_is_lost() {
     let dir = tempfile::tempdir().unwrap();
-    let limits = || Options { tags_per_day: 3, sessions_per_day: 4, ..patient() };
+    let limits = || Options { tag_values_per_day: 3, sessions_per_day: 4, ..patient() };
     let store = Store::open(dir.path(), limits()).unwrap();
     let names: Vec<String> = (0..90).map(|n| format!("name-{n:02}")).collect();
     let many: Vec<Record> = (0..90)
@@ -128,7 +128,7 @@ fn beyond_the_limits_of_a_day_calls_share_a_sum_and_none_is_lost() {
     let store = Store::open(dir.path(), limits()).unwrap();
     settle(&store, &many[60..]);
     let reader = store.reader();
-    for (of, values) in [(Dimension::Session, 4), (tag("team"), 2)] {
+    for (of, values) in [(Dimension::Session, 4), (tag("team"), 3)] {
         let (ledger, _) = ask(&reader, &of);
         let whole = total(&ledger.iter().map(Spend::from).collect::<Vec<_>>());
         let sums = sums(&reader, &of);
@@ -137,6 +137,26 @@ fn beyond_the_limits_of_a_day_calls_share_a_sum_and_none_is_lost() {
     }
     assert_eq!(ask(&reader, &Dimension::Session).1.tags.len(), 64, "names are bounded, too");
     assert!(0 < store.health().spend_folded);
+}
+
+#[test]
+fn no_other_tag_takes_the_room_of_the_team() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path(), Options { tag_values_per_day: 4, ..patient() }).unwrap();
+    let users: Vec<String> = (0..90).map(|n| format!("user-{n:02}")).collect();
+    // First one name with many values, then many names.
+    let busy = (0..90).zip(&users).map(|(n, user)| call(n, NOON, None, &[("user", user)]));
+    let broad = (90..180).zip(&users).map(|(n, name)| call(n, NOON, None, &[(name, "x")]));
+    settle(&store, &busy.chain(broad).collect::<Vec<_>>());
+    let teams: Vec<Record> = ["a", "b", "a"]
+        .iter()
+        .zip(180..)
+        .map(|(t, n)| call(n, NOON, None, &[("team", t)]))
+        .collect();
+    settle(&store, &teams);
+    let (of, reader) = (tag("team"), store.reader());
+    assert_eq!(sums(&reader, &of), recount(&teams, &of));
+    assert_eq!(sums(&reader, &tag("user")).len(), 4 + 1);
 }
 
 #[test]
