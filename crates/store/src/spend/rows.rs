@@ -22,7 +22,7 @@ const OTHER: &str = "";
 const SESSION: &str = "session";
 /// What the dimension of a tag begins with.
 const TAG: &str = "tag/";
-/// More names than that are not listed.
+/// More names of tags than that are not listed.
 const MOST_LISTED: usize = 256;
 
 /// The writer's memory of the table.
@@ -188,7 +188,8 @@ pub(crate) fn each_account(
     from: Time,
     mut each: impl FnMut(Time, Account),
 ) -> rusqlite::Result<()> {
-    for dimension in all_dimensions(db)? {
+    let mut after = String::new();
+    while let Some(dimension) = next_dimension(db, &after)? {
         let sql = "SELECT day, value FROM spend WHERE dimension = ?1 AND ?2 <= day";
         let mut read = db.prepare_cached(sql)?;
         let mut rows = read.query(params![dimension, from.secs()])?;
@@ -201,20 +202,15 @@ pub(crate) fn each_account(
             };
             each(Time::from_secs(row.get(0)?), account);
         }
+        after = dimension;
     }
     Ok(())
 }
 
 /// One step down the index for each, instead of a look at every row.
-fn all_dimensions(db: &Connection) -> rusqlite::Result<Vec<String>> {
+fn next_dimension(db: &Connection, after: &str) -> rusqlite::Result<Option<String>> {
     let mut next = db.prepare_cached("SELECT min(dimension) FROM spend WHERE ?1 < dimension")?;
-    let mut found: Vec<String> = Vec::new();
-    while found.len() < MOST_LISTED {
-        let last = found.last().map_or("", String::as_str);
-        let Some(name) = next.query_row([last], |row| row.get(0))? else { break };
-        found.push(name);
-    }
-    Ok(found)
+    next.query_row([after], |row| row.get(0))
 }
 
 /// What the days that begin in `from..to` spent by a dimension, and which dimensions there are.
@@ -228,13 +224,15 @@ pub(crate) fn allocation(
     let rows = dimension.map_or(Ok(Vec::new()), |of| read_rows(db, of, from, to))?;
     let sql = "SELECT EXISTS (SELECT 1 FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3)";
     let mut is_used = db.prepare_cached(sql)?;
-    let mut tags = Vec::new();
-    for name in all_dimensions(db)? {
-        let Some(tag) = name.strip_prefix(TAG) else { continue };
-        let window = params![name, from.secs(), to.secs()];
-        if is_used.query_row(window, |row| row.get::<_, bool>(0))? {
+    let (mut tags, mut after) = (Vec::new(), String::new());
+    while tags.len() < MOST_LISTED {
+        let Some(name) = next_dimension(db, &after)? else { break };
+        if let Some(tag) = name.strip_prefix(TAG)
+            && is_used.query_row(params![name, from.secs(), to.secs()], |row| row.get(0))?
+        {
             tags.push(tag.into());
         }
+        after = name;
     }
     let sql = "SELECT CAST(value AS INTEGER) FROM state WHERE key = 'store.spend_since'";
     let since = db.query_row(sql, [], |row| row.get(0)).optional()?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use scrimp_core::{Call, Digest, Record, Time, Usage};
+use scrimp_core::{Call, Digest, Record, Span, Time, Usage};
 use scrimp_store::{Allocation, Dimension, LedgerRow, Options, Reader, Spend, Store, Width};
 
 use super::any_record::any_record;
@@ -157,6 +157,32 @@ fn no_other_tag_takes_the_room_of_the_team() {
     let (of, reader) = (tag("team"), store.reader());
     assert_eq!(sums(&reader, &of), recount(&teams, &of));
     assert_eq!(sums(&reader, &tag("user")).len(), 4 + 1);
+}
+
+#[test]
+fn names_of_other_days_hide_none_of_these() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    for day in 0..5_u64 {
+        let at = NOON - Span::from_hours(24 * (5 - day.cast_signed()));
+        let old: Vec<Record> = (day * 60..day * 60 + 60)
+            .map(|n| call(n, at, None, &[(format!("old-{n:03}").as_str(), "x")]))
+            .collect();
+        settle(&store, &old);
+    }
+    let today = NOON.floor(Width::Day.span());
+    settle(&store, &[call(999, NOON, None, &[("team", "a")])]);
+    let tags = store.reader().allocation(None, today, today + DAY).unwrap().1.tags;
+    assert_eq!(tags, ["team".into()]);
+    store.close().unwrap();
+    // Nor is what a day has already forgotten at the next start.
+    let store = Store::open(dir.path(), Options { tag_values_per_day: 1, ..patient() }).unwrap();
+    settle(&store, &[call(1_000, NOON, None, &[("team", "b")])]);
+    let teams = sums(&store.reader(), &tag("team"));
+    assert_eq!(
+        teams.into_keys().map(|(_, value)| value).collect::<Vec<_>>(),
+        [None, Some("a".into())]
+    );
 }
 
 #[test]
