@@ -6,6 +6,8 @@ use std::sync::Arc;
 use scrimp_core::{Digest, Ending, Histogram, Record, Refusal, Span, Time, Usage, Usd};
 use scrimp_core::{UnitTotals, policy::Arm};
 
+use crate::spend::Spend;
+
 /// How long a cell is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Width {
@@ -146,23 +148,21 @@ impl Cell {
 
     /// Counts one call.
     pub fn add(&mut self, record: &Record) {
-        let Record { ending, metering, cost, cost_uncached, timing, .. } = record;
-        self.calls += 1;
-        match ending {
+        let Spend { calls, unpriced, unknown, usage, cost } = Spend::of(record);
+        self.calls += calls;
+        match record.ending {
             Ending::Abandoned => self.abandoned += 1,
             Ending::Truncated { .. } => self.truncated += 1,
             Ending::Answered { .. } | Ending::Failed { .. } | Ending::Refused(_) => {
                 self.errors += u64::from(!record.is_success());
             }
         }
-        match record.is_metered() {
-            true => self.usage += metering.usage,
-            false => self.unknown += 1,
-        }
-        self.unpriced += u64::from(record.is_metered() && cost.is_none());
-        self.cost += cost.unwrap_or_default();
-        self.cost_uncached += cost_uncached.unwrap_or_default();
-        if let Some(overhead) = timing.overhead {
+        self.unpriced += unpriced;
+        self.unknown += unknown;
+        self.usage += usage;
+        self.cost += cost;
+        self.cost_uncached += uncached(record);
+        if let Some(overhead) = record.timing.overhead {
             self.overhead.add(overhead);
         }
         if record.is_success() {
@@ -292,7 +292,8 @@ impl LedgerRow {
 
     /// Counts one call.
     pub(crate) fn add(&mut self, record: &Record) {
-        self.calls += 1;
+        let Spend { calls, unpriced, unknown, usage, cost } = Spend::of(record);
+        self.calls += calls;
         *(match &record.ending {
             Ending::Answered { status: 200..=299, .. } => &mut self.answered,
             Ending::Answered { .. } => &mut self.rejected,
@@ -301,13 +302,11 @@ impl LedgerRow {
             Ending::Abandoned => &mut self.abandoned,
             Ending::Refused(_) => &mut self.refused,
         }) += 1;
-        match record.is_metered() {
-            true => self.usage += record.metering.usage,
-            false => self.unknown += 1,
-        }
-        self.unpriced += u64::from(record.is_metered() && record.cost.is_none());
-        self.cost += record.cost.unwrap_or_default();
-        self.cost_uncached += record.cost_uncached.unwrap_or_default();
+        self.unpriced += unpriced;
+        self.unknown += unknown;
+        self.usage += usage;
+        self.cost += cost;
+        self.cost_uncached += uncached(record);
     }
 
     /// Adds another row's calls.
@@ -349,6 +348,12 @@ impl LedgerRow {
             &mut self.unknown,
         ]
     }
+}
+
+/// What a call would have cost without caching. Where only the provider's own sum is known, that:
+/// nothing would look as if caching had made it dearer.
+fn uncached(record: &Record) -> Usd {
+    record.cost_uncached.or(record.cost).unwrap_or_default()
 }
 
 /// What a call is counted under.

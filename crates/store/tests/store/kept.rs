@@ -206,6 +206,22 @@ fn units_of_both_arms_add_up_and_stay_bounded() {
 }
 
 #[test]
+fn a_cost_that_only_the_provider_knows_is_no_loss_by_caching() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let priced = turn_of(1, 1, 0, NOON);
+    let (cost, uncached) = (priced.cost.unwrap(), priced.cost_uncached.unwrap());
+    let told = Record { cost_uncached: None, ..turn_of(2, 1, 0, NOON) };
+    let whole = (cost + told.cost.unwrap(), uncached + told.cost.unwrap());
+    settle(&store, &[priced, told]);
+    let reader = store.reader();
+    let [cell] = all_cells(&reader, Width::Day).try_into().unwrap();
+    assert_eq!((cell.cost, cell.cost_uncached), whole);
+    let [row] = reader.ledger(NOON - DAY, NOON + DAY).unwrap().try_into().unwrap();
+    assert_eq!((row.cost, row.cost_uncached), whole);
+}
+
+#[test]
 fn retention_drops_files_and_old_cells_and_never_the_ledger() {
     let dir = tempfile::tempdir().unwrap();
     let keep = Options {
