@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use scrimp_core::{Digest, KeyRing, Span, Time, VirtualKey};
+use scrimp_core::{Digest, KeyRing, Span, Time, Usd, VirtualKey};
 use scrimp_store::{Allocation, Dimension, LedgerRow, OTHER_KEYS, Spend};
 use serde_json::{Value, json};
 
@@ -276,8 +276,9 @@ fn by_day(days: &BTreeMap<Time, Spend>) -> Value {
 
 fn sums(spend: &Spend) -> Value {
     let Spend { calls, unpriced, unknown, usage, cost } = *spend;
-    // What not one call has is not known, rather than nothing.
-    let usd = (calls == 0 || unknown + unpriced < calls).then_some(cost);
+    // What not one call has is not known, rather than nothing. A provider may tell the cost alone.
+    let is_known = calls == 0 || unknown + unpriced < calls || cost != Usd::ZERO;
+    let usd = is_known.then_some(cost);
     let tokens = (calls == 0 || unknown < calls).then(|| Tokens::from(usage));
     json!({
         "calls": calls,

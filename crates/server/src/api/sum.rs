@@ -41,9 +41,11 @@ impl Sum {
         self.overhead.merge(&cell.overhead);
     }
 
-    /// What the calls cost; `None` where not one of them has a known price.
+    /// What the calls cost; `None` where it is known of not one of them. A provider may tell the cost
+    /// without the tokens.
     pub(super) fn usd(&self, usd: Usd) -> Option<Usd> {
-        (self.calls == 0 || self.unknown + self.unpriced < self.calls).then_some(usd)
+        let is_priced = self.calls == 0 || self.unknown + self.unpriced < self.calls;
+        (is_priced || self.cost != Usd::ZERO).then_some(usd)
     }
 
     pub(super) fn tokens(&self) -> Option<Tokens> {

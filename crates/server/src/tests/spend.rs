@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use scrimp_core::{Call, CallId, Digest, Record, Span, Usd};
+use scrimp_core::{Call, CallId, Digest, Metering, Record, Span, UsageState, Usd};
 use scrimp_store::CallFilter;
 use serde_json::Value;
 
@@ -170,6 +170,28 @@ async fn days_before_calls_were_counted_by_tag_are_told_apart() {
     // The ledger always knew its own.
     let by_model = get(&rig, "/api/v1/spend?by=model").await;
     assert_eq!(by_model["known_from_ms"], Value::Null);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cost_that_is_told_without_tokens_is_shown() {
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
+    rig.call(&chat(PLAIN)).await;
+    let template = rig.record().await;
+    let mut call = Call::clone(&template.call);
+    call.id = CallId(template.call.id.0 + 1);
+    call.model = "told".into();
+    let metering = Metering { state: UsageState::Unknown, ..template.metering };
+    let cost = Some(Usd::from_pico(7_000_000_000));
+    let told = Record { call: Arc::new(call), metering, cost, cost_uncached: None, ..template };
+    rig.gateway.shared().store.settle(Arc::new(told));
+    rig.gateway.shared().store.flush();
+    for path in ["spend", "models"] {
+        let answer = get(&rig, &format!("/api/v1/{path}")).await;
+        let rows = answer["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["model"] == "told" || row["value"] == "told").unwrap();
+        assert_eq!((&row["usd"], &row["tokens"]), (&"0.007".into(), &Value::Null), "{path}");
+        assert_eq!(row["unknown_usage_calls"], 1, "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
