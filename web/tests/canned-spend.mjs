@@ -90,7 +90,7 @@ export function emptySpending(query) {
 export function audit(limit) {
   const entry = (n) => ({
     number: n, at_ms: Date.now() - (120 - n) * 3_600_000, who: n % 5 === 0 ? HOSTILE : ["ada", "local", "cli:root"][n % 3],
-    action: ["key_created", "key_revoked", "policy_applied", "configuration_changed", "reconciled", "control_denied"][n % 6], subject: ["00a1b2c3d4e5", "00d4e5f6a7b8", "journal #7: long cache mark", "scrimp.toml", "usage.json, costs.json", "POST /api/v1/keys"][n % 6],
+    action: ["key_created", "key_revoked", "policy_applied", "configuration_changed", "reconciled", "control_denied"][n % 6], subject: ["00a1b2c3d4e5", "00d4e5f6a7b8", "journal #7: long cache mark", "scrimp.toml", "2 files, the first usage.json", "POST /api/v1/keys"][n % 6],
     before: null, after: n % 2 === 0 ? "{}" : null, refused: n % 6 === 5 ? "this control token is a viewer's, and may look but change nothing" : null,
   });
   return Array.from({ length: Math.min(limit, 120) }, (_, n) => entry(120 - n));

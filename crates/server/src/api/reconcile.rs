@@ -17,6 +17,8 @@ use crate::reconcile::books;
 const LAST: &str = "reconcile.last";
 /// Of what could not be read, so much is told.
 const MOST_NOTED: usize = 5;
+/// Of a file's name, so many characters are told.
+const LONGEST_NAME: usize = 200;
 
 /// Reports of providers, as their APIs gave them.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -50,8 +52,8 @@ pub(super) fn compare(gateway: &Gateway, bill: &Bill, who: &str) -> Result<Value
     // It reads every record of the days: two at once would take each other's time.
     let _alone = shared.reconciling.try_lock().map_err(|_| Refused::Reconciling)?;
     let act = Act { who, action: "reconciled", at: shared.clock.now() };
-    let names: Vec<&str> = bill.files.iter().map(|file| &*file.name).collect();
-    let subject = names.join(", ");
+    let names: Vec<String> = bill.files.iter().map(|file| short(&file.name)).collect();
+    let subject = subject(&names);
     let read = act.noted_if_refused(&shared.store, &subject, read(bill))?;
     let reader = shared.store.reader();
     let sums: Vec<Aggregate> = read.sums.iter().flat_map(|(_, sums)| sums.clone()).collect();
@@ -76,6 +78,20 @@ pub(super) fn compare(gateway: &Gateway, bill: &Bill, who: &str) -> Result<Value
     let told = format!("paid {}, computed {}", found.paid(), found.computed());
     shared.store.add_audit(act.entry(&subject, None, Some(told)))?;
     Ok(json!({ "last": kept }))
+}
+
+/// What the audit log calls some files: of those there may be many.
+fn subject(names: &[String]) -> String {
+    match names {
+        [] => "no files".to_owned(),
+        [only] => only.clone(),
+        [first, ..] => format!("{} files, the first {first}", names.len()),
+    }
+}
+
+/// A name is as long as the caller likes.
+fn short(name: &str) -> String {
+    name.chars().take(LONGEST_NAME).collect()
 }
 
 /// What was found, by everything that it can be summed by.
@@ -107,6 +123,7 @@ struct Read {
 fn read(bill: &Bill) -> Result<Read, Refused> {
     let mut all = Read::default();
     for File { name, text } in &bill.files {
+        let name = &short(name);
         let format = match import::recognise(text.as_bytes()) {
             Ok(format) => format,
             Err(error) => {
@@ -126,7 +143,11 @@ fn read(bill: &Bill) -> Result<Read, Refused> {
         }
     }
     match all.sums.is_empty() {
-        true => Err(Refused::NoReport(all.notes.join("; "))),
+        true => {
+            // It stands in the audit log, too.
+            all.notes.truncate(MOST_NOTED);
+            Err(Refused::NoReport(all.notes.join("; ")))
+        }
         false => Ok(all),
     }
 }

@@ -58,6 +58,7 @@ async fn a_report_is_compared_and_the_result_stays() {
     assert_eq!(get(&rig, "/api/v1/reconcile").await, found);
     let audit = get(&rig, "/api/v1/audit").await;
     assert_eq!(audit["entries"][0]["action"], "reconciled");
+    assert_eq!(audit["entries"][0]["subject"], "2 files, the first usage.json");
 }
 
 #[tokio::test(start_paused = true)]
@@ -71,6 +72,10 @@ async fn what_is_no_report_is_refused_and_takes_nothing_away() {
     assert_eq!(code, 400);
     assert!(told["error"]["message"].to_string().contains("no report of a provider"), "{told}");
     assert_eq!(send(&rig, "{\"file\": 1}").await.0, 400);
+    let name = "n".repeat(10_000);
+    assert_eq!(send(&rig, &files(&[(name.as_str(), "hello"); 90])).await.0, 400);
+    let noted = get(&rig, "/api/v1/audit?limit=1").await.to_string();
+    assert!(noted.contains("90 files, the first nnn") && noted.len() < 4_000, "{}", noted.len());
     let held = rig.gateway.shared().reconciling.lock().await;
     assert_eq!(send(&rig, &files(&[("usage.json", &report)])).await.0, 409);
     drop(held);
