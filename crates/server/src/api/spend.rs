@@ -163,6 +163,8 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
         By::Dimension(dimension) => Some(dimension),
         By::Ledger(_) => None,
     };
+    // The ledger always knew its own.
+    let is_allocated = dimension.is_some();
     let (ledger, allocation) = shared.store.reader().allocation(dimension, from, to)?;
     let mut total = Spend::default();
     for row in &ledger {
@@ -195,7 +197,7 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
         }
         row
     });
-    let since = allocation.since.filter(|since| dimension_is_asked(&name) && from < *since);
+    let since = allocation.since.filter(|since| is_allocated && from < *since);
     Ok(json!({
         "by": name,
         "window": { "from_ms": from.millis(), "to_ms": to.millis(), "width_ms": 86_400_000 },
@@ -206,11 +208,6 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
         "tags": allocation.tags,
         "known_from_ms": since.map(Time::millis),
     }))
-}
-
-/// Whether the ledger itself does not know it.
-fn dimension_is_asked(by: &str) -> bool {
-    matches!(by, "team" | "tag" | "session")
 }
 
 /// The places of the rows that are told by day: the first of each measure, and what has no name.
