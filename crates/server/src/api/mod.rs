@@ -262,7 +262,6 @@ fn answer_read(
 
 fn filter(query: &str) -> CallFilter {
     let limit = parameter(query, "limit").and_then(|limit| limit.parse().ok()).unwrap_or(100);
-    let named = |name| parameter(query, name).filter(|value| !value.is_empty()).map(Into::into);
     CallFilter {
         limit: usize::min(limit, MOST_ROWS),
         before: parameter(query, "before").and_then(|id| id.parse().ok()),
@@ -270,8 +269,8 @@ fn filter(query: &str) -> CallFilter {
             Some("errors") => Only::Errors,
             _ => Only::All,
         },
-        model: named("model"),
-        operation: named("operation"),
+        model: named(query, "model").map(Into::into),
+        operation: named(query, "operation").map(Into::into),
     }
 }
 
@@ -294,6 +293,11 @@ fn parameter(query: &str, name: &str) -> Option<String> {
         rest = tail;
     }
     String::from_utf8(decoded).ok()
+}
+
+/// A parameter that says something: an empty one is none.
+fn named(query: &str, name: &str) -> Option<String> {
+    parameter(query, name).filter(|value| !value.is_empty())
 }
 
 /// Changes something.

@@ -13,7 +13,7 @@ use scrimp_store::{Allocation, Dimension, LedgerRow, OTHER_KEYS, Spend};
 use serde_json::{Value, json};
 
 use super::rows::Tokens;
-use super::{MOST_ROWS, Unanswered, parameter};
+use super::{MOST_ROWS, Unanswered, named, parameter};
 use crate::gateway::Gateway;
 use crate::keys;
 
@@ -67,8 +67,7 @@ enum By {
 
 impl By {
     fn asked(query: &str) -> Result<(String, By), Unanswered> {
-        let named = |name| parameter(query, name).filter(|value| !value.is_empty());
-        let by = named("by").unwrap_or_else(|| "model".to_owned());
+        let by = named(query, "by").unwrap_or_else(|| "model".to_owned());
         let of = match by.as_str() {
             "model" => By::Ledger(|row| match (&*row.provider, &*row.model) {
                 (OTHER, OTHER) => Group::Rest,
@@ -85,7 +84,7 @@ impl By {
             "session" => By::Dimension(Dimension::Session),
             "tag" => {
                 let no_name = || "`by=tag` needs `tag=NAME`; `tags` lists the names".to_owned();
-                let name = named("tag").ok_or_else(no_name).map_err(Unanswered::Wrong)?;
+                let name = named(query, "tag").ok_or_else(no_name).map_err(Unanswered::Wrong)?;
                 By::Dimension(Dimension::Tag(name.into()))
             }
             _ => {

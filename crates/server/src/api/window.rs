@@ -6,7 +6,7 @@ use scrimp_core::{Span, Time};
 use scrimp_store::{Cell, StoreError, Width};
 use serde_json::{Value, json};
 
-use super::{Unanswered, parameter};
+use super::{Unanswered, named, parameter};
 use crate::gateway::Shared;
 
 /// The most names that are offered to narrow by.
@@ -75,11 +75,10 @@ pub(super) struct Narrowing {
 
 impl Narrowing {
     pub(super) fn asked(query: &str) -> Narrowing {
-        let named = |name| parameter(query, name).filter(|value| !value.is_empty());
         Narrowing {
-            provider: named("provider"),
-            model: named("model"),
-            operation: named("operation"),
+            provider: named(query, "provider"),
+            model: named(query, "model"),
+            operation: named(query, "operation"),
         }
     }
 
