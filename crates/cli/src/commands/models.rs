@@ -35,11 +35,11 @@ pub(crate) fn run(arguments: &Models) -> Result<()> {
     }
     let contexts = Contexts::shipped();
     if arguments.json.json {
-        let known = rows.iter().map(|row| model(row, &contexts));
+        let known = rows.iter().map(|row| model(row, contexts));
         return ui::print_json(&known.collect::<Vec<_>>());
     }
     let note = prices::note(data_dir(&arguments.data).ok().as_deref())?;
-    ui::print(&(table(&rows, &contexts)? + &ui::notes(note.as_slice())))
+    ui::print(&(table(&rows, contexts)? + &ui::notes(note.as_slice())))
 }
 
 fn nothing(catalog: &Catalog, filter: &[String]) -> String {

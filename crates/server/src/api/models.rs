@@ -43,7 +43,7 @@ pub(super) fn models(
         row["provider"] = json!(provider);
         row["model"] = json!(model);
         let price = prices.find(provider, model, to);
-        row["price"] = json!(price.map(|price| listed(prices, price, &contexts, to)));
+        row["price"] = json!(price.map(|price| listed(prices, price, contexts, to)));
         row
     });
     Ok(json!({
@@ -67,7 +67,7 @@ pub(super) fn prices(shared: &Shared, query: &str) -> Value {
     let found = holding(prices, &words, now);
     let shown = found.iter().take(limit.unwrap_or(MOST_PRICES).min(MOST_PRICES));
     json!({
-        "rows": shown.map(|row| listed(prices, row, &contexts, now)).collect::<Vec<_>>(),
+        "rows": shown.map(|row| listed(prices, row, contexts, now)).collect::<Vec<_>>(),
         "found": found.len(),
         "prices": age(prices, now),
     })

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 use scrimp_core::price::without_date;
@@ -23,8 +24,13 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// Those that ship with the product.
-    pub fn shipped() -> Contexts {
+    /// Those that ship with the product, read once.
+    pub fn shipped() -> &'static Contexts {
+        static SHIPPED: LazyLock<Contexts> = LazyLock::new(Contexts::read_shipped);
+        &SHIPPED
+    }
+
+    fn read_shipped() -> Contexts {
         let mut contexts = Contexts::default();
         let mut provider = "";
         for line in include_str!("../../data/contexts.txt").lines() {
