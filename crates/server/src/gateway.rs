@@ -476,10 +476,11 @@ impl Shared {
             log.call(&record);
         }
         self.semantic.count(&record);
+        // First, so that whoever comes too late to hear it finds it in the list.
+        self.store.settle(record.clone());
         if 0 < self.live.receiver_count() {
             // Nobody may be left to hear it by now.
-            self.live.send(record.clone()).ok();
+            self.live.send(record).ok();
         }
-        self.store.settle(record);
     }
 }

@@ -241,6 +241,8 @@ fn answer_read(
         "models" => Some(models::models(shared, Window::asked(query)?, &Narrowing::asked(query))?),
         "prices" => Some(models::prices(shared, query)),
         "calls" => {
+            // Who listens to the live calls asks for this list after: none may be in neither.
+            shared.store.flush();
             let records = shared.store.reader().recent(&filter(query))?;
             Some(json!({ "calls": records.iter().map(rows::Row::of).collect::<Vec<_>>() }))
         }

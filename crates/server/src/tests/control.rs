@@ -155,6 +155,15 @@ async fn control_is_refused_to_foreign_pages_and_without_the_header() {
     assert_eq!(status(&rig.call(&files).await), 404, "only known routes pass from elsewhere");
 }
 
+/// Whoever listens first and asks for the list then misses no call between the two.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ended_is_in_the_list_at_once() {
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
+    rig.call(&chat(PLAIN)).await;
+    let id = rig.record().await.call.id.to_string();
+    assert_eq!(get(&rig, "/api/v1/calls").await["calls"][0]["id"], id);
+}
+
 #[tokio::test(start_paused = true)]
 async fn calls_are_seen_live() {
     let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
