@@ -100,11 +100,7 @@ fn draw_tables(state: &State, now: Time, look: Look, area: Rect, buffer: &mut Bu
     title(state, look, upper, buffer);
     table::draw(state, state.view, now, look, below(upper), buffer);
     if has_two {
-        let told = match state.shown().has_missed {
-            true => "Newest calls; some came too fast to be listed",
-            false => "Newest calls",
-        };
-        put(buffer, lower.x, lower.y, lower.width, told, look.strong());
+        put(buffer, lower.x, lower.y, lower.width, "Newest calls", look.strong());
         table::draw(state, View::Calls, now, look, below(lower), buffer);
     }
 }
@@ -159,10 +155,14 @@ fn title(state: &State, look: Look, area: Rect, buffer: &mut Buffer) {
         };
         x = put(buffer, x, area.y, area.right() - x, &name, style) + 2;
     }
-    let told = match (state.filter.is_empty(), basis(state)) {
-        (true, basis) => basis,
-        (false, basis) => format!("only “{}”  {basis}", one_line(&state.filter)),
-    };
+    let mut told = String::new();
+    if state.shown().has_missed {
+        told.push_str("some calls came too fast to be listed  ");
+    }
+    if !state.filter.is_empty() {
+        told.extend(["only “", &one_line(&state.filter), "”  "]);
+    }
+    told.push_str(&basis(state));
     if x < area.right() {
         put(buffer, x, area.y, area.right() - x, &told, look.faint());
     }

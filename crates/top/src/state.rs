@@ -197,9 +197,9 @@ impl State {
             Key::Escape => self.filter.clear(),
             Key::Next => self.turn(1),
             Key::Back => self.turn(View::ALL.len() - 1),
-            Key::Up => self.selected = self.selected.saturating_sub(1),
+            Key::Up => self.selected = self.at().saturating_sub(1),
             Key::Down => self.selected = (self.selected + 1).min(self.last()),
-            Key::PageUp => self.selected = self.selected.saturating_sub(PAGE),
+            Key::PageUp => self.selected = self.at().saturating_sub(PAGE),
             Key::PageDown => self.selected = (self.selected + PAGE).min(self.last()),
             Key::Home => self.selected = 0,
             Key::End => self.selected = self.last(),
@@ -291,6 +291,11 @@ impl State {
         let at = View::ALL.iter().position(|view| *view == self.view).unwrap_or(0);
         self.view = View::ALL[(at + by) % View::ALL.len()];
         self.selected = 0;
+    }
+
+    /// The selected row. Rows may have gone since it was chosen, and the last is shown in its place.
+    fn at(&self) -> usize {
+        self.selected.min(self.last())
     }
 
     fn last(&self) -> usize {

@@ -417,6 +417,37 @@ fn calls_are_listed_once_and_old_ones_go() {
 }
 
 #[test]
+fn calls_that_are_not_listed_are_told_in_every_view_and_size() {
+    let mut state = known();
+    let told = |state: &State, height| {
+        rows(&drawn(state, Look::Plain, 80, height)).matches("too fast to be listed").count()
+    };
+    assert_eq!(told(&state, 24), 0);
+    state.hear(News::Missed, NOW);
+    for keys in ["", "\t", "\t"] {
+        press(&mut state, keys);
+        assert_eq!((told(&state, 24), told(&state, 12)), (1, 1));
+    }
+    state.hear(News::Recent(Vec::new()), NOW);
+    assert_eq!(told(&state, 24), 0);
+}
+
+#[test]
+fn one_goes_up_from_the_row_that_is_shown_where_rows_have_gone() {
+    for (key, at) in [(Key::Up, 1), (Key::PageUp, 0)] {
+        let mut state = known();
+        for id in 2..30 {
+            state.hear(call(id, 200), NOW);
+        }
+        press(&mut state, "\t\t");
+        assert_eq!((state.press(Key::End), state.selected), (Next::Go, 29));
+        let News::Call(kept) = call(1, 200) else { unreachable!("a call") };
+        state.hear(News::Recent(vec![*kept.clone(), *kept.clone(), *kept]), NOW);
+        assert_eq!((state.press(key), state.selected), (Next::Go, at));
+    }
+}
+
+#[test]
 fn a_restarted_gateway_counts_anew() {
     let mut state = known();
     assert_eq!(state.shown().calls_per_second(), Some(12.5));
