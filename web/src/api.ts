@@ -72,7 +72,12 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 
 /** Has something done. */
 export async function post<T>(path: string, body: unknown): Promise<T> {
-  const init = { method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json" } };
+  return postJson<T>(path, JSON.stringify(body));
+}
+
+/** The same, of what is JSON already. */
+export async function postJson<T>(path: string, body: string | Blob): Promise<T> {
+  const init = { method: "POST", body, headers: { "content-type": "application/json" } };
   return (await (await open(path, init)).json()) as T;
 }
 

@@ -3,7 +3,7 @@
 
 import type { JSX } from "preact";
 import { useRef, useState } from "preact/hooks";
-import { Failure, post } from "../api";
+import { postJson } from "../api";
 import { bytes, count, counted, moment, percent, ratio, toNumber, usd, utcDay, words } from "../format";
 import { useLoad } from "../load";
 import { Choice } from "../parts/choice";
@@ -47,6 +47,10 @@ function Nothing({ mayChange }: { mayChange: boolean }): JSX.Element {
   );
 }
 
+function tooLarge(size: number): string {
+  return `What would be sent is ${bytes(size)}, and at most ${bytes(MOST_BYTES)} are taken at once. The command takes any size: scrimp reconcile FILE…`;
+}
+
 /** Chooses files and has them compared. */
 function Send({ sent }: { sent: () => void }): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
@@ -58,17 +62,20 @@ function Send({ sent }: { sent: () => void }): JSX.Element {
   const send = async (event: Event): Promise<void> => {
     event.preventDefault();
     if (chosen.length === 0) return setWhy("Choose the provider’s reports first.");
-    if (MOST_BYTES < size) return setWhy(`Together they are ${bytes(size)}, and at most 32 MB are taken at once. The command takes any size: scrimp reconcile FILE…`);
+    if (MOST_BYTES < size) return setWhy(tooLarge(size));
     setSending(true);
     setWhy("");
     try {
       const files = await Promise.all(chosen.map(async (file) => ({ name: file.name, text: await file.text() })));
-      await post("reconcile", { files, ...(provider.trim() !== "" && { provider: provider.trim() }) });
+      const body = new Blob([JSON.stringify({ files, ...(provider.trim() !== "" && { provider: provider.trim() }) })]);
+      // As JSON they are larger than the files: every quote in them is escaped.
+      if (MOST_BYTES < body.size) throw new Error(tooLarge(body.size));
+      await postJson("reconcile", body);
       setChosen([]);
       if (input.current) input.current.value = "";
       sent();
     } catch (error) {
-      setWhy(error instanceof Failure ? error.message : String(error));
+      setWhy(error instanceof Error ? error.message : String(error));
     }
     setSending(false);
   };
