@@ -35,7 +35,7 @@ export const ENTRIES: readonly Entry[] = [
   { screen: "operations", name: "Operations", understands: [...SHARED, "measure"], show: ({ query }) => <OperationsScreen query={query} /> },
   { screen: "errors", name: "Errors", understands: SHARED, show: ({ query }) => <ErrorsScreen query={query} /> },
   { screen: "models", name: "Models", understands: [...SHARED, "search"], show: ({ query }) => <ModelsScreen query={query} /> },
-  { screen: "spend", name: "Spend", understands: ["by", "tag", "days", "show"], show: ({ query }) => <SpendScreen query={query} /> },
+  { screen: "spend", name: "Spend", understands: ["by", "tag", "days", "show", "top"], show: ({ query }) => <SpendScreen query={query} /> },
   { screen: "reconcile", name: "Reconcile", understands: [], show: ({ query }) => <ReconcileScreen query={query} /> },
   { screen: "findings", name: "Findings", understands: [], isFirstOfGroup: true, show: () => <FindingsScreen /> },
   { screen: "proofs", name: "Proofs", understands: [], show: () => <ProofsScreen /> },

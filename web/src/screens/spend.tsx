@@ -54,8 +54,8 @@ export function SpendScreen({ query }: { query: URLSearchParams }): JSX.Element 
                 {spending.totals.calls === 0
                   ? <p class="notice">No calls on these days. <a href={changed(place, { days: "366" })}>Look at a year</a></p>
                   : <Divided spending={spending} by={by} tag={tag} measure={measure} place={place} />}
-                {0 < spending.unlisted && top !== "1000" && (
-                  <p class="quiet">{counted(spending.unlisted, "more value")} in one row. <Choice label="Rows" place={place} name="top" choices={TOPS} chosen={top} /></p>
+                {(0 < spending.unlisted || top !== "10") && (
+                  <p class="quiet">{0 < spending.unlisted && `${counted(spending.unlisted, "more value")} in one row.`} <Choice label="Rows" place={place} name="top" choices={TOPS} chosen={top} /></p>
                 )}
               </>
             )}
