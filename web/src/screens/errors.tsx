@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { asked, filtersOf } from "../filters";
-import { bucketName, count, counted, day, exact, percent, ratio } from "../format";
+import { bucketName, count, counted, exact, percent, ratio, utcDay } from "../format";
 import { useLoad } from "../load";
 import { EVERY, href } from "../route";
 import { Chart } from "../parts/chart";
@@ -110,14 +110,9 @@ function howEnded(days: readonly Day[]): Plot {
   };
 }
 
-/** A day of the ledger: they are cut at midnight UTC, wherever the viewer is. */
-function utcDay(at: number): string {
-  return `${day(at + new Date(at).getTimezoneOffset() * 60_000)} (UTC)`;
-}
-
 function endingsInWords(days: readonly Day[]): string {
   const sum = (key: "rejected" | "failed" | "refused"): number => days.reduce((total, each) => total + each[key], 0);
-  const since = days[0] ? `Whole days since ${utcDay(days[0].at_ms)}: ` : "";
+  const since = days[0] ? `Whole days (UTC) since ${utcDay(days[0].at_ms)}: ` : "";
   return `${since}${count(sum("rejected"))} rejected by the provider, ${count(sum("failed"))} failed on the way, ${count(sum("refused"))} refused by the gateway.`;
 }
 
