@@ -27,9 +27,14 @@ export function isoTime(at: number | null | undefined): string | null {
   return at === null || at === undefined ? null : new Date(at).toISOString();
 }
 
+/** The day of a time in UTC. */
+export function isoDay(at: number | null | undefined): string | null {
+  return isoTime(at)?.slice(0, 10) ?? null;
+}
+
 /** `scrimp-operations-7d-by-model-2026-11-27.csv`: the screen, its range, the table, the day. */
 export function fileName(parts: readonly string[], now: number): string {
   const plain = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-+|-+$/g, "").slice(0, 48);
   const named = ["scrimp", ...parts.map(plain).filter((part) => part !== "")];
-  return `${named.join("-")}-${new Date(now).toISOString().slice(0, 10)}.csv`;
+  return `${named.join("-")}-${isoDay(now)}.csv`;
 }

@@ -4,6 +4,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { Failure, remove } from "../api";
+import { isoDay, isoTime } from "../csv";
 import { count, moment, usd, utcDay, words } from "../format";
 import { type Loaded, useLoad } from "../load";
 import { Badge, Unknown } from "../parts/figure";
@@ -86,9 +87,9 @@ function columnsFor(mayChange: boolean, again: () => void): Column<Row>[] {
     { head: "calls", title: "Over the last 30 days (UTC), from the ledger", cell: (row) => (row.spent ? count(row.spent.calls) : row.isWhole ? "0" : <Unlisted />), value: (row) => row.spent?.calls ?? (row.isWhole ? 0 : null) },
     { head: "last used", title: "The last day (UTC) with a call, of the last 30", cell: (row) => <LastUsed row={row} />, value: ({ spent }) => isoDay(spent?.last_ms) },
     { head: "created, expires", cell: ({ key }) => <>{moment(key.created_ms)}<span class="sub">{key.expires_ms === null ? "never" : moment(key.expires_ms)}</span></>, value: null },
-    { head: "created", value: ({ key }) => iso(key.created_ms) },
-    { head: "expires", value: ({ key }) => iso(key.expires_ms) },
-    { head: "revoked", value: ({ key }) => iso(key.revoked_ms) },
+    { head: "created", value: ({ key }) => isoTime(key.created_ms) },
+    { head: "expires", value: ({ key }) => isoTime(key.expires_ms) },
+    { head: "revoked", value: ({ key }) => isoTime(key.revoked_ms) },
     ...(mayChange ? [{ head: "change", is: "words" as const, cell: ({ key }: Row) => <Revoke of={key} again={again} />, value: null }] : []),
   ];
 }
@@ -114,14 +115,6 @@ function Owner({ of }: { of: VirtualKey }): JSX.Element {
 
 function tagsOf(key: VirtualKey): string {
   return Object.entries(key.tags).map(([name, value]) => `${name}=${value}`).join(", ");
-}
-
-function iso(at: number | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
-}
-
-function isoDay(at: number | undefined): string | null {
-  return at === undefined ? null : new Date(at).toISOString().slice(0, 10);
 }
 
 function Unlisted(): JSX.Element {
@@ -175,7 +168,7 @@ function Audit(): JSX.Element {
   const [limit, setLimit] = useState(PAGE);
   const loaded = useLoad<{ entries: AuditEntry[] }>(`audit?limit=${limit}`, EVERY_MS);
   const columns: Column<AuditEntry>[] = [
-    { head: "when", is: "words", cell: (entry) => moment(entry.at_ms), value: (entry) => iso(entry.at_ms) },
+    { head: "when", is: "words", cell: (entry) => moment(entry.at_ms), value: (entry) => isoTime(entry.at_ms) },
     { head: "who", is: "words", cell: (entry) => <span class="name" title={entry.who}>{entry.who}</span>, value: (entry) => entry.who },
     { head: "what", is: "words", cell: (entry) => words(entry.action), value: (entry) => entry.action },
     { head: "to what", is: "words", cell: (entry) => <span class="name wide" title={entry.subject}>{entry.subject}</span>, value: (entry) => entry.subject },

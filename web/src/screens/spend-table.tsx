@@ -1,6 +1,7 @@
 // The rows of spend as a table.
 
 import type { JSX } from "preact";
+import { isoDay } from "../csv";
 import { cachedShare, count, exact, inputTokens, outputTokens, percent, ratio, toNumber, usd, utcDay } from "../format";
 import { href } from "../route";
 import { Badge, Unknown } from "../parts/figure";
@@ -30,7 +31,7 @@ export function SpendTable({ spending, by, caption }: { spending: Spending; by: 
     { head: "cached", title: "Share of input tokens read from the provider's cache", cell: (row) => percent(cachedShare(row.tokens), 0), value: (row) => cachedShare(row.tokens), unit: "share of input" },
     { head: "output", title: "Output tokens", cell: (row) => count(outputTokens(row.tokens)), value: (row) => outputTokens(row.tokens), unit: "tokens" },
     { head: "unpriced", title: "Calls to models without a known price: in no sum of money", cell: (row) => exact(row.unpriced_calls), value: (row) => row.unpriced_calls, unit: "calls" },
-    { head: "last", title: "The last day (UTC) with a call", cell: (row) => utcDay(row.last_ms), value: (row) => new Date(row.last_ms).toISOString().slice(0, 10) },
+    { head: "last", title: "The last day (UTC) with a call", cell: (row) => utcDay(row.last_ms), value: (row) => isoDay(row.last_ms) },
     ...tokenColumns<SpendRow>((row) => row.tokens),
   ];
   return <Table caption={caption} columns={columns} rows={spending.rows} rowKey={(row) => `${row.kind}/${row.provider ?? ""}/${row.value ?? ""}`} />;
