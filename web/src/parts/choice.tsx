@@ -13,12 +13,14 @@ interface Props {
   chosen: string;
   /** Parameters that mean nothing after another choice. */
   without?: readonly string[];
+  /** Beside the title of a panel. */
+  small?: true;
 }
 
-export function Choice({ label, place, name, choices, chosen, without = [] }: Props): JSX.Element {
+export function Choice({ label, place, name, choices, chosen, without = [], small }: Props): JSX.Element {
   const gone = Object.fromEntries(without.map((each) => [each, ""]));
   return (
-    <nav class="windows" aria-label={label}>
+    <nav class={small ? "windows small" : "windows"} aria-label={label}>
       {Object.entries(choices).map(([value, said]) => (
         <a key={value} href={changed(place, { ...gone, [name]: value })} aria-current={value === chosen ? "true" : undefined}>{said}</a>
       ))}

@@ -7,8 +7,9 @@ import { bucketName, count, counted, exact, ms, percent, ratio } from "../format
 import { useLoad } from "../load";
 import { EVERY, href } from "../route";
 import { Chart } from "../parts/chart";
+import { Choice } from "../parts/choice";
 import { Figure, Unknown } from "../parts/figure";
-import { NothingPasses, changed } from "../parts/filters";
+import { NothingPasses } from "../parts/filters";
 import { nameColumns, nameKey } from "../parts/name-cell";
 import type { Line, Plot } from "../parts/plot";
 import { LeftOut, ScreenHead } from "../parts/screen-head";
@@ -23,6 +24,7 @@ const MEASURES = [
   { measure: "per_output_token", of: "tpot_ms", name: "Per output token", what: "streams" },
 ] as const;
 type Measure = (typeof MEASURES)[number];
+const CHOICES = Object.fromEntries(MEASURES.map(({ measure, name }) => [measure, name]));
 
 function measureOf(query: URLSearchParams): Measure {
   const chosen = query.get("measure");
@@ -83,11 +85,7 @@ function Map({ value, query, measure }: { value: Operations; query: URLSearchPar
   const plot = useMemo(() => draw(value, measure), [value, measure]);
   const bucket = (index: number): string => bucketName(value.series[index]?.at_ms ?? 0, value.window.width_ms);
   const choice = (
-    <nav class="windows small" aria-label="What the chart shows">
-      {MEASURES.map((each) => (
-        <a key={each.measure} href={changed({ screen: "operations", query }, { measure: each.measure })} aria-current={each === measure ? "true" : undefined}>{each.name}</a>
-      ))}
-    </nav>
+    <Choice label="What the chart shows" place={{ screen: "operations", query }} name="measure" choices={CHOICES} chosen={measure.measure} small />
   );
   const title = `${measure.name} over time`;
   if (plot === null) {
