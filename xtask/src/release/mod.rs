@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     if !arguments.is_empty() {
         bail!("`cargo xtask release` takes no arguments: it builds for this machine's processor");
     }
+    is_committed()?;
     let triple = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
     let components = Components::of(&triple)?;
     licences::check(&components)?;
@@ -57,6 +58,15 @@ pub(crate) fn check() -> Result<()> {
     sbom::check(&components)
 }
 
+/// What is not committed would be in a release that says to be of a commit.
+fn is_committed() -> Result<()> {
+    let changed = output(&mut command("git", &["status", "--porcelain"]))?;
+    match changed.is_empty() {
+        true => Ok(()),
+        false => bail!("a release is of a commit; commit or stash these first:\n{changed}"),
+    }
+}
+
 /// The standard library for the target, and a C compiler for SQLite, ring, zstd and jemalloc.
 fn prepare(triple: &str) -> Result<()> {
     need("musl-gcc", "musl-tools")?;
@@ -85,6 +95,8 @@ fn build(triple: &str) -> Result<PathBuf> {
     let mut cargo = command("cargo", &arguments);
     cargo.env(format!("CC_{}", triple.replace('-', "_")), "musl-gcc");
     cargo.env(format!("CARGO_TARGET_{upper}_RUSTFLAGS"), remapped);
+    // Either would be taken in place of the target's.
+    cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.env_remove("SCRIMP_SKIP_WEB");
     run_to_end(&mut cargo)?;
     Ok(target().join(triple).join("release/scrimp"))
@@ -107,6 +119,10 @@ fn smoke(binary: &Path) -> Result<()> {
         bail!("{} says `{}` of itself", binary.display(), said.trim());
     }
     let folder = target().join("dist/smoke");
+    // One that went wrong has left its own.
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
     std::fs::create_dir_all(&folder)?;
     let data = folder.display().to_string();
     let mut serve = command(binary, &["serve", "--listen", "127.0.0.1:0", "--data", &data]);
