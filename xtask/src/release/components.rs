@@ -57,7 +57,8 @@ impl Components {
         }
         for node in list(&metadata["resolve"]["nodes"]) {
             let named = |id: &Value| ids.get(id.as_str().unwrap_or_default()).cloned();
-            let depends_on = list(&node["dependencies"]).iter().filter_map(named);
+            let built = list(&node["deps"]).iter().filter(|edge| is_built(edge));
+            let depends_on = built.filter_map(|edge| named(&edge["pkg"]));
             let depends_on = depends_on.filter(|id| all.contains_key(id)).collect();
             if let Some(component) = named(&node["id"]).and_then(|id| all.get_mut(&id)) {
                 component.depends_on = depends_on;
@@ -66,6 +67,11 @@ impl Components {
         all.extend(packages()?);
         Ok(Components { all })
     }
+}
+
+/// Whether a dependency is of the program or of its build, and not of tests alone.
+fn is_built(edge: &Value) -> bool {
+    list(&edge["dep_kinds"]).iter().any(|of| of["kind"] != "dev")
 }
 
 /// The crates that cargo would build for the program, by name and version.

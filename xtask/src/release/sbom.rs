@@ -81,6 +81,11 @@ pub(super) fn check(components: &Components) -> Result<()> {
             bail!("the bill of materials has `{name}` as {:?}, not {expected:?}", scope(name));
         }
     }
+    let server = components.all.iter().find(|((_, name, _), _)| name == "scrimp-server");
+    let needed = server.into_iter().flat_map(|(_, server)| &server.depends_on);
+    if needed.into_iter().any(|(_, name, _)| name == "scrimp-sim") {
+        bail!("the bill of materials has what only tests need among what `scrimp-server` needs");
+    }
     let unproved = listed.clone().find(|part| {
         let is_ours = part["name"].as_str().is_some_and(|name| name.starts_with("scrimp"));
         let is_crate = part["purl"].as_str().is_some_and(|purl| purl.starts_with("pkg:cargo/"));
