@@ -76,7 +76,7 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
 }
 
 /** The same, of what is JSON already. */
-export async function postJson<T>(path: string, body: string | Blob): Promise<T> {
+export async function postJson<T>(path: string, body: string): Promise<T> {
   const init = { method: "POST", body, headers: { "content-type": "application/json" } };
   return (await (await open(path, init)).json()) as T;
 }

@@ -20,6 +20,10 @@ async function choices({ browser, origin, openPage, visit, check }) {
   check(hash === "#/spend?by=team&days=7&show=calls", "another dimension keeps days and measure, and drops the tag", hash);
   await page.goBack();
   await page.getByRole("heading", { name: "Calls by tag feature" }).waitFor();
+  await visit(page, `${origin}/#/spend?by=team&top=1000`);
+  check(await page.getByRole("navigation", { name: "Rows" }).getByRole("link").count() === 3, "how many rows are listed can be chosen where all are");
+  const again = await page.getByRole("navigation").getByRole("link", { name: "Spend", exact: true }).first().getAttribute("href");
+  check(again?.includes("top=1000") === true, "the number of rows is carried along", again ?? "");
   await page.context().close();
 }
 
@@ -137,6 +141,10 @@ async function reportsRefused({ browser, origin, openPage, visit, check, checkPa
   await page.getByLabel("Usage and cost reports").setInputFiles([REPORT("notes.txt", "hello")]);
   await page.getByRole("button", { name: "Compare" }).click();
   await page.getByText("no report of a provider was found").waitFor();
+  // As JSON, every quote is two bytes.
+  await page.getByLabel("Usage and cost reports").setInputFiles([REPORT("quotes.json", "\"".repeat(17 << 20))]);
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.getByText("What would be sent is 35.7").waitFor();
   await checkPage(page, "reports refused");
   await page.context().close();
 }

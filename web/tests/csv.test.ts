@@ -1,6 +1,6 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { csv, fileName, isoTime } from "../src/csv";
+import { csv, fileName, isoDay, isoTime } from "../src/csv";
 import { fileColumns } from "../src/parts/table";
 
 const one = (value: Parameters<typeof csv>[0][number][number]): string => csv([[value]]).slice(0, -2);
@@ -35,6 +35,8 @@ test("a file is named after screen, range, table and day", () => {
   equal(fileName(["call", "../..\\<x>"], 0), "scrimp-call-x-1970-01-01.csv");
   equal(isoTime(0), "1970-01-01T00:00:00.000Z");
   equal(isoTime(null), null);
+  equal(isoDay(Date.UTC(2026, 10, 27, 23, 59)), "2026-11-27");
+  equal(isoDay(undefined), null);
 });
 
 test("headings say the unit, and pictures are left out", () => {

@@ -67,9 +67,10 @@ function Send({ sent }: { sent: () => void }): JSX.Element {
     setWhy("");
     try {
       const files = await Promise.all(chosen.map(async (file) => ({ name: file.name, text: await file.text() })));
-      const body = new Blob([JSON.stringify({ files, ...(provider.trim() !== "" && { provider: provider.trim() }) })]);
+      const body = JSON.stringify({ files, ...(provider.trim() !== "" && { provider: provider.trim() }) });
+      const length = new Blob([body]).size;
       // As JSON they are larger than the files: every quote in them is escaped.
-      if (MOST_BYTES < body.size) throw new Error(tooLarge(body.size));
+      if (MOST_BYTES < length) throw new Error(tooLarge(length));
       await postJson("reconcile", body);
       setChosen([]);
       if (input.current) input.current.value = "";
