@@ -83,6 +83,8 @@ fn everything_that_is_wrong_is_told_with_its_way_out() {
     place.write("data/segments/7.parquet", "torn");
     place.write("data/segments/3.parquet.corrupt-1", "");
     place.write("data/scrimp.db", vec![7; 4096]);
+    // Where the last connection was not the last to close, all pages still stand in the log.
+    place.write("data/scrimp.db-wal", "");
     place.write("scrimp.toml", "[listen]\nadress = \"127.0.0.1:1\"\n");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
