@@ -26,6 +26,8 @@ async function narrowMenu({ browser, origin, openPage, visit, check, checkPage, 
   await menu.click();
   await links.filter({ hasText: "Findings" }).click();
   await page.getByRole("heading", { name: "Findings", level: 1 }).waitFor();
+  // It closes once the screen has been drawn.
+  await links.first().waitFor({ state: "detached" });
   check(await links.count() === 0, "the menu closes when one has gone somewhere");
   await page.context().close();
 }
