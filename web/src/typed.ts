@@ -1,6 +1,6 @@
 // Fields for words that count when they are complete.
 
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 /** A field's text, and what hears of changes to it. */
 export interface Typed {
@@ -9,11 +9,13 @@ export interface Typed {
 }
 
 /**
- * Keeps what is being typed. A screen is drawn anew whenever something comes in, and would put the
- * words that count now (`value`) in its place.
+ * Keeps what is being typed until other words count (`value`). A screen is drawn anew whenever
+ * something comes in, and would put the words that count now in its place.
  */
 export function useTyped(value: string): Typed {
-  const [text, setText] = useState(value);
-  useEffect(() => setText(value), [value]);
-  return { value: text, onInput: (event) => setText(event.currentTarget.value) };
+  const [typed, setTyped] = useState({ over: value, text: value });
+  return {
+    value: typed.over === value ? typed.text : value,
+    onInput: (event) => setTyped({ over: value, text: event.currentTarget.value }),
+  };
 }

@@ -233,7 +233,8 @@ const browser = await chromium.launch({ executablePath: values.chromium, args: A
 try {
   for (const scenario of [everyScreen, tablesBehindCharts, chartsByKeyboard, themeChoice]) await scenario(browser, origin);
   const tools = { browser, origin, openPage, visit, checkPage, check, out: values.out };
-  if (fixture) for (const checks of [frameChecks, screenChecks, spendChecks, cannedChecks]) await checks(tools);
+  // Those that change what is canned come last.
+  if (fixture) for (const checks of [frameChecks, screenChecks, cannedChecks, spendChecks]) await checks(tools);
 } finally {
   await browser.close();
   await fixture?.stop();
