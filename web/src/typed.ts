@@ -1,6 +1,6 @@
 // Fields for words that count when they are complete.
 
-import { useState } from "preact/hooks";
+import { useRef } from "preact/hooks";
 
 /** A field's text, and what hears of changes to it. */
 export interface Typed {
@@ -13,9 +13,10 @@ export interface Typed {
  * something comes in, and would put the words that count now in its place.
  */
 export function useTyped(value: string): Typed {
-  const [typed, setTyped] = useState({ over: value, text: value });
-  return {
-    value: typed.over === value ? typed.text : value,
-    onInput: (event) => setTyped({ over: value, text: event.currentTarget.value }),
+  const typed = useRef({ over: value, text: value });
+  if (typed.current.over !== value) typed.current = { over: value, text: value };
+  const onInput: Typed["onInput"] = (event) => {
+    typed.current.text = event.currentTarget.value;
   };
+  return { value: typed.current.text, onInput };
 }

@@ -120,6 +120,7 @@ async function filters({ browser, origin, openPage, visit, check }) {
   await page.getByLabel("Only errors").check();
   await page.waitForURL(/only=errors/);
   await page.locator(".calls tbody tr.good").first().waitFor({ state: "detached" });
+  await page.locator(".calls tbody tr").nth(4).waitFor();
   check(await page.locator(".calls tbody tr").count() === 5, "the filter for errors leaves what did not succeed", String(await page.locator(".calls tbody tr").count()));
   await page.getByLabel("Model").fill("nothing-has-this-name");
   await page.getByLabel("Model").press("Enter");

@@ -16,6 +16,7 @@ async function clickNarrows({ browser, origin, openPage, visit, check, checkPage
   await page.getByRole("link", { name: "code-review", exact: true }).click();
   await page.waitForURL(/window=7d&operation=code-review/);
   await rows.nth(1).waitFor({ state: "detached" });
+  await rows.first().waitFor();
   check(all === 5 && await rows.count() === 1, "a click on an operation leaves its rows", `${await rows.count()} of ${all}`);
   check(await page.getByRole("combobox", { name: "Operation" }).inputValue() === "code-review", "the field says what is narrowed to");
   await page.getByRole("link", { name: "Errors", exact: true }).click();
