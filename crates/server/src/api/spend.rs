@@ -53,7 +53,24 @@ enum Group {
 #[derive(Clone, Debug, Default)]
 struct Sums {
     whole: Spend,
-    days: BTreeMap<Time, Spend>,
+    /// In order. Most sessions have one, and there are tens of thousands of them: a map has room for
+    /// eleven.
+    days: Vec<(Time, Spend)>,
+}
+
+impl Sums {
+    fn add(&mut self, day: Time, spend: &Spend) {
+        self.whole.merge(spend);
+        match self.days.binary_search_by_key(&day, |(day, _)| *day) {
+            Ok(at) => self.days[at].1.merge(spend),
+            Err(at) => {
+                if self.days.is_empty() {
+                    self.days.reserve_exact(1);
+                }
+                self.days.insert(at, (day, *spend));
+            }
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -102,9 +119,7 @@ fn named_or_rest(name: &Arc<str>) -> Group {
 
 impl Groups {
     fn add(&mut self, group: Group, day: Time, spend: &Spend) {
-        let sums = self.0.entry(group).or_default();
-        sums.whole.merge(spend);
-        sums.days.entry(day).or_default().merge(spend);
+        self.0.entry(group).or_default().add(day, spend);
     }
 
     /// How the days of a ledger divide by what it does not know itself.
@@ -192,7 +207,7 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
     let told = rows.iter().enumerate().map(|(at, (group, sums))| {
         let mut row = row(group, sums, &owners, now);
         if drawn.contains(&at) {
-            row["days"] = by_day(&sums.days);
+            row["days"] = by_day(sums.days.iter().map(|(day, spend)| (day, spend)));
         }
         row
     });
@@ -202,7 +217,7 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
         "window": { "from_ms": from.millis(), "to_ms": to.millis(), "width_ms": 86_400_000 },
         "totals": sums(&total),
         "rows": told.collect::<Vec<_>>(),
-        "undrawn_days": by_day(&undrawn),
+        "undrawn_days": by_day(undrawn.iter()),
         "unlisted": folded,
         "tags": allocation.tags,
         "known_from_ms": since.map(Time::millis),
@@ -257,17 +272,17 @@ fn row(group: &Group, of: &Sums, owners: &FxHashMap<Digest, Arc<VirtualKey>>, no
     if let (Value::Object(row), Value::Object(described)) = (&mut row, described) {
         row.extend(described);
     }
-    row["last_ms"] = json!(of.days.keys().next_back().map(|day| day.millis()));
+    row["last_ms"] = json!(of.days.last().map(|(day, _)| day.millis()));
     row
 }
 
-fn by_day(days: &BTreeMap<Time, Spend>) -> Value {
+fn by_day<'a>(days: impl Iterator<Item = (&'a Time, &'a Spend)>) -> Value {
     let day = |(at, spend): (&Time, &Spend)| {
         let mut day = sums(spend);
         day["at_ms"] = json!(at.millis());
         day
     };
-    days.iter().map(day).collect()
+    days.map(day).collect()
 }
 
 fn sums(spend: &Spend) -> Value {
