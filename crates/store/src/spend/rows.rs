@@ -173,10 +173,12 @@ fn read_rows(
     while let Some(row) = rows.next()? {
         let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         let value = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+        // What cannot be read is no value that spent nothing: the ledger has it, as of none.
+        let Ok(spend) = postcard::from_bytes(body) else { continue };
         found.push(Allocated {
             day: Time::from_secs(row.get(0)?),
             value: (value != OTHER).then(|| value.into()),
-            spend: postcard::from_bytes(body).unwrap_or_default(),
+            spend,
         });
     }
     Ok(found)
