@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use scrimp_core::{Record, Span, Time};
-use scrimp_store::{CallFilter, Cell, LedgerRow, Only, StoreError, Width};
+use scrimp_store::{CallFilter, LedgerRow, Only, StoreError, Width};
 use serde_json::{Value, json};
 
 use super::advice::{Kind, trouble};
-use super::operations::MOST_GROUPS;
+use super::sum::{Divided, MOST_GROUPS, Sum};
 use super::window::{Narrowing, Stretch, Window, names};
 use crate::gateway::Shared;
 
@@ -23,38 +23,20 @@ const SAMPLE: usize = 100;
 /// How many calls, models and operations a kind names.
 const EXAMPLES: usize = 3;
 
-/// Calls, and those of them that went wrong.
-#[derive(Clone, Copy, Debug, Default)]
-struct Counts {
-    calls: u64,
-    errors: u64,
-    truncated: u64,
-    abandoned: u64,
+/// All that did not end as they should have.
+const fn wrong(sum: &Sum) -> u64 {
+    sum.errors + sum.truncated + sum.abandoned
 }
 
-impl Counts {
-    fn add(&mut self, cell: &Cell) {
-        self.calls += cell.calls;
-        self.errors += cell.errors;
-        self.truncated += cell.truncated;
-        self.abandoned += cell.abandoned;
-    }
-
-    /// All that did not end as they should have.
-    const fn wrong(&self) -> u64 {
-        self.errors + self.truncated + self.abandoned
-    }
-
-    fn json(self) -> Value {
-        let Counts { calls, errors, truncated, abandoned } = self;
-        json!({
-            "calls": calls,
-            "errors": errors,
-            "truncated": truncated,
-            "abandoned": abandoned,
-            "wrong": self.wrong(),
-        })
-    }
+/// Calls, and those of them that went wrong.
+fn counts(sum: &Sum) -> Value {
+    json!({
+        "calls": sum.calls,
+        "errors": sum.errors,
+        "truncated": sum.truncated,
+        "abandoned": sum.abandoned,
+        "wrong": wrong(sum),
+    })
 }
 
 pub(super) fn errors(
@@ -63,29 +45,20 @@ pub(super) fn errors(
     narrowing: &Narrowing,
 ) -> Result<Value, StoreError> {
     let Stretch { from, to, cells } = window.cells(shared)?;
-    let (mut total, mut series) = (Counts::default(), BTreeMap::<Time, Counts>::new());
-    let mut groups = BTreeMap::<(Arc<str>, Arc<str>, Arc<str>), Counts>::new();
-    for cell in &cells {
-        if narrowing.passes(&cell.provider, &cell.model, &cell.operation) {
-            let name = (cell.operation.clone(), cell.model.clone(), cell.provider.clone());
-            total.add(cell);
-            series.entry(cell.at).or_default().add(cell);
-            groups.entry(name).or_default().add(cell);
-        }
-    }
+    let Divided { total, series, groups } = Divided::of(&cells, narrowing);
     let last = window.floor(to);
-    let points = series.iter().map(|(at, counts)| {
-        let mut point = counts.json();
+    let points = series.iter().map(|(at, sum)| {
+        let mut point = counts(sum);
         point["at_ms"] = json!(at.millis());
         point["partial"] = json!(*at == last);
         point
     });
-    let mut groups: Vec<_> = groups.into_iter().filter(|(_, counts)| 0 < counts.wrong()).collect();
-    groups.sort_by_key(|(_, counts)| std::cmp::Reverse(counts.wrong()));
+    let mut groups: Vec<_> = groups.into_iter().filter(|(_, sum)| 0 < wrong(sum)).collect();
+    groups.sort_by_key(|(_, sum)| std::cmp::Reverse(wrong(sum)));
     let rest = groups.split_off(groups.len().min(MOST_GROUPS));
-    let rest_wrong: u64 = rest.iter().map(|(_, counts)| counts.wrong()).sum();
-    let rows = groups.iter().map(|((operation, model, provider), counts)| {
-        let mut row = counts.json();
+    let rest_wrong: u64 = rest.iter().map(|(_, sum)| wrong(sum)).sum();
+    let rows = groups.iter().map(|((operation, model, provider), sum)| {
+        let mut row = counts(sum);
         row["operation"] = json!(operation);
         row["model"] = json!(model);
         row["provider"] = json!(provider);
@@ -93,12 +66,12 @@ pub(super) fn errors(
     });
     Ok(json!({
         "window": window.json(from, to),
-        "totals": total.json(),
+        "totals": counts(&total),
         "series": points.collect::<Vec<_>>(),
         "rows": rows.collect::<Vec<_>>(),
         "left_out": { "rows": rest.len(), "wrong": rest_wrong },
         "days": days(shared, from, to, narrowing)?,
-        "sample": sample(shared, from, narrowing, total.wrong())?,
+        "sample": sample(shared, from, narrowing, wrong(&total))?,
         "names": names(&cells),
     }))
 }

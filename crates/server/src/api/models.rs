@@ -8,9 +8,8 @@ use scrimp_store::StoreError;
 use scrimp_wire::prices::{Contexts, Listed, holding};
 use serde_json::{Value, json};
 
-use super::operations::MOST_GROUPS;
 use super::parameter;
-use super::sum::Sum;
+use super::sum::{MOST_GROUPS, Sum};
 use super::window::{Narrowing, Stretch, Window, names};
 use crate::gateway::Shared;
 

@@ -1,19 +1,16 @@
 //! How long operations take: percentiles by operation and model, and how they spread over time.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use scrimp_core::{Histogram, Span, Time};
 use scrimp_store::StoreError;
 use serde_json::{Value, json};
 
-use super::sum::Sum;
+use super::sum::{Divided, MOST_GROUPS, Name, Sum};
 use super::window::{Narrowing, Stretch, Window, names};
 use super::{Unanswered, parameter};
 use crate::gateway::Shared;
 
-/// The most rows of the table. The rest is one sum.
-pub(super) const MOST_GROUPS: usize = 200;
 /// The most rows of the heatmap.
 const MOST_BANDS: usize = 40;
 /// Into how many parts a doubling may be cut, the finest first.
@@ -56,9 +53,6 @@ impl Measure {
     }
 }
 
-/// By operation, model and provider.
-type Name = (Arc<str>, Arc<str>, Arc<str>);
-
 pub(super) fn operations(
     shared: &Shared,
     window: Window,
@@ -66,16 +60,7 @@ pub(super) fn operations(
     measure: Measure,
 ) -> Result<Value, StoreError> {
     let Stretch { from, to, cells } = window.cells(shared)?;
-    let (mut total, mut series) = (Sum::default(), BTreeMap::<Time, Sum>::new());
-    let mut groups = BTreeMap::<Name, Sum>::new();
-    for cell in &cells {
-        if narrowing.passes(&cell.provider, &cell.model, &cell.operation) {
-            let name = (cell.operation.clone(), cell.model.clone(), cell.provider.clone());
-            total.add(cell);
-            series.entry(cell.at).or_default().add(cell);
-            groups.entry(name).or_default().add(cell);
-        }
-    }
+    let Divided { total, series, groups } = Divided::of(&cells, narrowing);
     let last = window.floor(to);
     let points = series.iter().map(|(at, sum)| {
         let mut point = sum.json();

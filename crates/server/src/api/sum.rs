@@ -1,10 +1,43 @@
 //! Sums over cells, as the API tells them.
 
-use scrimp_core::{Histogram, Span, Usage, Usd};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use scrimp_core::{Histogram, Span, Time, Usage, Usd};
 use scrimp_store::Cell;
 use serde_json::{Value, json};
 
 use super::rows::Tokens;
+use super::window::Narrowing;
+
+/// The most groups of a table. The rest is one sum.
+pub(super) const MOST_GROUPS: usize = 200;
+
+/// Operation, model and provider.
+pub(super) type Name = (Arc<str>, Arc<str>, Arc<str>);
+
+/// Sums over the cells that somebody asks about: whole, by stretch of time, by name.
+#[derive(Debug, Default)]
+pub(super) struct Divided {
+    pub(super) total: Sum,
+    pub(super) series: BTreeMap<Time, Sum>,
+    pub(super) groups: BTreeMap<Name, Sum>,
+}
+
+impl Divided {
+    pub(super) fn of(cells: &[Cell], narrowing: &Narrowing) -> Divided {
+        let mut divided = Divided::default();
+        for cell in cells {
+            if narrowing.passes(&cell.provider, &cell.model, &cell.operation) {
+                let name = (cell.operation.clone(), cell.model.clone(), cell.provider.clone());
+                divided.total.add(cell);
+                divided.series.entry(cell.at).or_default().add(cell);
+                divided.groups.entry(name).or_default().add(cell);
+            }
+        }
+        divided
+    }
+}
 
 /// Sums over cells.
 #[derive(Clone, Debug, Default)]
