@@ -7,6 +7,7 @@ import { bucketName, clock, counted } from "../format";
 import { useLoad } from "../load";
 import { EVERY, WINDOW_NAMES, type Window, windowOf } from "../route";
 import { WindowChoice } from "../parts/filters";
+import { Limits, unknownIn } from "../parts/limits";
 import { Await, Welcome } from "../parts/states";
 import { troublesOf } from "../trouble";
 import type { Health, Summary } from "../types";
@@ -56,7 +57,7 @@ function Figures({ summary, window, isNew }: { summary: Summary; window: Window;
   }
   return (
     <>
-      <Warnings summary={summary} />
+      <Limits said={warnings(summary)} />
       {summary.totals.calls === 0 && <p class="notice">No calls in the {WINDOW_NAMES[window]}. A longer window may have some.</p>}
       <Headline summary={summary} name={WINDOW_NAMES[window]} />
       <Charts summary={summary} bucket={(at) => bucketName(at, width_ms)} />
@@ -83,16 +84,9 @@ function Troubles({ health }: { health: Health }): JSX.Element | null {
 }
 
 /** What makes the figures below less than the whole truth. */
-function Warnings({ summary: { totals, health } }: { summary: Summary }): JSX.Element | null {
-  const said = [
-    0 < totals.unpriced_calls && `${counted(totals.unpriced_calls, "call")} went to models without a known price: spend is a lower bound.`,
-    0 < totals.unknown_usage_calls && `${counted(totals.unknown_usage_calls, "call")} did not say what they used: they are in no sum of tokens.`,
+function warnings({ totals, health }: Summary): (string | false)[] {
+  return [
+    ...unknownIn(totals),
     0 < health.details_dropped && `Details of ${counted(health.details_dropped, "call")} were dropped under load: totals are complete, the list of calls is not.`,
-  ].filter((text): text is string => typeof text === "string");
-  if (said.length === 0) return null;
-  return (
-    <ul class="notice warn" aria-label="What limits these figures">
-      {said.map((text) => <li key={text}>{text}</li>)}
-    </ul>
-  );
+  ];
 }

@@ -8,6 +8,7 @@ import { changed } from "../parts/filters";
 import { Figure } from "../parts/figure";
 import { Chart } from "../parts/chart";
 import { Choice } from "../parts/choice";
+import { Limits, unknownIn } from "../parts/limits";
 import { Await } from "../parts/states";
 import type { Spending } from "../types";
 import { SpendTable } from "./spend-table";
@@ -49,7 +50,7 @@ export function SpendScreen({ query }: { query: URLSearchParams }): JSX.Element 
             {by === "tag" && <Tags spending={spending} tag={tag} place={place} />}
             {(by !== "tag" || tag !== "") && (
               <>
-                <Limits spending={spending} />
+                <Limits said={limits(spending)} />
                 <Figures spending={spending} />
                 {spending.totals.calls === 0
                   ? <p class="notice">No calls on these days. <a href={changed(place, { days: "366" })}>Look at a year</a></p>
@@ -115,16 +116,9 @@ function Figures({ spending: { totals, window } }: { spending: Spending }): JSX.
 }
 
 /** What makes the figures less than the whole truth. */
-function Limits({ spending: { totals, known_from_ms: since, by } }: { spending: Spending }): JSX.Element | null {
-  const said = [
+function limits({ totals, known_from_ms: since, by }: Spending): (string | false)[] {
+  return [
     since !== null && `Calls are counted by ${by} since ${utcDay(since)}; what was before is a row of its own.`,
-    0 < totals.unpriced_calls && `${counted(totals.unpriced_calls, "call")} went to models without a known price: spend is a lower bound.`,
-    0 < totals.unknown_usage_calls && `${counted(totals.unknown_usage_calls, "call")} did not say what they used: they are in no sum of tokens.`,
-  ].filter((text): text is string => typeof text === "string");
-  if (said.length === 0) return null;
-  return (
-    <ul class="notice warn" aria-label="What limits these figures">
-      {said.map((text) => <li key={text}>{text}</li>)}
-    </ul>
-  );
+    ...unknownIn(totals),
+  ];
 }
