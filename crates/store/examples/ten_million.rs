@@ -124,7 +124,7 @@ fn ask(reader: &Reader, now: Time) {
     for (name, of) in [("session", Dimension::Session), ("team", Dimension::Tag("team".into()))] {
         timed(&format!("30d by {name}"), || {
             let found = reader.allocation(Some(&of), now - Span::from_hours(720), now);
-            found.expect("rows").1.rows.len()
+            found.expect("rows").1.rows().count()
         });
     }
     timed("units", || reader.units(7).expect("units").len());

@@ -33,13 +33,13 @@ const MEASURES: [fn(&Spend) -> i128; 4] = [
 const MOST_DRAWN: usize = 6;
 
 /// What a row is of.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Group {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Group<'a> {
     Model {
-        provider: Arc<str>,
-        model: Arc<str>,
+        provider: &'a str,
+        model: &'a str,
     },
-    Named(Arc<str>),
+    Named(&'a str),
     Key(Digest),
     /// Values that are not listed.
     Rest,
@@ -49,36 +49,26 @@ enum Group {
     Unknown,
 }
 
+/// What a group spent on a day; it may have several.
+type Part<'a> = (Group<'a>, Time, Spend);
+
 /// Sums of a group, whole and by day.
 #[derive(Clone, Debug, Default)]
 struct Sums {
     whole: Spend,
-    /// In order. Most sessions have one, and there are tens of thousands of them: a map has room for
-    /// eleven.
-    days: Vec<(Time, Spend)>,
+    days: BTreeMap<Time, Spend>,
 }
 
 impl Sums {
     fn add(&mut self, day: Time, spend: &Spend) {
         self.whole.merge(spend);
-        match self.days.binary_search_by_key(&day, |(day, _)| *day) {
-            Ok(at) => self.days[at].1.merge(spend),
-            Err(at) => {
-                if self.days.is_empty() {
-                    self.days.reserve_exact(1);
-                }
-                self.days.insert(at, (day, *spend));
-            }
-        }
+        self.days.entry(day).or_default().merge(spend);
     }
 }
 
-#[derive(Debug, Default)]
-struct Groups(FxHashMap<Group, Sums>);
-
 /// By what spend is divided.
 enum By {
-    Ledger(fn(&LedgerRow) -> Group),
+    Ledger(for<'a> fn(&'a LedgerRow) -> Group<'a>),
     Dimension(Dimension),
 }
 
@@ -88,7 +78,7 @@ impl By {
         let of = match by.as_str() {
             "model" => By::Ledger(|row| match (&*row.provider, &*row.model) {
                 (OTHER, OTHER) => Group::Rest,
-                _ => Group::Model { provider: row.provider.clone(), model: row.model.clone() },
+                _ => Group::Model { provider: &row.provider, model: &row.model },
             }),
             "provider" => By::Ledger(|row| named_or_rest(&row.provider)),
             "operation" => By::Ledger(|row| named_or_rest(&row.operation)),
@@ -113,55 +103,63 @@ impl By {
     }
 }
 
-fn named_or_rest(name: &Arc<str>) -> Group {
-    if **name == *OTHER { Group::Rest } else { Group::Named(name.clone()) }
+fn named_or_rest(name: &str) -> Group<'_> {
+    if name == OTHER { Group::Rest } else { Group::Named(name) }
 }
 
-impl Groups {
-    fn add(&mut self, group: Group, day: Time, spend: &Spend) {
-        self.0.entry(group).or_default().add(day, spend);
+/// How the days of a ledger divide by what it does not know itself.
+fn divided<'a>(ledger: &[LedgerRow], allocation: &'a Allocation) -> Vec<Part<'a>> {
+    let mut days = BTreeMap::<Time, Spend>::new();
+    for row in ledger {
+        days.entry(row.day).or_default().merge(&row.into());
     }
+    let is_known = |day: Time| allocation.since.is_none_or(|since| since <= day);
+    let mut parts = Vec::new();
+    for row in allocation.rows().filter(|row| is_known(row.day)) {
+        parts.push((row.value.map_or(Group::Rest, Group::Named), row.day, *row.spend));
+        if let Some(left) = days.get_mut(&row.day) {
+            left.take_away(row.spend);
+        }
+    }
+    for (day, left) in days.into_iter().filter(|(_, left)| *left != Spend::default()) {
+        let group = if is_known(day) { Group::Without } else { Group::Unknown };
+        parts.push((group, day, left));
+    }
+    parts
+}
 
-    /// How the days of a ledger divide by what it does not know itself.
-    fn of(ledger: &[LedgerRow], allocation: &Allocation) -> Groups {
-        let mut groups = Groups::default();
-        let mut days = BTreeMap::<Time, Spend>::new();
-        for row in ledger {
-            days.entry(row.day).or_default().merge(&row.into());
-        }
-        let is_known = |day: Time| allocation.since.is_none_or(|since| since <= day);
-        for row in allocation.rows.iter().filter(|row| is_known(row.day)) {
-            let group = row.value.clone().map_or(Group::Rest, Group::Named);
-            groups.add(group, row.day, &row.spend);
-            if let Some(left) = days.get_mut(&row.day) {
-                left.take_away(&row.spend);
-            }
-        }
-        for (day, left) in days.iter().filter(|(_, left)| **left != Spend::default()) {
-            let group = if is_known(*day) { Group::Without } else { Group::Unknown };
-            groups.add(group, *day, left);
-        }
-        groups
+/// The dearest groups that have a name, then what has none; the groups beyond `limit` are the rest.
+/// And how many these are. Only what is listed is summed whole: there are tens of thousands of
+/// sessions.
+fn listed<'a>(parts: &[Part<'a>], limit: usize) -> (Vec<(Group<'a>, Sums)>, usize) {
+    let mut ranks = FxHashMap::<Group<'a>, (Usd, u64)>::default();
+    for (group, _, spend) in parts.iter().filter(|(group, ..)| *group < Group::Rest) {
+        let (cost, calls) = ranks.entry(*group).or_default();
+        *cost += spend.cost;
+        *calls += spend.calls;
     }
-
-    /// The dearest groups that have a name, then what has none. Those beyond `limit` are the rest.
-    fn listed(self, limit: usize) -> (Vec<(Group, Sums)>, usize) {
-        let (mut named, others): (Vec<_>, Vec<_>) =
-            self.0.into_iter().partition(|(group, _)| group < &Group::Rest);
-        named.sort_by_cached_key(|(group, sums)| {
-            (Reverse((sums.whole.cost, sums.whole.calls)), group.clone())
-        });
-        let folded = named.split_off(limit.min(named.len()));
-        let count = folded.len();
-        let mut rest = Groups(others.into_iter().collect());
-        for (day, spend) in folded.iter().flat_map(|(_, sums)| &sums.days) {
-            rest.add(Group::Rest, *day, spend);
-        }
-        let mut others: Vec<_> = rest.0.into_iter().collect();
-        others.sort_by(|(a, _), (b, _)| a.cmp(b));
-        named.extend(others);
-        (named, count)
+    let mut dearest: Vec<_> =
+        ranks.into_iter().map(|(group, rank)| (Reverse(rank), group)).collect();
+    let count = dearest.len();
+    if limit < count {
+        dearest.select_nth_unstable(limit);
+        dearest.truncate(limit);
     }
+    dearest.sort_unstable();
+    let places = dearest.iter().enumerate().map(|(at, (_, group))| (*group, at));
+    let places: FxHashMap<Group<'a>, usize> = places.collect();
+    let mut named: Vec<_> = dearest.iter().map(|(_, group)| (*group, Sums::default())).collect();
+    let mut others = BTreeMap::<Group<'a>, Sums>::new();
+    for (group, day, spend) in parts {
+        let sums = match places.get(group) {
+            Some(at) => &mut named[*at].1,
+            None => others.entry((*group).max(Group::Rest)).or_default(),
+        };
+        sums.add(*day, spend);
+    }
+    let unlisted = count - named.len();
+    named.extend(others);
+    (named, unlisted)
 }
 
 /// `GET /api/v1/spend`
@@ -184,17 +182,11 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
     for row in &ledger {
         total.merge(&row.into());
     }
-    let groups = match by {
-        By::Dimension(_) => Groups::of(&ledger, &allocation),
-        By::Ledger(group) => {
-            let mut groups = Groups::default();
-            for row in &ledger {
-                groups.add(group(row), row.day, &row.into());
-            }
-            groups
-        }
+    let parts = match by {
+        By::Dimension(_) => divided(&ledger, &allocation),
+        By::Ledger(group) => ledger.iter().map(|row| (group(row), row.day, row.into())).collect(),
     };
-    let (rows, folded) = groups.listed(limit.min(MOST_ROWS));
+    let (rows, unlisted) = listed(&parts, limit.min(MOST_ROWS));
     let owners = owners(gateway, &rows);
     let now = shared.clock.now();
     let drawn = drawn(&rows);
@@ -207,7 +199,7 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
     let told = rows.iter().enumerate().map(|(at, (group, sums))| {
         let mut row = row(group, sums, &owners, now);
         if drawn.contains(&at) {
-            row["days"] = by_day(sums.days.iter().map(|(day, spend)| (day, spend)));
+            row["days"] = by_day(sums.days.iter());
         }
         row
     });
@@ -218,14 +210,14 @@ pub(super) fn spend(gateway: &Gateway, query: &str) -> Result<Value, Unanswered>
         "totals": sums(&total),
         "rows": told.collect::<Vec<_>>(),
         "undrawn_days": by_day(undrawn.iter()),
-        "unlisted": folded,
+        "unlisted": unlisted,
         "tags": allocation.tags,
         "known_from_ms": since.map(Time::millis),
     }))
 }
 
 /// The places of the rows that are told by day: the first of each measure, and what has no name.
-fn drawn(rows: &[(Group, Sums)]) -> BTreeSet<usize> {
+fn drawn(rows: &[(Group<'_>, Sums)]) -> BTreeSet<usize> {
     let (named, others): (Vec<usize>, Vec<usize>) =
         (0..rows.len()).partition(|at| rows[*at].0 < Group::Rest);
     let mut drawn: BTreeSet<usize> = others.into_iter().collect();
@@ -238,7 +230,7 @@ fn drawn(rows: &[(Group, Sums)]) -> BTreeSet<usize> {
 }
 
 /// The virtual keys behind the digests of a list.
-fn owners(gateway: &Gateway, rows: &[(Group, Sums)]) -> FxHashMap<Digest, Arc<VirtualKey>> {
+fn owners(gateway: &Gateway, rows: &[(Group<'_>, Sums)]) -> FxHashMap<Digest, Arc<VirtualKey>> {
     let is_by_key = rows.iter().any(|(group, _)| matches!(group, Group::Key(_)));
     let running = gateway.running();
     let ring = running.keys.as_deref().filter(|_| is_by_key);
@@ -248,7 +240,12 @@ fn owners(gateway: &Gateway, rows: &[(Group, Sums)]) -> FxHashMap<Digest, Arc<Vi
     ring.into_iter().flat_map(KeyRing::iter).map(named).collect()
 }
 
-fn row(group: &Group, of: &Sums, owners: &FxHashMap<Digest, Arc<VirtualKey>>, now: Time) -> Value {
+fn row(
+    group: &Group<'_>,
+    of: &Sums,
+    owners: &FxHashMap<Digest, Arc<VirtualKey>>,
+    now: Time,
+) -> Value {
     let mut row = sums(&of.whole);
     let described = match group {
         Group::Model { provider, model } => {
@@ -272,7 +269,7 @@ fn row(group: &Group, of: &Sums, owners: &FxHashMap<Digest, Arc<VirtualKey>>, no
     if let (Value::Object(row), Value::Object(described)) = (&mut row, described) {
         row.extend(described);
     }
-    row["last_ms"] = json!(of.days.last().map(|(day, _)| day.millis()));
+    row["last_ms"] = json!(of.days.last_key_value().map(|(day, _)| day.millis()));
     row
 }
 

@@ -36,24 +36,44 @@ pub(crate) struct SpendRows {
 /// What a stretch of days spent by one dimension. Everything in it is of the same moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allocation {
-    /// The sums.
-    pub rows: Vec<Allocated>,
+    sums: Vec<Sum>,
+    /// The values of all sums, one after another: there are a hundred thousand.
+    values: String,
     /// The names of all tags that any call of these days had, in order.
     pub tags: Vec<Arc<str>>,
     /// From this day on calls were counted by session and tag; `None`: always.
     pub since: Option<Time>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sum {
+    day: Time,
+    /// Where its value ends among the others.
+    until: usize,
+    spend: Spend,
+}
+
 /// The calls of one day that have one value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Allocated {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allocated<'a> {
     /// Midnight UTC at which the day begins.
     pub day: Time,
     /// The session's digest or the tag's value. `None`: values beyond the limit of a day, and of a
     /// day that is over the sessions that are not among the dearest.
-    pub value: Option<Arc<str>>,
+    pub value: Option<&'a str>,
     /// Their sums.
-    pub spend: Spend,
+    pub spend: &'a Spend,
+}
+
+impl Allocation {
+    /// The sums, in the order of their days.
+    pub fn rows(&self) -> impl Iterator<Item = Allocated<'_>> {
+        self.sums.iter().scan(0, |from, Sum { day, until, spend }| {
+            let value = &self.values[*from..*until];
+            *from = *until;
+            Some(Allocated { day: *day, value: (value != OTHER).then_some(value), spend })
+        })
+    }
 }
 
 impl SpendRows {
@@ -109,16 +129,17 @@ impl SpendRows {
 
 fn shorten_day(step: &Transaction<'_>, day: Time) -> rusqlite::Result<()> {
     let dimension = Dimension::Session;
-    let mut rows = read_rows(step, &dimension, day, day + Width::Day.span())?;
-    rows.retain(|row| row.value.is_some());
+    let (sums, values) = read_rows(step, &dimension, day, day + Width::Day.span())?;
+    let all = Allocation { sums, values, tags: Vec::new(), since: None };
+    let mut rows: Vec<Allocated<'_>> = all.rows().filter(|row| row.value.is_some()).collect();
     rows.sort_by_key(|row| Reverse((row.spend.cost, row.spend.calls)));
     let other = Account::Session(None);
     let mut rest = read_row(step, day, &other)?.unwrap_or_default();
     let sql = "DELETE FROM spend WHERE dimension = ?1 AND day = ?2 AND value = ?3";
     let mut delete = step.prepare_cached(sql)?;
     for row in rows.iter().skip(SESSIONS_KEPT) {
-        rest.merge(&row.spend);
-        delete.execute(params![SESSION, day.secs(), row.value.as_deref()])?;
+        rest.merge(row.spend);
+        delete.execute(params![SESSION, day.secs(), row.value])?;
     }
     write_row(step, day, &other, &rest)
 }
@@ -154,12 +175,13 @@ fn write_row(db: &Connection, day: Time, account: &Account, spend: &Spend) -> ru
     Ok(())
 }
 
+/// The sums of a dimension and their values, one after another.
 fn read_rows(
     db: &Connection,
     dimension: &Dimension,
     from: Time,
     to: Time,
-) -> rusqlite::Result<Vec<Allocated>> {
+) -> rusqlite::Result<(Vec<Sum>, String)> {
     let mut read = db.prepare_cached(
         "SELECT day, value, body FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3
          ORDER BY day, value",
@@ -169,19 +191,16 @@ fn read_rows(
         Dimension::Tag(name) => format!("{TAG}{name}"),
     };
     let mut rows = read.query(params![name, from.secs(), to.secs()])?;
-    let mut found = Vec::new();
+    let (mut found, mut values) = (Vec::new(), String::new());
     while let Some(row) = rows.next()? {
         let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         let value = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
         // What cannot be read is no value that spent nothing: the ledger has it, as of none.
         let Ok(spend) = postcard::from_bytes(body) else { continue };
-        found.push(Allocated {
-            day: Time::from_secs(row.get(0)?),
-            value: (value != OTHER).then(|| value.into()),
-            spend,
-        });
+        values.push_str(value);
+        found.push(Sum { day: Time::from_secs(row.get(0)?), until: values.len(), spend });
     }
-    Ok(found)
+    Ok((found, values))
 }
 
 /// Every account of the days from `from` on, for a tally that begins.
@@ -223,7 +242,8 @@ pub(crate) fn allocation(
     to: Time,
 ) -> rusqlite::Result<Allocation> {
     let from = from.floor(Width::Day.span());
-    let rows = dimension.map_or(Ok(Vec::new()), |of| read_rows(db, of, from, to))?;
+    let (sums, values) =
+        dimension.map_or_else(|| Ok(Default::default()), |of| read_rows(db, of, from, to))?;
     let sql = "SELECT EXISTS (SELECT 1 FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3)";
     let mut is_used = db.prepare_cached(sql)?;
     let (mut tags, mut after) = (Vec::new(), String::new());
@@ -238,5 +258,5 @@ pub(crate) fn allocation(
     }
     let sql = "SELECT CAST(value AS INTEGER) FROM state WHERE key = 'store.spend_since'";
     let since = db.query_row(sql, [], |row| row.get(0)).optional()?;
-    Ok(Allocation { rows, tags, since: since.map(Time::from_secs) })
+    Ok(Allocation { sums, values, tags, since: since.map(Time::from_secs) })
 }

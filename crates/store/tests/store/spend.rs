@@ -20,8 +20,8 @@ fn ask(reader: &Reader, of: &Dimension) -> (Vec<LedgerRow>, Allocation) {
 }
 
 fn sums(reader: &Reader, of: &Dimension) -> Sums {
-    let rows = ask(reader, of).1.rows;
-    rows.into_iter().map(|row| ((row.day, row.value.map(|v| v.to_string())), row.spend)).collect()
+    let found = ask(reader, of).1;
+    found.rows().map(|row| ((row.day, row.value.map(str::to_owned)), *row.spend)).collect()
 }
 
 fn tag(name: &str) -> Dimension {
