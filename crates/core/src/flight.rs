@@ -14,7 +14,7 @@ use std::sync::Arc;
 use crate::call::Call;
 use crate::money::Usd;
 use crate::policy::guard::is_request_refused;
-use crate::policy::prompt_cache::{self, Edit, Placement};
+use crate::policy::prompt_cache::{self, Edit, Expected, Placement};
 use crate::policy::{Arm, Memory, Policies, State};
 use crate::price::{Catalog, Charge, PriceRow, Terms};
 use crate::record::{Attempt, Ending, Fault, Record, Timing};
@@ -129,6 +129,8 @@ pub struct Outcome {
 pub struct Flight {
     call: Arc<Call>,
     placement: Option<Placement>,
+    /// What the placement expects of the provider, until the provider has said.
+    expected: Option<Expected>,
     requests: Vec<Request>,
     /// The next operation's number.
     next: u32,
@@ -175,6 +177,7 @@ impl Flight {
         Flight {
             call,
             placement: None,
+            expected: None,
             requests: Vec::new(),
             next: 0,
             hedge_timer: None,
@@ -227,7 +230,7 @@ impl Flight {
             Event::Opened { op, status } => {
                 self.note_head(op, status, now);
                 match self.relayed.is_none() && self.ending.is_none() {
-                    true => self.relay(op, status, memory, out),
+                    true => self.relay(op, status, now, memory, out),
                     // A second head, or one that crossed the hang-up: nobody waits for it.
                     false => out.push(Command::Cancel { op }),
                 }
@@ -241,6 +244,7 @@ impl Flight {
             }
             Event::Closed { op, outcome } => {
                 let ending = self.ending_of(op, &outcome);
+                self.compare(&outcome, memory);
                 self.close(op, outcome, None, now, &policies.prices);
                 self.ending.get_or_insert(ending);
             }
@@ -248,6 +252,7 @@ impl Flight {
                 self.close(op, outcome, Some(Fault::Cancelled), now, &policies.prices);
             }
             Event::Failed { op, fault, outcome } => {
+                self.give_up_entries(memory);
                 self.close(op, outcome, Some(fault), now, &policies.prices);
                 let was_relayed = self.relayed == Some(op);
                 if was_relayed || (self.relayed.is_none() && !self.has_open_request()) {
@@ -260,7 +265,7 @@ impl Flight {
         }
     }
 
-    fn place(&self, policies: &Policies, memory: &Memory) -> Option<Placement> {
+    fn place(&mut self, policies: &Policies, memory: &Memory) -> Option<Placement> {
         let rule = prompt_cache::rule_for(&policies.prompt_cache, &self.call)?;
         if policies.is_bypassed {
             return Some(rule.stand_aside(&self.call));
@@ -269,6 +274,18 @@ impl Flight {
         let guard = memory.guard.lock().expect("no step panics");
         let is_stopped = guard.is_stopped(rule.experiment);
         drop(guard);
+        if rule.strategy == prompt_cache::Strategy::Auto
+            && !is_stopped
+            && let Some(row) = row
+            && let Some(cache) = row.cache.as_ref().filter(|cache| cache.takes_marks())
+            && self.call.dialect.takes_marks()
+        {
+            let rates = row.rates(self.call.estimated_tokens(), Terms::default());
+            let mut auto = memory.auto.lock().expect("no step panics");
+            let (placement, expected) = rule.place_by(&mut auto, &self.call, cache, &rates);
+            self.expected = Some(expected);
+            return Some(placement);
+        }
         Some(rule.place(&self.call, row.and_then(|row| row.cache.as_ref()), is_stopped))
     }
 
@@ -322,15 +339,36 @@ impl Flight {
         self.timing.head.get_or_insert(now.since(arrived));
     }
 
-    fn relay(&mut self, op: Op, status: u16, memory: &Memory, out: &mut Vec<Command>) {
+    fn relay(&mut self, op: Op, status: u16, now: Time, memory: &Memory, out: &mut Vec<Command>) {
         self.relayed = Some(op);
         if let Some(placement) = self.placement.as_ref().filter(|p| p.state == State::On) {
             let mut guard = memory.guard.lock().expect("no step panics");
             guard.see(placement.experiment, placement.arm, status);
         }
+        if let Some(expected) = &self.expected {
+            let mut auto = memory.auto.lock().expect("no step panics");
+            match status {
+                200..=299 => auto.began(expected, now),
+                _ => auto.failed(expected),
+            }
+        }
         // The client first: ending the loser may wait behind its first byte.
         out.push(Command::Relay { op });
         self.cancel_others(Some(op), out);
+    }
+
+    /// What the provider says that it read tells whether what was expected of it is right.
+    fn compare(&mut self, outcome: &Outcome, memory: &Memory) {
+        let Some(expected) = self.expected.take() else { return };
+        memory.auto.lock().expect("no step panics").learn(&expected, &outcome.metering);
+    }
+
+    fn give_up_entries(&mut self, memory: &Memory) {
+        if self.relayed.is_none()
+            && let Some(expected) = self.expected.take()
+        {
+            memory.auto.lock().expect("no step panics").failed(&expected);
+        }
     }
 
     fn cancel_others(&self, kept: Option<Op>, out: &mut Vec<Command>) {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
+use crate::call::Ttl;
 use crate::money::{Rate, Usd};
 use crate::time::{Span, Time};
 use crate::usage::Usage;
@@ -136,6 +137,22 @@ pub struct CacheRules {
     pub look_back: Option<u32>,
     /// Hits come in steps of this many tokens (1: exact).
     pub step: u64,
+}
+
+impl CacheRules {
+    /// Whether a request can say what is cached.
+    pub const fn takes_marks(&self) -> bool {
+        matches!(self.kind, CacheKind::Marked | CacheKind::Breakpoints)
+    }
+
+    /// How long an entry of this life lives after its last use. Where there is no long life, the
+    /// short one.
+    pub fn life(&self, ttl: Ttl) -> Span {
+        match ttl {
+            Ttl::Short => self.short,
+            Ttl::Long => self.long.unwrap_or(self.short),
+        }
+    }
 }
 
 /// The prices of one model at one provider for a span of dates.

@@ -4,6 +4,7 @@
 //! clock that jumps then moves a call but never stretches it. All timers are tokio's, so a paused
 //! runtime gives virtual time and a simulated day takes seconds.
 
+use std::cell::Cell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use scrimp_core::{Span, Time};
@@ -49,7 +50,13 @@ impl Clock {
 
     /// Starts to measure a call.
     pub(crate) fn start(&self) -> Stopwatch {
-        Stopwatch { arrived: self.now(), started: Instant::now() }
+        let arrived = match self {
+            Clock::System => self.now(),
+            // Where time stands still, calls come in an order all the same, which a replay has to
+            // know.
+            Clock::Runtime { .. } => apart(self.now()),
+        };
+        Stopwatch { arrived, started: Instant::now() }
     }
 }
 
@@ -63,6 +70,17 @@ impl Stopwatch {
         let nanos = u64::try_from(at.since(self.arrived).nanos()).unwrap_or(0);
         self.started + Duration::from_nanos(nanos)
     }
+}
+
+/// The same time, a nanosecond later each time that it is asked about on this thread.
+fn apart(now: Time) -> Time {
+    thread_local! {
+        static LAST: Cell<(Time, i64)> = const { Cell::new((Time::EPOCH, 0)) };
+    }
+    let (last, times) = LAST.get();
+    let times = if now == last { times + 1 } else { 0 };
+    LAST.set((now, times));
+    now + Span::from_nanos(times)
 }
 
 /// A length of time as the core counts it.

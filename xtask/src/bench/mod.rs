@@ -38,6 +38,7 @@ const BENCHES: &[Bench] = &[
     ("wire", "reading requests and metering streams", wire),
     ("tokens", "counting 10 MB against OpenAI's tiktoken: equal, and how much faster", tokens),
     ("keys", "finding a caller's virtual key among N (default 100,000)", keys),
+    ("marks", "what `auto` takes to place marks in a prompt of N blocks (default 300)", marks),
     ("kill", "what a killed process loses, over N kills (default 50)", kill),
     ("hangup", "how soon a provider sees a client leave, N times (default 200) each", hangup),
     ("store", "every screen and its query over N million records (default 10)", store),
@@ -70,6 +71,10 @@ fn replay(arguments: &[String]) -> Result<()> {
     steps::run(command.args(arguments).args(["--prompt-cache", modes]))?;
     println!("whatif: {:.2} s from start to end", started.elapsed().as_secs_f64());
     Ok(())
+}
+
+fn marks(arguments: &[String]) -> Result<()> {
+    example("scrimp-server", "place_marks", arguments)
 }
 
 fn wire(arguments: &[String]) -> Result<()> {

@@ -191,7 +191,7 @@ fn title(rule: &PromptCache) -> String {
 
 fn risk(marks: ClientMarks) -> String {
     let what = match marks {
-        ClientMarks::Keep => "the model reads the same prompt",
+        ClientMarks::Keep | ClientMarks::Fill => "the model reads the same prompt",
         ClientMarks::Replace => {
             "the model reads the same prompt; the client's own marks are replaced"
         }
@@ -228,7 +228,7 @@ fn change(rule: &PromptCache, marks: ClientMarks) -> String {
     let strategy = if rule.strategy == Strategy::System { "system" } else { "tail" };
     let ttl = if rule.ttl == Ttl::Long { "long" } else { "short" };
     let replace = match marks {
-        ClientMarks::Keep => "",
+        ClientMarks::Keep | ClientMarks::Fill => "",
         ClientMarks::Replace => "client_marks = \"replace\"\n",
     };
     format!("{table}\nstate = \"on\"\nstrategy = \"{strategy}\"\nttl = \"{ttl}\"\n{replace}")

@@ -15,7 +15,7 @@ use crate::hash;
 use crate::price::Catalog;
 use guard::Guard;
 use hedge::Hedge;
-use prompt_cache::PromptCache;
+use prompt_cache::{AutoMemory, PromptCache};
 
 /// The policies in force, immutable. A changed configuration makes a new one; calls in flight keep
 /// the one that they began with.
@@ -38,6 +38,8 @@ pub struct Policies {
 pub struct Memory {
     /// Errors of treated and held-out calls, by rule.
     pub guard: Mutex<Guard>,
+    /// Prefixes of recent prompts and how they come again.
+    pub auto: Mutex<AutoMemory>,
 }
 
 /// What a policy may do.

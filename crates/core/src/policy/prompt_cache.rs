@@ -7,11 +7,15 @@
 //! The client's own marks are kept unless the rule says to replace them: who places marks knows the
 //! prompt better than a fixed rule does.
 
+mod auto;
+
 use serde::{Deserialize, Serialize};
 
+use self::auto::Market;
+pub use self::auto::{AutoMemory, Expected};
 use super::{Arm, Scope, Share, State};
 use crate::call::{Block, Call, Dialect, Role, Ttl};
-use crate::price::{CacheKind, CacheRules};
+use crate::price::{CacheKind, CacheRules, Rates};
 
 /// A rule for the placement of marks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +26,7 @@ pub struct PromptCache {
     pub state: State,
     /// Where marks go.
     pub strategy: Strategy,
-    /// Which life they ask for.
+    /// Which life they ask for; of [`Strategy::Auto`], the longest that it may.
     pub ttl: Ttl,
     /// The share of units that it acts on.
     pub share: Share,
@@ -46,6 +50,13 @@ pub enum Strategy {
     /// At the end, so that the next turn reads this one; a second mark bridges the provider's
     /// look-back where this turn added more blocks than that.
     Tail,
+    /// At the end with the short life, and after the tools and system instructions with the long.
+    SystemAndTail,
+    /// At the end with the short life, and with the long life at the last block end before the last
+    /// full so many tokens.
+    Anchor(u32),
+    /// Where it is expected to save most, from what was seen of prompts like this one.
+    Auto,
 }
 
 /// What happens to marks that the client placed.
@@ -54,6 +65,9 @@ pub enum Strategy {
 pub enum ClientMarks {
     /// They stay, and the rule stands down for calls that have any.
     Keep,
+    /// They stay, and the rule uses the places that they leave. Only [`Strategy::Auto`] does; the
+    /// others stand down.
+    Fill,
     /// They are removed and the rule's are set. For replays, and for users who ask for it.
     Replace,
 }
@@ -104,6 +118,8 @@ pub enum StoodDown {
     Stopped,
     /// Somebody has all policies step aside.
     Bypassed,
+    /// Nothing of it is expected to be sent again in time.
+    NotSentAgain,
 }
 
 /// What the policy decided for one call. Recorded whole, so that a replay can be compared with it.
@@ -131,11 +147,69 @@ pub fn rule_for<'a>(rules: &'a [PromptCache], call: &Call) -> Option<&'a PromptC
 impl PromptCache {
     /// Decides about `call`, whose model has these cache rules.
     pub fn place(&self, call: &Call, cache: Option<&CacheRules>, is_stopped: bool) -> Placement {
-        let unit = call.unit();
         let decided = match is_stopped {
             true => Err(StoodDown::Stopped),
             false => self.edits(call, cache),
         };
+        self.placement(call, decided)
+    }
+
+    /// Decides about `call` with what was seen of others before it; only [`Strategy::Auto`] does.
+    /// Says also what it expects of the provider, for [`AutoMemory::learn`].
+    pub fn place_by(
+        &self,
+        memory: &mut AutoMemory,
+        call: &Call,
+        cache: &CacheRules,
+        rates: &Rates,
+    ) -> (Placement, Expected) {
+        let seen = memory.see(call, cache);
+        let decided = match memory.is_lost(&seen) {
+            true => Self { strategy: Strategy::Tail, ttl: Ttl::Short, ..self.clone() }
+                .edits(call, Some(cache)),
+            false => self.expected_best(memory, &seen, call, cache, rates),
+        };
+        let placement = self.placement(call, decided);
+        let applied = if placement.is_applied() { &placement.edits[..] } else { &[] };
+        let marks = marks_after(call, cache, applied);
+        let expected = memory.expect(call, &seen, cache, &marks);
+        (placement, expected)
+    }
+
+    fn expected_best(
+        &self,
+        memory: &AutoMemory,
+        seen: &auto::Seen,
+        call: &Call,
+        cache: &CacheRules,
+        rates: &Rates,
+    ) -> Result<Vec<Edit>, StoodDown> {
+        let is_filling = self.client_marks == ClientMarks::Fill;
+        if has_marks(call) && self.client_marks == ClientMarks::Keep {
+            return Err(StoodDown::ClientMarks);
+        }
+        let kept = if is_filling { marks_after(call, cache, &[]) } else { Vec::new() };
+        let places = usize::from(cache.marks.max(1)).saturating_sub(kept.len());
+        let has_long = self.ttl == Ttl::Long && takes_long(call);
+        let marks = memory.marks(call, seen, &Market { rules: cache, rates, has_long, places });
+        let marks: Vec<Mark> = marks
+            .into_iter()
+            .filter(|(block, _)| kept.iter().all(|(other, _)| block != other))
+            .map(|(block, ttl)| Mark { block: index(block), ttl: in_order(block, ttl, &kept) })
+            .collect();
+        let removed = removals(call).filter(|_| !is_filling);
+        match cache.kind {
+            CacheKind::Automatic => Err(StoodDown::Automatic),
+            CacheKind::Marked if marks.is_empty() && removals(call).next().is_none() => {
+                Err(StoodDown::NotSentAgain)
+            }
+            CacheKind::Marked => Ok(removed.chain(marks.into_iter().map(Edit::SetMark)).collect()),
+            CacheKind::Breakpoints => Ok(removed.chain(as_breakpoints(call, marks)).collect()),
+        }
+    }
+
+    fn placement(&self, call: &Call, decided: Result<Vec<Edit>, StoodDown>) -> Placement {
+        let unit = call.unit();
         let (edits, stood_down) = match decided {
             Ok(edits) => (edits, None),
             Err(why) => (Vec::new(), Some(why)),
@@ -170,14 +244,10 @@ impl PromptCache {
         if self.strategy == Strategy::Client {
             return Ok(Vec::new());
         }
-        let has_marks = call.parameters.client_cache_options
-            || call.prompt.iter().any(|block| block.mark.is_some());
-        if has_marks && self.client_marks == ClientMarks::Keep {
+        if has_marks(call) && self.client_marks != ClientMarks::Replace {
             return Err(StoodDown::ClientMarks);
         }
-        // OpenAI's chat completions take the short life only (`prompt_cache_options.ttl` of the
-        // openai package 3.54 has no other value there); the long one is for its responses.
-        let long = cache.long.filter(|_| call.dialect != Dialect::OpenaiChat);
+        let long = cache.long.filter(|_| takes_long(call));
         let ttl = if long.is_some() { self.ttl } else { Ttl::Short };
         let set = match cache.kind {
             CacheKind::Automatic => return Err(StoodDown::Automatic),
@@ -190,9 +260,13 @@ impl PromptCache {
     /// For providers that cache nothing without a mark.
     fn marks(&self, call: &Call, cache: &CacheRules, ttl: Ttl) -> Result<Vec<Edit>, StoodDown> {
         let blocks = match self.strategy {
-            Strategy::None | Strategy::Client => return Ok(Vec::new()),
+            Strategy::None | Strategy::Client | Strategy::Auto => return Ok(Vec::new()),
             Strategy::System => vec![end_of_head(call, cache)?],
             Strategy::Tail => tail(call, cache)?,
+            Strategy::SystemAndTail => {
+                return with_anchor(call, cache, end_of_head(call, cache).ok());
+            }
+            Strategy::Anchor(every) => return with_anchor(call, cache, anchor(call, cache, every)),
         };
         Ok(blocks.into_iter().map(|block| Edit::SetMark(Mark { block, ttl })).collect())
     }
@@ -205,7 +279,7 @@ impl PromptCache {
         ttl: Ttl,
     ) -> Result<Vec<Edit>, StoodDown> {
         match self.strategy {
-            Strategy::None | Strategy::Client => Ok(vec![Edit::ExplicitOnly]),
+            Strategy::None | Strategy::Client | Strategy::Auto => Ok(vec![Edit::ExplicitOnly]),
             Strategy::System => {
                 let mark = Mark { block: end_of_head(call, cache)?, ttl };
                 Ok(vec![Edit::ExplicitOnly, Edit::SetMark(mark)])
@@ -213,8 +287,122 @@ impl PromptCache {
             // The short life is what the provider gives without being asked.
             Strategy::Tail if ttl == Ttl::Short => Ok(Vec::new()),
             Strategy::Tail => Ok(vec![Edit::ImplicitTtl(ttl)]),
+            Strategy::SystemAndTail => {
+                let block = end_of_head(call, cache)?;
+                Ok(vec![Edit::SetMark(Mark { block, ttl })])
+            }
+            Strategy::Anchor(every) => {
+                let block = anchor(call, cache, every);
+                Ok(block.map(|block| Edit::SetMark(Mark { block, ttl })).into_iter().collect())
+            }
         }
     }
+}
+
+fn has_marks(call: &Call) -> bool {
+    call.parameters.client_cache_options || call.prompt.iter().any(|block| block.mark.is_some())
+}
+
+/// `OpenAI`'s chat completions take the short life only (`prompt_cache_options.ttl` of the openai
+/// package 3.54 has no other value there); the long one is for its responses.
+fn takes_long(call: &Call) -> bool {
+    call.dialect != Dialect::OpenaiChat
+}
+
+/// Marks with the long life come before those with the short one: what stands before a client's long
+/// mark is long, and what stands behind a short one is short.
+fn in_order(block: usize, ttl: Ttl, kept: &[(usize, Ttl)]) -> Ttl {
+    let is_before = |of: Ttl| kept.iter().any(|(other, ttl)| *ttl == of && block < *other);
+    let is_after = |of: Ttl| kept.iter().any(|(other, ttl)| *ttl == of && *other < block);
+    match ttl {
+        _ if is_before(Ttl::Long) => Ttl::Long,
+        _ if is_after(Ttl::Short) => Ttl::Short,
+        ttl => ttl,
+    }
+}
+
+/// Marks for a provider that sets one at the end by itself unless it is told not to.
+fn as_breakpoints(call: &Call, mut marks: Vec<Mark>) -> impl Iterator<Item = Edit> {
+    let end = call.prompt.iter().rposition(|block| block.markable).map(index);
+    let at_end = marks.pop_if(|last| Some(last.block) == end);
+    let own = match at_end {
+        None => Some(Edit::ExplicitOnly),
+        Some(Mark { ttl: Ttl::Short, .. }) => None,
+        Some(Mark { ttl, .. }) => Some(Edit::ImplicitTtl(ttl)),
+    };
+    own.into_iter().chain(marks.into_iter().map(Edit::SetMark))
+}
+
+/// The marks that a provider sees after these edits: the client's, ours, and its own.
+fn marks_after(call: &Call, cache: &CacheRules, edits: &[Edit]) -> Vec<(usize, Ttl)> {
+    let is_removed = |at: usize| edits.contains(&Edit::RemoveMark { block: index(at) });
+    let clients = call.prompt.iter().enumerate().filter(|(at, _)| !is_removed(*at));
+    let clients = clients.filter_map(|(at, block)| Some((at, block.mark?)));
+    let ours = edits.iter().filter_map(|edit| match edit {
+        Edit::SetMark(mark) => Some((mark.block as usize, mark.ttl)),
+        _ => None,
+    });
+    let mut marks: Vec<(usize, Ttl)> = clients.chain(ours).collect();
+    let own = match cache.kind {
+        CacheKind::Automatic => None,
+        CacheKind::Marked => {
+            let is_kept = !edits.contains(&Edit::RemoveCacheOptions);
+            (call.parameters.client_cache_options && is_kept).then_some(Ttl::Short)
+        }
+        CacheKind::Breakpoints if edits.contains(&Edit::ExplicitOnly) => None,
+        CacheKind::Breakpoints => Some(
+            edits
+                .iter()
+                .find_map(|edit| match edit {
+                    Edit::ImplicitTtl(ttl) => Some(*ttl),
+                    _ => None,
+                })
+                .unwrap_or(Ttl::Short),
+        ),
+    };
+    if let Some(ttl) = own
+        && let Some(end) = call.prompt.iter().rposition(|block| block.markable)
+        && marks.iter().all(|(block, _)| *block != end)
+    {
+        marks.push((end, ttl));
+    }
+    marks.sort_by_key(|(block, _)| *block);
+    let surplus = marks.len().saturating_sub(usize::from(cache.marks.max(1)));
+    marks.drain(..surplus);
+    marks
+}
+
+/// A mark at the end with the short life, and one at `block` with the long.
+fn with_anchor(
+    call: &Call,
+    cache: &CacheRules,
+    block: Option<u32>,
+) -> Result<Vec<Edit>, StoodDown> {
+    let tail = tail(call, cache)?;
+    let last = tail.last().copied();
+    let anchor = block.filter(|block| Some(*block) != last);
+    let anchor = anchor.map(|block| Mark { block, ttl: Ttl::Long });
+    let life = |block| match anchor {
+        Some(anchor) if block <= anchor.block => Ttl::Long,
+        _ => Ttl::Short,
+    };
+    let marks = tail.into_iter().map(|block| Mark { block, ttl: life(block) });
+    let mut marks: Vec<Mark> = anchor.into_iter().chain(marks).collect();
+    marks.sort_unstable();
+    marks.dedup_by_key(|mark| mark.block);
+    Ok(marks.into_iter().map(Edit::SetMark).collect())
+}
+
+/// The last markable block that ends within the last full `every` tokens.
+fn anchor(call: &Call, cache: &CacheRules, every: u32) -> Option<u32> {
+    let every = u64::from(every.max(1));
+    let limit = call.estimated_tokens() / every * every;
+    let ends = call.prompt.iter().scan(0, |tokens, block| {
+        *tokens += u64::from(block.tokens);
+        Some(*tokens)
+    });
+    let within = ends.take_while(|tokens| *tokens <= limit).count();
+    last_markable(&call.prompt[..within], cache).ok()
 }
 
 /// Takes the client's own marks away.

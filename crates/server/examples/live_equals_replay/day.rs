@@ -22,8 +22,12 @@ use super::{Clock, Config, Connector, Gateway, Setup};
 const PIPE_BYTES: usize = 256 << 10;
 
 /// The rule, and time limits short enough that an answer that stalls ends by them.
-const RULES: &str = "[prompt_cache]\nstate = \"on\"\nstrategy = \"tail\"\nshare = 0.5\n\
-                     [http]\nfirst_token_timeout = \"60s\"\nchunk_timeout = \"30s\"";
+fn rules(strategy: &str) -> String {
+    format!(
+        "[prompt_cache]\nstate = \"on\"\nstrategy = \"{strategy}\"\nshare = 0.5\n\
+         [http]\nfirst_token_timeout = \"60s\"\nchunk_timeout = \"30s\""
+    )
+}
 
 /// How likely each fault is for a call. All of them together befall about one call in six.
 const FAULT_SHARE: f64 = 0.004;
@@ -118,7 +122,7 @@ pub(super) fn fault_names() -> Vec<String> {
 }
 
 /// Plays the seed's day and flies it again.
-pub(super) fn check(kind: Workload, seed: u64, scale: f64) -> Checked {
+pub(super) fn check(kind: Workload, strategy: &str, seed: u64, scale: f64) -> Checked {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -133,7 +137,7 @@ pub(super) fn check(kind: Workload, seed: u64, scale: f64) -> Checked {
     let faults = fault_names().iter().map(rule).collect();
     let provider = Provider::new(Settings { faults, ..Settings::usual(seed) });
     let (gateway, played) = runtime.block_on(async {
-        let gateway = gateway(seed, store.clone(), &provider);
+        let gateway = gateway(&rules(strategy), seed, store.clone(), &provider);
         let played = all_day(&gateway, kind, seed, scale).await;
         gateway.idle().await;
         (gateway, played)
@@ -156,7 +160,7 @@ fn open(directory: &Path, seed: u64) -> Arc<Store> {
     Arc::new(Store::open(directory, Options::STANDARD).expect("it is new"))
 }
 
-fn gateway(seed: u64, store: Arc<Store>, provider: &Arc<Provider>) -> Gateway {
+fn gateway(rules: &str, seed: u64, store: Arc<Store>, provider: &Arc<Provider>) -> Gateway {
     let behind = provider.clone();
     let dial = move |_: &_| {
         let (near, far) = duplex(PIPE_BYTES);
@@ -165,7 +169,7 @@ fn gateway(seed: u64, store: Arc<Store>, provider: &Arc<Provider>) -> Gateway {
     };
     let epoch_s = i64::try_from(Settings::usual(seed).epoch_s).expect("it is of this century");
     Gateway::new(Setup {
-        config: Config::parse("day", RULES, None, &|_| None).expect("the rule is valid"),
+        config: Config::parse("day", rules, None, &|_| None).expect("the rule is valid"),
         files: None,
         prices: scrimp_wire::prices::snapshot(),
         store,

@@ -27,25 +27,27 @@ fn main() -> ExitCode {
         eprintln!("wanted: [SEEDS [SCALE]]");
         return ExitCode::from(2);
     };
-    print!("{:16} {:>5} {:>6} {:>6}", "workload", "days", "calls", "differ");
+    print!("{:21} {:>5} {:>6} {:>6}", "workload", "days", "calls", "differ");
     for kind in KINDS {
         print!(" {kind:>9}");
     }
     println!(" {:>7} {:>7}", "faults", "seconds");
     let mut holds = true;
-    for kind in Workload::ALL {
-        holds &= days(kind, seeds, scale);
+    for strategy in ["tail", "auto"] {
+        for kind in Workload::ALL {
+            holds &= days(kind, strategy, seeds, scale);
+        }
     }
     println!("kinds of faults that were played: {}", fault_names().len());
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Checks a workload's days and prints its line. Returns whether all holds.
-fn days(kind: Workload, seeds: u64, scale: f64) -> bool {
+fn days(kind: Workload, strategy: &str, seeds: u64, scale: f64) -> bool {
     let began = Instant::now();
     let (mut sum, mut differing, mut holds) = (Counts::default(), 0, true);
     for seed in 1..=seeds {
-        let Checked { counts, differ, complaints } = check(kind, seed, scale);
+        let Checked { counts, differ, complaints } = check(kind, strategy, seed, scale);
         for complaint in complaints.iter().take(TOLD) {
             eprintln!("{kind:?}, seed {seed}: {complaint}");
         }
@@ -53,7 +55,7 @@ fn days(kind: Workload, seeds: u64, scale: f64) -> bool {
         differing += differ;
         add(&mut sum, counts);
     }
-    print!("{:16} {seeds:5} {:6} {differing:6}", format!("{kind:?}"), sum.calls);
+    print!("{:21} {seeds:5} {:6} {differing:6}", format!("{kind:?} {strategy}"), sum.calls);
     for kind in KINDS {
         print!(" {:9}", sum.kinds.get(kind).copied().unwrap_or_default());
     }

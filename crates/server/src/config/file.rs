@@ -285,6 +285,8 @@ pub(super) enum StrategyWord {
     System,
     /// At the end, so that the next turn reads this one.
     Tail,
+    /// Where it is expected to save most, learnt from how prompts like this one come again.
+    Auto,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
@@ -294,6 +296,8 @@ pub(super) enum TtlWord {
     Short,
     /// An hour at Anthropic.
     Long,
+    /// As it pays; with `strategy = "auto"` only.
+    Auto,
     /// The same as `short`.
     #[serde(rename = "5m")]
     FiveMinutes,
@@ -309,6 +313,7 @@ impl From<StrategyWord> for Strategy {
             StrategyWord::Client => Strategy::Client,
             StrategyWord::System => Strategy::System,
             StrategyWord::Tail => Strategy::Tail,
+            StrategyWord::Auto => Strategy::Auto,
         }
     }
 }
@@ -317,7 +322,7 @@ impl From<TtlWord> for Ttl {
     fn from(word: TtlWord) -> Ttl {
         match word {
             TtlWord::Short | TtlWord::FiveMinutes => Ttl::Short,
-            TtlWord::Long | TtlWord::OneHour => Ttl::Long,
+            TtlWord::Long | TtlWord::OneHour | TtlWord::Auto => Ttl::Long,
         }
     }
 }

@@ -361,11 +361,14 @@ fn over(rule: &RuleTable, base: &RuleTable) -> RuleTable {
 }
 
 fn resolved(scope: Scope, rule: &RuleTable) -> PromptCache {
+    let strategy = rule.strategy.map_or(Strategy::Tail, Strategy::from);
+    // Of `auto` it is the longest life that it may ask for.
+    let ttl = if strategy == Strategy::Auto { Ttl::Long } else { Ttl::Short };
     PromptCache {
         scope,
         state: rule.state.unwrap_or(State::Observe),
-        strategy: rule.strategy.map_or(Strategy::Tail, Strategy::from),
-        ttl: rule.ttl.map_or(Ttl::Short, Ttl::from),
+        strategy,
+        ttl: rule.ttl.map_or(ttl, Ttl::from),
         share: rule.share.map_or(Share::ALL, |portion| portion.0),
         experiment: rule.experiment.unwrap_or(0),
         client_marks: rule.client_marks.unwrap_or(ClientMarks::Keep),

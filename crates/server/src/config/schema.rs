@@ -94,6 +94,8 @@ pub(super) enum StateWord {
 pub(super) enum ClientMarksWord {
     /// Calls with marks of their own are left alone.
     Keep,
+    /// They stay, and `strategy = "auto"` uses the places that they leave.
+    Fill,
     /// They are taken out, and the rule's are set.
     Replace,
 }

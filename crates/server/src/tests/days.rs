@@ -62,30 +62,50 @@ fn ledger_calls(rig: &Rig) -> u64 {
 }
 
 /// Plays the day, or the beginning of one, and demands the same of every call.
-fn live_equals_replay(kind: Workload) {
-    let Checked { counts, differ, complaints } = check(kind, 11, SCALE);
+fn live_equals_replay(kind: Workload, strategy: &str) {
+    let Checked { counts, differ, complaints } = check(kind, strategy, 11, SCALE);
     assert!(complaints.is_empty(), "{differ} of {} differ: {complaints:#?}", counts.calls);
     assert_eq!(counts.missing(), Vec::<String>::new(), "a day that had it all: {counts:?}");
 }
 
 #[test]
 fn live_equals_replay_for_support_chat() {
-    live_equals_replay(Workload::SupportChat);
+    live_equals_replay(Workload::SupportChat, "tail");
 }
 
 #[test]
 fn live_equals_replay_for_rag() {
-    live_equals_replay(Workload::Rag);
+    live_equals_replay(Workload::Rag, "tail");
 }
 
 #[test]
 fn live_equals_replay_for_a_coding_agent() {
-    live_equals_replay(Workload::CodingAgent);
+    live_equals_replay(Workload::CodingAgent, "tail");
 }
 
 #[test]
 fn live_equals_replay_for_batch_extraction() {
-    live_equals_replay(Workload::BatchExtraction);
+    live_equals_replay(Workload::BatchExtraction, "tail");
+}
+
+#[test]
+fn live_equals_replay_of_auto_for_support_chat() {
+    live_equals_replay(Workload::SupportChat, "auto");
+}
+
+#[test]
+fn live_equals_replay_of_auto_for_rag() {
+    live_equals_replay(Workload::Rag, "auto");
+}
+
+#[test]
+fn live_equals_replay_of_auto_for_a_coding_agent() {
+    live_equals_replay(Workload::CodingAgent, "auto");
+}
+
+#[test]
+fn live_equals_replay_of_auto_for_batch_extraction() {
+    live_equals_replay(Workload::BatchExtraction, "auto");
 }
 
 #[tokio::test(start_paused = true)]
