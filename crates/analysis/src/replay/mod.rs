@@ -23,7 +23,7 @@ pub use provider::Reading;
 pub use recorded::{Recorded, decisions};
 pub use trace::{Gaps, Trace};
 pub(crate) use traced::Common;
-pub use variant::{UnknownVariant, VARIANTS, Variant};
+pub use variant::{SWEEP, UnknownVariant, VARIANTS, Variant};
 pub use whatif::{Basis, Row, WhatIf, under, whatif, with_rules};
 pub(crate) use whatif::{fly, priced};
 

@@ -5,7 +5,7 @@
 
 use rustc_hash::FxHashMap;
 use scrimp_core::call::{Block, Content, Digest, Role};
-use scrimp_core::{NodeId, Ttl, hash};
+use scrimp_core::{NodeId, PrefixTree, Ttl, hash};
 
 /// Names a prompt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,56 @@ pub(crate) struct Link {
     content: Content,
     pub(crate) mark: Option<Ttl>,
     pub(crate) markable: bool,
+}
+
+/// Where prompts are cut whose blocks are not known: at the ends of those that were sent before, and
+/// where one parted from what had been sent. Never where only a later one will part: that would tell
+/// a policy what comes. A prompt that goes on is cut as it was before.
+#[derive(Debug)]
+pub(super) struct Cuts {
+    /// The cut before each cut, by node.
+    before: Vec<Option<NodeId>>,
+    was_sent: Vec<bool>,
+}
+
+impl Cuts {
+    pub(super) fn new(nodes: usize) -> Cuts {
+        Cuts { before: vec![None; nodes], was_sent: vec![false; nodes] }
+    }
+
+    /// Makes `end` a cut, and where its prompt left what had been sent; both come after `from`.
+    fn add(&mut self, tree: &PrefixTree, from: NodeId, end: NodeId) {
+        let is_inner = |node: &NodeId| *node != from && 1 < tree.depth(*node);
+        let path = || tree.path(end).take_while(is_inner);
+        let mut last = path().find(|node| self.before[node.0 as usize].is_some()).unwrap_or(from);
+        let parted = path().take_while(|node| *node != last);
+        let parted = parted.into_iter().find(|node| self.was_sent[node.0 as usize]);
+        for cut in parted.into_iter().chain(path().next()) {
+            if self.before[cut.0 as usize].is_none() {
+                self.before[cut.0 as usize] = Some(last);
+                last = cut;
+            }
+        }
+    }
+
+    /// The cuts after `from` up to `end`, first to last.
+    fn between(&self, from: NodeId, end: NodeId) -> Vec<NodeId> {
+        let before = |node: &NodeId| self.before[node.0 as usize];
+        let cuts = std::iter::successors(Some(end), before);
+        let mut cuts: Vec<NodeId> =
+            cuts.take_while(|node| *node != from && before(node).is_some()).collect();
+        cuts.reverse();
+        cuts
+    }
+
+    /// A prompt that ends there was sent.
+    fn pass(&mut self, tree: &PrefixTree, end: NodeId) {
+        for node in tree.path(end) {
+            if std::mem::replace(&mut self.was_sent[node.0 as usize], true) {
+                break;
+            }
+        }
+    }
 }
 
 /// Finds prompts that are there already.
@@ -80,6 +130,51 @@ impl Prompts {
         self.links.push(link);
         known.0.insert(name, id);
         id
+    }
+
+    /// The prompt `id` with its blocks cut where [`Cuts`] says. For prompts whose blocks are not
+    /// known.
+    pub(super) fn cut(
+        &mut self,
+        known: &mut Known,
+        id: PromptId,
+        cuts: &mut Cuts,
+        tree: &PrefixTree,
+        tokens: &[u64],
+    ) -> PromptId {
+        let mut links = Vec::new();
+        self.links_into(id, &mut links);
+        let (mut prompt, mut before, mut claimed) = (PromptId::EMPTY, NodeId(0), 0);
+        for link in links {
+            cuts.add(tree, before, link.end);
+            for node in cuts.between(before, link.end) {
+                let until = tokens[node.0 as usize].max(claimed);
+                let digest = Digest(u128::from(hash::mix(u64::from(node.0))).to_le_bytes());
+                let block = Block { digest, ..link.block() };
+                prompt = self.cut_off(known, prompt, block, node, until - claimed);
+                claimed = until;
+            }
+            // The last block may have nothing in the tree.
+            if link.end == before && claimed < link.claimed {
+                let rest = link.claimed - claimed;
+                prompt = self.cut_off(known, prompt, link.block(), link.end, rest);
+            }
+            before = link.end;
+        }
+        cuts.pass(tree, before);
+        prompt
+    }
+
+    fn cut_off(
+        &mut self,
+        known: &mut Known,
+        before: PromptId,
+        block: Block,
+        end: NodeId,
+        tokens: u64,
+    ) -> PromptId {
+        let block = Block { tokens: u32::try_from(tokens).unwrap_or(u32::MAX), ..block };
+        self.extend(known, before, &block, end, tokens)
     }
 
     /// Where the prompt ends in the tree; `None` of one without blocks.

@@ -12,7 +12,7 @@ use scrimp_core::record::{Trail, TrailEnd};
 use scrimp_core::{Block, Call, Entry, NodeId, PrefixTree, Record, UsageState, hash};
 use serde::Serialize;
 
-use super::prompts::{Known, Link, PromptId, Prompts};
+use super::prompts::{Cuts, Known, Link, PromptId, Prompts};
 use super::traced::{Commons, Traced};
 
 /// Recorded calls whose prompts are known, and how many others there were.
@@ -167,9 +167,7 @@ impl Growing {
     }
 
     fn finish(self) -> Trace {
-        let Growing { tree, mut prompts, known, mut calls, gaps, blocks, .. } = self;
-        drop(known);
-        prompts.shrink();
+        let Growing { tree, mut prompts, mut known, mut calls, gaps, blocks, .. } = self;
         calls.sort_by_key(|traced| (traced.arrived, traced.id));
         let mut fixing = Fixing {
             tokens: vec![0; tree.len()],
@@ -182,6 +180,13 @@ impl Growing {
             fixing.fix(traced, &prompts);
             traced.is_split_known |= traced.is_reported() && self.do_trails_know_caching;
         }
+        let mut cuts = Cuts::new(fixing.tree.len());
+        for traced in calls.iter_mut().filter(|traced| !traced.are_blocks_known) {
+            let Fixing { tree, tokens, .. } = &fixing;
+            traced.prompt = prompts.cut(&mut known, traced.prompt, &mut cuts, tree, tokens);
+        }
+        drop(known);
+        prompts.shrink();
         let nodes = Nodes { tokens: fixing.tokens, parents: fixing.tree.into_parents() };
         Trace { calls, prompts, nodes, gaps, blocks }
     }

@@ -18,19 +18,45 @@ pub enum Variant {
     System(Ttl),
     /// A mark at the end.
     Tail(Ttl),
+    /// A short mark at the end and a long one after the tools and system instructions.
+    SystemAndTail,
+    /// A short mark at the end and a long one at the last block end before the last full so many
+    /// thousand tokens.
+    Anchor(u32),
+    /// Marks where they are expected to save most.
+    Auto,
     /// A lower bound that no policy can pass.
     Bound,
 }
 
 /// Every variant with its name, in the order in which a sweep shows them.
-pub const VARIANTS: [(&str, Variant); 7] = [
+pub const VARIANTS: [(&str, Variant); 14] = [
     ("none", Variant::None),
     ("client", Variant::Client),
     ("system:short", Variant::System(Ttl::Short)),
     ("system:long", Variant::System(Ttl::Long)),
     ("tail:short", Variant::Tail(Ttl::Short)),
     ("tail:long", Variant::Tail(Ttl::Long)),
+    ("system+tail", Variant::SystemAndTail),
+    ("anchor:2k", Variant::Anchor(2)),
+    ("anchor:4k", Variant::Anchor(4)),
+    ("anchor:8k", Variant::Anchor(8)),
+    ("anchor:16k", Variant::Anchor(16)),
+    ("anchor:32k", Variant::Anchor(32)),
+    ("auto", Variant::Auto),
     ("bound", Variant::Bound),
+];
+
+/// What a sweep shows unless it is asked for others.
+pub const SWEEP: [Variant; 8] = [
+    Variant::None,
+    Variant::Client,
+    Variant::System(Ttl::Short),
+    Variant::System(Ttl::Long),
+    Variant::Tail(Ttl::Short),
+    Variant::Tail(Ttl::Long),
+    Variant::Auto,
+    Variant::Bound,
 ];
 
 /// A name that is none of [`VARIANTS`].
@@ -53,6 +79,11 @@ impl Variant {
             Variant::Client => (Strategy::Client, Ttl::Short),
             Variant::System(ttl) => (Strategy::System, ttl),
             Variant::Tail(ttl) => (Strategy::Tail, ttl),
+            Variant::SystemAndTail => (Strategy::SystemAndTail, Ttl::Long),
+            Variant::Anchor(thousands) => {
+                (Strategy::Anchor(thousands.saturating_mul(1_000)), Ttl::Long)
+            }
+            Variant::Auto => (Strategy::Auto, Ttl::Long),
         };
         Some(PromptCache {
             scope: Scope::All,

@@ -90,7 +90,11 @@ pub fn whatif(trace: &Trace, variants: &[Variant], catalog: &Catalog, reading: R
         let (basis, sums) = match variant {
             Variant::None => (Basis::Replayed, Some(none)),
             Variant::Client => client(trace, &calls, &prices, reading),
-            Variant::System(_) | Variant::Tail(_) => {
+            Variant::System(_)
+            | Variant::Tail(_)
+            | Variant::SystemAndTail
+            | Variant::Anchor(_)
+            | Variant::Auto => {
                 (Basis::Replayed, Some(replayed(trace, &calls, rules(*variant), &prices, reading)))
             }
             Variant::Bound => (Basis::Modelled, Some(lowest(trace, &calls))),

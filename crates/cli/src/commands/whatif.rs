@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use scrimp_analysis::replay::{self, Basis, Row, VARIANTS, Variant, WhatIf};
+use scrimp_analysis::replay::{self, Basis, Row, SWEEP, Variant, WhatIf};
 use scrimp_analysis::report::{Table, plural, wrap};
 use scrimp_core::Usd;
 use scrimp_core::policy::prompt_cache::PromptCache;
@@ -22,7 +22,7 @@ pub(crate) fn run(arguments: &Whatif) -> Result<()> {
     let files = files.collect::<Result<Vec<_>>>()?;
     let variants: Vec<Variant> = match arguments.prompt_cache.as_slice() {
         [] if !files.is_empty() => vec![Variant::None, Variant::Client],
-        [] => VARIANTS.map(|(_, variant)| variant).to_vec(),
+        [] => SWEEP.to_vec(),
         modes => modes.to_vec(),
     };
     let prices = Arc::new(catalog(None)?);
