@@ -53,6 +53,22 @@ pub(super) struct Sums {
     pub(super) guessed: (u64, u64),
 }
 
+/// How far an attempt in doubt came. What a provider bills of it depends on this, and not on why it
+/// ended there or whether it was sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Stage {
+    /// Nothing came until waiting was given up.
+    Silent,
+    /// Nothing had come yet.
+    Unanswered,
+    /// It broke off before the input was told.
+    Begun,
+    /// It broke off after the input was told.
+    Told,
+    /// All of it came, without its tokens.
+    Whole,
+}
+
 /// An attempt whose tokens are not known for sure.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doubt {
@@ -61,10 +77,9 @@ pub(super) struct Doubt {
     /// As far as it was seen, or estimated.
     pub(super) usage: Usage,
     pub(super) cost: Usd,
-    /// The provider told the input before it broke off.
-    pub(super) knows_input: bool,
-    /// Something of the answer came.
-    pub(super) has_begun: bool,
+    pub(super) stage: Stage,
+    /// Input of the same request as it was measured when it was sent again.
+    pub(super) again: Option<Usage>,
     /// More than so many output tokens it cannot have.
     pub(super) most_output: u64,
     ended: Time,
@@ -128,6 +143,7 @@ impl Books {
         for (at, attempt) in record.attempts.iter().enumerate() {
             self.attempt(record, at, attempt, asked);
         }
+        self.tell_repeated(asked, record);
     }
 
     /// Adds what a ledger counted and no record shows any more: details are kept for a while, sums
@@ -209,12 +225,21 @@ impl Books {
     }
 
     fn answer_repeated(&mut self, asked: u64, now: Time) {
-        let Some(earlier) = self.asked.get_mut(&asked) else { return };
-        for at in earlier.drain(..) {
-            let doubt = &mut self.doubts[at];
+        for at in self.asked.get(&asked).into_iter().flatten() {
+            let doubt = &mut self.doubts[*at];
             if doubt.ended <= now + SLACK && now <= doubt.ended + REPEATED_WITHIN {
                 doubt.cause = Cause::Retried;
             }
+        }
+    }
+
+    /// The same request has the same input, however it ended before.
+    fn tell_repeated(&mut self, asked: u64, record: &Record) {
+        let measured = record.attempts.iter().map(|attempt| &attempt.metering);
+        let measured = measured.filter(|metering| metering.state == UsageState::Measured);
+        let Some(metering) = measured.last().filter(|told| 0 < told.usage.input()) else { return };
+        for at in self.asked.remove(&asked).into_iter().flatten() {
+            self.doubts[at].again = Some(input(metering.usage));
         }
     }
 
@@ -252,8 +277,8 @@ impl Books {
             cause: cause(record, at, attempt),
             usage,
             cost: cost.unwrap_or_default(),
-            knows_input: metering.state == UsageState::Partial,
-            has_begun: attempt.status.is_some(),
+            stage: stage(attempt),
+            again: None,
             most_output: record.call.parameters.max_output_tokens.unwrap_or(MOST_OUTPUT),
             ended: record.call.arrived + attempt.ended,
         });
@@ -281,6 +306,21 @@ fn cause(record: &Record, at: usize, attempt: &Attempt) -> Cause {
         (None, Ending::Answered { .. }) => Cause::Untold,
         _ => Cause::Broken,
     }
+}
+
+fn stage(attempt: &Attempt) -> Stage {
+    let is_timeout = matches!(attempt.fault, Some(Fault::FirstByteTimeout | Fault::IdleTimeout));
+    match (attempt.status, attempt.metering.state) {
+        (None, _) if is_timeout => Stage::Silent,
+        (None, _) => Stage::Unanswered,
+        (_, UsageState::Partial) => Stage::Told,
+        _ if attempt.fault.is_none() => Stage::Whole,
+        _ => Stage::Begun,
+    }
+}
+
+fn input(usage: Usage) -> Usage {
+    Usage { output: 0, reasoning: 0, audio_output: 0, ..usage }
 }
 
 /// What makes two calls the same request: who asked which model what.

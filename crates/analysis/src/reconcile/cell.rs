@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use scrimp_core::price::{Rates, Terms};
 use scrimp_core::{Catalog, Digest, Span, Tier, Time, Usage, Usd};
 
-use super::books::{Books, Doubt, LONG_CONTEXT, Slot, Sums, bare};
+use super::books::{Books, Doubt, LONG_CONTEXT, Slot, Stage, Sums, bare};
 use super::claims::{self, Claim};
 use super::report::{Account, Side, Used, day_at, tier};
 use super::{Cause, Question, accounts};
@@ -40,6 +40,12 @@ pub(super) struct Doubted {
     pub(super) cost: Usd,
     /// Input that is only an estimate.
     pub(super) guessed_input: u64,
+    /// Of it, what nothing better is known of.
+    pub(super) only_guessed: u64,
+    /// What the rest is, and how much of it came from a cache: known.
+    pub(super) known: Usage,
+    /// What the rest is; how much of it came from a cache is not known.
+    pub(super) known_input: u64,
     /// Output that it may have beyond what was seen.
     pub(super) more_output: u64,
 }
@@ -48,9 +54,8 @@ pub(super) struct Doubted {
 pub(super) struct Cell {
     pub(super) reported: Option<Reported>,
     pub(super) certain: Sums,
-    /// By cause, and by whether anything of the answer came: a provider may not bill what it never
-    /// began.
-    pub(super) doubts: BTreeMap<(Cause, bool), Doubted>,
+    /// By cause, and by how far they came.
+    pub(super) doubts: BTreeMap<(Cause, Stage), Doubted>,
 }
 
 /// One provider's two sides, ready to be compared.
@@ -216,18 +221,26 @@ impl<'a> Study<'a> {
         for doubt in self.books.doubts(self.called) {
             if let Some(key) = self.key(&doubt.slot) {
                 let cell = cells.entry(key).or_default();
-                self.add(doubt, cell.doubts.entry((doubt.cause, doubt.has_begun)).or_default());
+                self.add(doubt, cell.doubts.entry((doubt.cause, doubt.stage)).or_default());
             }
         }
         cells
     }
 
     fn add(&self, doubt: &Doubt, doubted: &mut Doubted) {
-        let Doubt { usage, cost, knows_input, most_output, .. } = doubt;
+        let Doubt { usage, cost, stage, again, most_output, .. } = doubt;
         doubted.calls += 1;
         doubted.usage += self.side.told.fold(usage);
         doubted.cost += *cost;
-        doubted.guessed_input += if *knows_input { 0 } else { usage.input() };
+        if *stage != Stage::Told {
+            doubted.guessed_input += usage.input();
+            match again {
+                None => doubted.only_guessed += usage.input(),
+                // What the second found in no cache, the first did not find there either.
+                Some(again) if again.cache_read == 0 => doubted.known += self.side.told.fold(again),
+                Some(again) => doubted.known_input += again.input(),
+            }
+        }
         doubted.more_output += most_output.saturating_sub(usage.total_output());
     }
 

@@ -12,6 +12,9 @@ const LEAST_SUPPORT: f64 = 0.3;
 /// A digit of a factor has to bring the bill nearer by so much of it.
 const DIGIT: f64 = 0.01;
 
+/// How far a part is from a factor that is as far off as its list price may be.
+const WITHIN: f64 = 0.035;
+
 /// Of the largest parts, so many are asked for their factor.
 const MOST_CANDIDATES: usize = 100;
 
@@ -63,6 +66,14 @@ pub(super) fn has(part: &Part, millionths: u64) -> bool {
     is_usual(part) && is_alike(part, ratio(millionths))
 }
 
+/// How much speaks against a factor that all parts of a bill have: how far they are from it, and
+/// each of its digits.
+#[expect(clippy::cast_precision_loss, reason = "a few")]
+pub(super) fn doubt(parts: &[Part], millionths: u64) -> f64 {
+    let apart: f64 = parts.iter().map(|part| apart(part, ratio(millionths))).sum();
+    apart / parts.len() as f64 + DIGIT * shown(millionths).len() as f64
+}
+
 /// A factor for a person: `0.85`.
 pub(super) fn shown(millionths: u64) -> String {
     let text = format!("{}.{:06}", millionths / ONE, millionths % ONE);
@@ -84,7 +95,10 @@ fn is_alike(part: &Part, ratio: f64) -> bool {
 /// How far a part is from a factor, by what it may be.
 fn apart(part: &Part, ratio: f64) -> f64 {
     let apart = (part.paid.as_f64() - ratio * part.list.as_f64()).abs();
-    apart / (ratio * (ALIKE * part.list.as_f64() + part.loose.as_f64()))
+    let loose = ratio * part.loose.as_f64();
+    // Within what the list price may be off, a factor is hardly nearer than another.
+    let within = if loose <= 0.0 { 0.0 } else { WITHIN * (apart / loose).min(1.0) };
+    within + (apart - loose).max(0.0) / (ratio * ALIKE * part.list.as_f64())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a small number")]

@@ -10,7 +10,9 @@ mod accounts;
 mod books;
 mod cell;
 mod claims;
+mod doubt;
 mod fit;
+mod halved;
 mod money;
 mod provider;
 mod quantity;
@@ -20,6 +22,8 @@ mod text;
 mod tokens;
 mod zone;
 
+#[cfg(test)]
+mod mended;
 #[cfg(test)]
 mod tests;
 
@@ -158,6 +162,8 @@ pub enum Confidence {
 pub struct Line {
     /// Why.
     pub cause: Cause,
+    /// The other cause that it may as well be, where nothing in reports and records tells which.
+    pub or: Option<Cause>,
     /// How sure that is.
     pub confidence: Confidence,
     /// How much more was paid than computed; negative: less.
@@ -184,6 +190,7 @@ impl Line {
     fn new(cause: Cause, confidence: Confidence, usd: Usd, day: Time) -> Line {
         Line {
             cause,
+            or: None,
             confidence,
             usd,
             input_tokens: 0,
@@ -199,6 +206,12 @@ impl Line {
 
     fn of_model(self, model: Option<Arc<str>>) -> Line {
         Line { model, ..self }
+    }
+
+    /// Names both causes, for a person, too.
+    fn or(self, other: Cause, why: &str) -> Line {
+        let why = format!("or {}: {why}", other.name());
+        Line { or: Some(other), ..self.because(why) }
     }
 
     fn because(self, why: impl Into<Arc<str>>) -> Line {

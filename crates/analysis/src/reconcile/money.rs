@@ -4,7 +4,7 @@
 //! it tells money alone, the factor that most days have is the price, and what is above it was used
 //! beside what passed here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use scrimp_core::price::Terms;
@@ -13,6 +13,7 @@ use scrimp_core::{Tier, Usd};
 use super::cell::{Cell, Key, Study};
 use super::claims::Claim;
 use super::fit::{self, ONE, Part};
+use super::halved::{self, Day};
 use super::report::{Charged, tier};
 use super::{Cause, Confidence, Line};
 
@@ -27,6 +28,8 @@ struct Bill {
     paid: Usd,
     /// Of the list price: what passed by.
     passed: Usd,
+    /// That by model.
+    passed_of: BTreeMap<Arc<str>, Usd>,
     /// How much more all that is not measured may cost if it was written to a cache, where the
     /// report does not tell that.
     writes: Usd,
@@ -160,6 +163,9 @@ fn note_quantity(study: &Study<'_>, line: &Line, is_whole: bool, bills: &mut Bil
     bill.list += line.usd;
     if line.cause == Cause::Bypassed {
         bill.passed += line.usd;
+        if let Some(model) = &line.model {
+            *bill.passed_of.entry(model.clone()).or_default() += line.usd;
+        }
     }
 }
 
@@ -168,6 +174,8 @@ struct Pricing {
     all: Option<u64>,
     /// Each with whether days show it on which nothing passed by.
     of_model: BTreeMap<Arc<str>, (u64, bool)>,
+    /// Models of which all that passed by was charged half.
+    halved: BTreeSet<Arc<str>>,
     /// Half of the last digit that amounts have.
     half_unit: Usd,
 }
@@ -178,7 +186,9 @@ impl Pricing {
             bills.values().filter(|bill| keep(bill)).map(Bill::part).collect()
         };
         let told = |bill: &Bill| bill.is_told && bill.passed == Usd::ZERO && !bill.unpriced;
-        let all = fit::factor(&parts(&told))
+        let halved = halved(study, bills);
+        let all = (halved.as_ref().map(|(factor, _)| *factor))
+            .or_else(|| fit::factor(&parts(&told)))
             .or_else(|| fit::factor(&parts(&|bill| bill.is_told && !bill.unpriced)))
             .or_else(|| fit::factor(&parts(&|bill| !bill.unpriced)));
         let models = bills.keys().filter_map(|(_, model)| model.clone());
@@ -199,7 +209,8 @@ impl Pricing {
             Some((model, factor))
         };
         let half_unit = half_unit(study.side.charged.iter().map(|charged| charged.usd));
-        Pricing { all, of_model: models.filter_map(of_model).collect(), half_unit }
+        let halved = halved.map(|(_, models)| models).unwrap_or_default();
+        Pricing { all, of_model: models.filter_map(of_model).collect(), halved, half_unit }
     }
 
     fn lines(&self, study: &Study<'_>, bills: &Bills, quantity: &mut [Line]) -> Vec<Line> {
@@ -261,6 +272,9 @@ impl Pricing {
             let line = line(cause, Confidence::Medium, rest);
             return vec![line.because("tokens that no line of the bill charges")];
         }
+        if !self.halved.is_empty() {
+            return self.halved(bill, line);
+        }
         let exact = Part { loose: Usd::ZERO, ..bill.part() };
         if factor != ONE && fit::has(&exact, factor) {
             return vec![discount(line(Cause::Discount, Confidence::High, rest), factor)];
@@ -297,6 +311,27 @@ impl Pricing {
             None => line(Cause::Unexplained, Confidence::Low, rest),
         };
         vec![discount(discounted, factor), named]
+    }
+
+    /// What is beside the list price of a day on which whole models' batches were charged half.
+    fn halved(&self, bill: &Bill, line: &dyn Fn(Cause, Confidence, Usd) -> Line) -> Vec<Line> {
+        let factor = self.all.unwrap_or(ONE);
+        let list = bill.list - halved::half(&bill.passed_of, &self.halved);
+        let expected = list.scaled(factor, ONE);
+        let rest = bill.paid - expected;
+        let mut lines =
+            vec![discount(line(Cause::Discount, Confidence::High, expected - list), factor)];
+        let batches = bill.passed_of.iter().filter(|(model, _)| self.halved.contains(*model));
+        lines.extend(batches.map(|(model, usd)| {
+            let batch = line(Cause::Batch, Confidence::Medium, -usd.scaled(1, 2));
+            batch.of_model(Some(model.clone()))
+        }));
+        let cause = match self.is_rounding(bill, rest) {
+            true => Cause::Rounding,
+            false => bill.least_known(),
+        };
+        lines.push(line(cause, Confidence::Medium, rest));
+        lines
     }
 
     /// What is beside what was computed, where the report tells money alone.
@@ -346,6 +381,17 @@ impl Pricing {
         let digits = i128::from(bill.rows.max(1)) * self.half_unit.pico();
         let floats = bill.list.pico().abs() / 1_000_000;
         rest.pico().abs() <= digits + floats
+    }
+}
+
+/// The factor on all days of a bill of whole days, and the models whose batches it charges half.
+fn halved(study: &Study<'_>, bills: &Bills) -> Option<(u64, BTreeSet<Arc<str>>)> {
+    let days = bills.values().map(|bill| Day { part: bill.part(), passed: &bill.passed_of });
+    let is_told = bills.values().all(|bill| bill.is_told && !bill.unpriced);
+    let is_whole = bills.keys().all(|(_, model)| model.is_none());
+    match is_whole && is_told && !study.side.divided.tier {
+        true => halved::find(&days.collect::<Vec<_>>()),
+        false => None,
     }
 }
 

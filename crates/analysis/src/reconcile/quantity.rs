@@ -7,21 +7,19 @@
 //! calls cost where nothing passed by, and the rest passed by.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use scrimp_core::price::Rates;
 use scrimp_core::{Tier, Usd};
 
+use super::books::Stage;
 use super::cell::{Cell, Doubted, Key, Study};
+use super::doubt::{self, Guess, Learned};
 use super::report::Account;
 use super::tokens::{Difference, signed};
 use super::{Cause, Confidence, Line};
 
 /// An estimated input may be off by this much of what it is expected to be, in hundredths.
 const GUESS_PERCENT: u64 = 30;
-
-/// Why an attempt is in doubt, and whether anything of its answer came.
-type Kind = (Cause, bool);
 
 /// A cell's difference of tokens.
 pub(super) struct Gap<'a> {
@@ -31,22 +29,14 @@ pub(super) struct Gap<'a> {
     pub(super) difference: Difference,
     /// What it is worth by list.
     pub(super) usd: Usd,
+    /// Of it, what its output is worth.
+    pub(super) output_usd: Usd,
     /// How much more input calls in doubt may have than they were estimated at.
     slack: i64,
-    /// What of their estimates calls in doubt may be expected to cost more, for a token of input.
-    more_for_input: f64,
-}
-
-/// What calls in doubt cost beyond their estimates, by what they were estimated at.
-#[derive(Default)]
-struct Learned {
-    by_model: BTreeMap<(Arc<str>, Kind), Ratio>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Ratio {
-    more: f64,
-    estimated: f64,
+    /// Of it, what calls have that were given up before anything came.
+    silent: i64,
+    /// What calls in doubt may be expected to cost, in the order of their kinds.
+    pub(super) guesses: Vec<Guess>,
 }
 
 /// The lines of every cell on a day whose tokens a report tells.
@@ -57,11 +47,14 @@ pub(super) fn lines(study: &Study<'_>, cells: &BTreeMap<Key, Cell>) -> Vec<Line>
         .filter(|(key, _)| is_told(key))
         .map(|(key, cell)| gap(study, key, cell))
         .collect();
-    let mut learned = Learned::default();
-    let clean = || gaps.iter().filter(|gap| !gap.passed_by() && !gap.cell.doubts.is_empty());
-    let is_alone = |gap: &&Gap<'_>| gap.cell.doubts.len() == 1;
-    clean().filter(is_alone).for_each(|gap| learned.see(gap));
-    clean().filter(|gap| !is_alone(gap)).for_each(|gap| learned.see(gap));
+    let clean = |billed: bool| -> Vec<&Gap<'_>> {
+        let is_clean = |gap: &&Gap<'_>| !gap.passed_by(billed) && !gap.guesses.is_empty();
+        gaps.iter().filter(is_clean).collect()
+    };
+    let mut learned = Learned::of(&clean(true));
+    if learned.bills_silence == Some(false) {
+        learned = Learned::of(&clean(false));
+    }
     let lines = gaps.iter().flat_map(|gap| gap.lines(study, &learned));
     lines.filter(|line| !line.is_empty()).collect()
 }
@@ -76,25 +69,49 @@ fn gap<'a>(study: &Study<'_>, key: &'a Key, cell: &'a Cell) -> Gap<'a> {
         (Some(_), Some(rates)) => difference.usd(rates),
         (Some(_), None) => Usd::ZERO,
     };
-    let guessed: u64 = cell.doubts.values().map(|doubted| doubted.guessed_input).sum();
-    let expected = study.expected(&key.model, guessed);
+    let guesses = rates.as_ref().map(|rates| doubt::guesses(study, key, cell, rates));
+    let output_usd = match (&cell.reported, &rates) {
+        (Some(_), Some(rates)) => difference.output_usd(rates),
+        _ => Usd::ZERO,
+    };
+    Gap {
+        key,
+        cell,
+        difference,
+        usd,
+        output_usd,
+        slack: slack(study, key, cell, |_| true),
+        silent: slack(study, key, cell, |stage| stage == Stage::Silent),
+        guesses: guesses.filter(|_| cell.reported.is_some()).unwrap_or_default(),
+        rates,
+    }
+}
+
+/// How much more input calls in doubt may have than they were estimated at.
+fn slack(study: &Study<'_>, key: &Key, cell: &Cell, of: fn(Stage) -> bool) -> i64 {
+    let doubts = || cell.doubts.iter().filter(|((_, stage), _)| of(*stage));
+    let sum = |of: fn(&Doubted) -> u64| doubts().map(|(_, doubted)| of(doubted)).sum::<u64>();
+    let expected = study.expected(&key.model, sum(|doubted| doubted.only_guessed));
     let off = expected.saturating_mul(GUESS_PERCENT) / 100;
-    let slack = signed(expected) - signed(guessed) + signed(off);
-    // Estimates know nothing of caches.
-    let usual = rates.as_ref().map_or(0.0, |rates| {
-        let expected = study.usual_input(&key.model, rates) * ratio(expected, guessed);
-        expected - rates.input.as_f64()
-    });
-    Gap { key, cell, rates, difference, usd, slack, more_for_input: usual }
+    let known = sum(|doubted| doubted.known.input() + doubted.known_input);
+    signed(known) + signed(expected) - signed(sum(|doubted| doubted.guessed_input)) + signed(off)
 }
 
 impl Gap<'_> {
     /// Whether the provider has calls, or input, that the calls here cannot account for.
-    pub(super) fn passed_by(&self) -> bool {
+    pub(super) fn passed_by(&self, bills_silence: bool) -> bool {
         let cell = self.cell;
         let Some(reported) = &cell.reported else { return false };
         let has_more_calls = reported.calls.is_some_and(|calls| cell.calls() < calls);
-        has_more_calls || self.slack < self.difference.input() || self.room() < self.usd
+        let silent = if bills_silence { 0 } else { self.unbilled() };
+        has_more_calls || self.slack - silent < self.difference.input() || self.room() < self.usd
+    }
+
+    /// How much less input there is for calls in doubt if those are not billed that were given up
+    /// before anything came.
+    fn unbilled(&self) -> i64 {
+        let silent = self.cell.doubts.iter().filter(|((_, stage), _)| *stage == Stage::Silent);
+        self.silent + silent.map(|(_, doubted)| signed(doubted.guessed_input)).sum::<i64>()
     }
 
     /// How much more calls in doubt may have cost at most.
@@ -108,7 +125,7 @@ impl Gap<'_> {
     fn lines(&self, study: &Study<'_>, learned: &Learned) -> Vec<Line> {
         let Cell { doubts, reported, .. } = self.cell;
         let mut lines = Vec::new();
-        let passed_by = self.passed_by();
+        let passed_by = self.passed_by(learned.bills_silence.unwrap_or(true));
         let (mut left, mut calls) = (self.usd, None);
         let causes = || doubts.keys().map(|(cause, _)| cause);
         let is_sure = !passed_by && causes().min() == causes().max();
@@ -119,7 +136,7 @@ impl Gap<'_> {
             let shares = self.shares(learned, passed_by, self.usd - absent);
             for ((kind, doubted), usd) in doubts.iter().zip(shares) {
                 left -= usd;
-                let known = learned.knows(self.key, *kind);
+                let known = learned.knows(kind.1);
                 let confidence = match (is_sure, known) {
                     (true, _) => Confidence::High,
                     (false, true) => Confidence::Medium,
@@ -133,7 +150,13 @@ impl Gap<'_> {
             calls = reported.checked_sub(self.cell.calls());
         }
         let (cause, confidence) = self.rest(left);
-        lines.push(Line { calls, ..self.line(study, cause, confidence, left) });
+        let rest = Line { calls, ..self.line(study, cause, confidence, left) };
+        let has_price = study.side.days[self.key.day].has_money;
+        lines.push(match cause == Cause::Bypassed && !study.side.divided.tier && !has_price {
+            true => Line { confidence: confidence.min(Confidence::Medium), ..rest }
+                .or(Cause::Batch, "no report tells the tier, or what it was charged"),
+            false => rest,
+        });
         self.tokens_to_largest(&mut lines);
         lines
     }
@@ -151,40 +174,15 @@ impl Gap<'_> {
         }
     }
 
-    /// What each of the calls in doubt gets of `usd`, in the order of their causes.
+    /// What each of the calls in doubt gets of `usd`, in the order of their kinds.
     fn shares(&self, learned: &Learned, passed_by: bool, usd: Usd) -> Vec<Usd> {
-        let doubts = &self.cell.doubts;
-        let weights: Vec<f64> = doubts.values().map(weight).collect();
-        let all: f64 = weights.iter().sum();
-        let mut shares: Vec<Usd> = doubts
-            .iter()
-            .map(|(kind, doubted)| {
-                let more = match learned.ratio(self.key, *kind) {
-                    Some(ratio) => ratio * weight(doubted),
-                    None => self.more_for_input * count(doubted.guessed_input),
-                };
-                Usd::from_f64_estimate(more).max(-doubted.cost)
-            })
-            .collect();
-        if passed_by {
-            // What passed by is no less than nothing.
-            let expected: Usd = shares.iter().copied().sum();
-            if expected <= usd.max(Usd::ZERO) {
-                return shares;
-            }
+        let doubts = self.cell.doubts.values();
+        match (&self.cell.reported, &self.rates) {
+            // In no line of the report.
+            (None, _) => doubts.map(|doubted| -doubted.cost).collect(),
+            (Some(_), None) => doubts.map(|_| Usd::ZERO).collect(),
+            (Some(_), Some(_)) => learned.shares(self, passed_by, usd),
         }
-        let expected: Usd = shares.iter().copied().sum();
-        let mut rest = usd - expected;
-        let last = shares.len() - 1;
-        for (at, share) in shares.iter_mut().enumerate() {
-            let part = match at == last {
-                true => rest,
-                false => Usd::from_f64_estimate((usd - expected).as_f64() * weights[at] / all),
-            };
-            *share += part;
-            rest -= part;
-        }
-        shares
     }
 
     fn line(&self, study: &Study<'_>, cause: Cause, confidence: Confidence, usd: Usd) -> Line {
@@ -199,48 +197,5 @@ impl Gap<'_> {
             largest.input_tokens = self.difference.input();
             largest.output_tokens = self.difference.output();
         }
-    }
-}
-
-/// What calls in doubt were estimated at, in dollars; a call without an estimate weighs little.
-#[expect(clippy::cast_precision_loss, reason = "a weight")]
-fn weight(doubted: &Doubted) -> f64 {
-    doubted.cost.as_f64() + doubted.calls as f64 * 1e-6
-}
-
-impl Learned {
-    fn see(&mut self, gap: &Gap<'_>) {
-        let doubts = &gap.cell.doubts;
-        // Of several kinds each has what was learned of it so far, and its part of the rest.
-        let shares = gap.shares(self, false, gap.usd);
-        for ((kind, doubted), usd) in doubts.iter().zip(shares) {
-            let ratio = Ratio { more: usd.as_f64(), estimated: weight(doubted) };
-            self.by_model.entry((gap.key.model.clone(), *kind)).or_default().add(ratio);
-        }
-    }
-
-    fn knows(&self, key: &Key, kind: Kind) -> bool {
-        self.by_model.contains_key(&(key.model.clone(), kind))
-    }
-
-    fn ratio(&self, key: &Key, kind: Kind) -> Option<f64> {
-        let Ratio { more, estimated } = self.by_model.get(&(key.model.clone(), kind))?;
-        (0.0 < *estimated).then(|| more / estimated)
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a weight")]
-fn count(tokens: u64) -> f64 {
-    tokens as f64
-}
-
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 1.0 } else { count(part) / count(whole) }
-}
-
-impl Ratio {
-    fn add(&mut self, other: Ratio) {
-        self.more += other.more;
-        self.estimated += other.estimated;
     }
 }

@@ -28,13 +28,13 @@ fn tokens(input: u64, output: u64) -> Usage {
 }
 
 /// A call that was measured whole, at an hour of the first days of 1970.
-fn call(hour: i64, input: u64, output: u64) -> Record {
+pub(super) fn call(hour: i64, input: u64, output: u64) -> Record {
     let metering = Some(Metering::measured(tokens(input, output)));
     testing::entry(&Sketch { at_s: hour * 3_600, metering, ..Sketch::default() }).record
 }
 
 /// A call that did not end well.
-fn doubtful(
+pub(super) fn doubtful(
     hour: i64,
     (ending, fault): (Ending, Option<Fault>),
     state: UsageState,
@@ -53,12 +53,12 @@ fn doubtful(
     record
 }
 
-fn aborted(hour: i64, input: u64, output: u64) -> Record {
+pub(super) fn aborted(hour: i64, input: u64, output: u64) -> Record {
     let end = (Ending::Abandoned, Some(Fault::Cancelled));
     doubtful(hour, end, UsageState::Partial, (input, output))
 }
 
-fn of_model(mut record: Record, model: &str) -> Record {
+pub(super) fn of_model(mut record: Record, model: &str) -> Record {
     for attempt in &mut record.attempts {
         attempt.model = model.into();
     }
@@ -83,27 +83,27 @@ fn bucket(day: i64, of: Parts) -> Aggregate {
 }
 
 /// A line of a usage report.
-fn used(day: i64, input: u64, output: u64) -> Aggregate {
+pub(super) fn used(day: i64, input: u64, output: u64) -> Aggregate {
     let metering = Metering::measured(tokens(input, output));
     Aggregate { metering, ..bucket(day, parts(Some("claude-test-20250101"))) }
 }
 
-fn by_calls(sum: Aggregate, calls: u64) -> Aggregate {
+pub(super) fn by_calls(sum: Aggregate, calls: u64) -> Aggregate {
     Aggregate { calls: Some(calls), ..sum }
 }
 
-fn in_tier(mut sum: Aggregate, tier: &str) -> Aggregate {
+pub(super) fn in_tier(mut sum: Aggregate, tier: &str) -> Aggregate {
     sum.of.tier = Some(tier.into());
     sum
 }
 
 /// A line of a cost report.
-fn charged(day: i64, usd: &str) -> Aggregate {
+pub(super) fn charged(day: i64, usd: &str) -> Aggregate {
     let usd = Some(usd.parse().unwrap());
     Aggregate { usd, ..bucket(day, parts(Some("claude-test-20250101"))) }
 }
 
-fn item(day: i64, usd: &str, words: &str) -> Aggregate {
+pub(super) fn item(day: i64, usd: &str, words: &str) -> Aggregate {
     let of = Parts { item: Some(words.into()), ..Parts::default() };
     Aggregate { usd: Some(usd.parse().unwrap()), ..bucket(day, of) }
 }
@@ -141,7 +141,7 @@ fn told(found: &Reconciliation) -> String {
 }
 
 #[track_caller]
-fn check(records: &[Record], reports: &[&[Aggregate]], expected: &Expect) {
+pub(super) fn check(records: &[Record], reports: &[&[Aggregate]], expected: &Expect) {
     expected.assert_eq(&told(&find(records, reports)));
 }
 
@@ -263,9 +263,9 @@ fn usage_beyond_all_calls_passed_by() {
         &[call(1, 1_000, 100)],
         &[&usage],
         &expect![[r#"
-        paid 0.0425 computed 0.0075 gap 0.035
-        bypassed 0.035 4600 High
-    "#]],
+            paid 0.0425 computed 0.0075 gap 0.035
+            bypassed 0.035 4600 High or batch: no report tells the tier, or what it was charged
+        "#]],
     );
     let mut other = used(0, 3_000, 100);
     other.of.model = Some("claude-other".into());
@@ -273,9 +273,9 @@ fn usage_beyond_all_calls_passed_by() {
         &[call(1, 1_000, 100)],
         &[&[used(0, 1_000, 100), other]],
         &expect![[r#"
-        paid 0.025 computed 0.0075 gap 0.0175
-        bypassed 0.0175 3100 High
-    "#]],
+            paid 0.025 computed 0.0075 gap 0.0175
+            bypassed 0.0175 3100 High or batch: no report tells the tier, or what it was charged
+        "#]],
     );
 }
 
@@ -288,10 +288,10 @@ fn calls_in_doubt_keep_what_such_calls_cost_where_something_passed_by() {
         &records,
         &[&usage],
         &expect![[r#"
-        paid 0.055 computed 0.018 gap 0.037
-        aborted 0.0095 190 High
-        bypassed 0.0275 3690 Medium
-    "#]],
+            paid 0.055 computed 0.018 gap 0.037
+            aborted 0.0095 190 High
+            bypassed 0.0275 3690 Medium or batch: no report tells the tier, or what it was charged
+        "#]],
     );
 }
 
@@ -609,10 +609,10 @@ fn a_report_of_another_provider_says_so() {
         &[call(1, 1_000, 100)],
         &[&[foreign]],
         &expect![[r#"
-        paid 0 computed 0 gap 0
-        bypassed 0 1100 High
-        note: no call to `openai` of these days passed here; the records have calls to anthropic
-    "#]],
+            paid 0 computed 0 gap 0
+            bypassed 0 1100 High or batch: no report tells the tier, or what it was charged
+            note: no call to `openai` of these days passed here; the records have calls to anthropic
+        "#]],
     );
 }
 

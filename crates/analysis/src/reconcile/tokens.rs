@@ -52,6 +52,11 @@ impl Difference {
         rates.cost(&self.more) - rates.cost(&self.less)
     }
 
+    /// What its output is worth.
+    pub(super) fn output_usd(&self, rates: &Rates) -> Usd {
+        rates.cost(&output(&self.more)) - rates.cost(&output(&self.less))
+    }
+
     pub(super) fn input(&self) -> i64 {
         signed(self.more.input()) - signed(self.less.input())
     }
@@ -59,6 +64,11 @@ impl Difference {
     pub(super) fn output(&self) -> i64 {
         signed(self.more.total_output()) - signed(self.less.total_output())
     }
+}
+
+fn output(usage: &Usage) -> Usage {
+    let Usage { output, reasoning, audio_output, .. } = *usage;
+    Usage { output, reasoning, audio_output, ..Usage::ZERO }
 }
 
 pub(super) fn signed(tokens: u64) -> i64 {

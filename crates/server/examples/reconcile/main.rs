@@ -11,6 +11,7 @@ mod invoice;
 mod play;
 mod scenario;
 mod score;
+mod truth;
 
 use std::num::NonZero;
 use std::process::ExitCode;
