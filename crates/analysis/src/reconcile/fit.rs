@@ -15,6 +15,9 @@ const DIGIT: f64 = 0.01;
 /// How far a part is from a factor that is as far off as its list price may be.
 const WITHIN: f64 = 0.035;
 
+/// A part counts half if its list price may be off by so much of it.
+const LOOSE: f64 = 0.01;
+
 /// Of the largest parts, so many are asked for their factor.
 const MOST_CANDIDATES: usize = 100;
 
@@ -36,17 +39,19 @@ pub(super) fn factor(parts: &[Part]) -> Option<u64> {
     }
     parts.sort_by_key(|part| std::cmp::Reverse((part.list, part.paid)));
     let total: f64 = parts.iter().map(|part| part.list.as_f64()).sum();
+    let weights: f64 = parts.iter().map(|part| weight(part)).sum();
     let alike = |ratio: f64| parts.iter().filter(move |part| is_alike(part, ratio));
     let support = |ratio: f64| alike(ratio).map(|part| part.list.as_f64()).sum::<f64>();
     let closeness = |ratio: f64| {
-        let close = |part: &&Part| part.list.as_f64() * (1.0 - 0.9 * apart(part, ratio));
+        let close = |part: &&Part| weight(part) * (1.0 - 0.9 * apart(part, ratio));
         alike(ratio).map(close).sum::<f64>()
     };
     // Discounts are round numbers: each further digit has to bring parts nearer.
     let largest = &parts[..parts.len().min(MOST_CANDIDATES)];
     let rounded = |digits: u32| largest.iter().map(move |part| (round(of(part), digits), digits));
-    let score =
-        |(ratio, digits): (f64, u32)| (closeness(ratio) - DIGIT * f64::from(digits) * total, ratio);
+    let score = |(ratio, digits): (f64, u32)| {
+        (closeness(ratio) - DIGIT * f64::from(digits) * weights, ratio)
+    };
     // No factor at all needs no digits.
     let candidates = (1..=6).flat_map(rounded).filter(|(ratio, _)| 0.0 < *ratio);
     let candidates = candidates.chain([(1.0, 0)]);
@@ -74,6 +79,17 @@ pub(super) fn doubt(parts: &[Part], millionths: u64) -> f64 {
     apart / parts.len() as f64 + DIGIT * shown(millionths).len() as f64
 }
 
+/// The roundest factor in a range, of several the one nearest to its middle.
+pub(super) fn roundest(low: f64, high: f64) -> Option<u64> {
+    let (low, high) = (low * (1.0 - ALIKE), high * (1.0 + ALIKE));
+    let middle = f64::midpoint(low, high);
+    let of = |digits: u32| Some(round(middle, digits)).filter(|it| (low..=high).contains(it));
+    if (low..=high).contains(&1.0) {
+        return Some(ONE);
+    }
+    (1..=3).find_map(of).map(millionths)
+}
+
 /// A factor for a person: `0.85`.
 pub(super) fn shown(millionths: u64) -> String {
     let text = format!("{}.{:06}", millionths / ONE, millionths % ONE);
@@ -82,6 +98,12 @@ pub(super) fn shown(millionths: u64) -> String {
 
 fn is_usual(part: &Part) -> bool {
     Usd::ZERO < part.list && Usd::ZERO < part.paid
+}
+
+/// A part whose list price is not known to the digit tells less of the factor.
+fn weight(part: &Part) -> f64 {
+    let list = part.list.as_f64();
+    list / (1.0 + part.loose.as_f64() / (LOOSE * list))
 }
 
 fn of(part: &Part) -> f64 {

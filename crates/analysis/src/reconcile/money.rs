@@ -13,7 +13,7 @@ use scrimp_core::{Tier, Usd};
 use super::cell::{Cell, Key, Study};
 use super::claims::Claim;
 use super::fit::{self, ONE, Part};
-use super::halved::{self, Day};
+use super::halved::{self, Day, Kind};
 use super::report::{Charged, tier};
 use super::{Cause, Confidence, Line};
 
@@ -28,8 +28,8 @@ struct Bill {
     paid: Usd,
     /// Of the list price: what passed by.
     passed: Usd,
-    /// That by model.
-    passed_of: BTreeMap<Arc<str>, Usd>,
+    /// That by model and key.
+    passed_of: BTreeMap<Kind, Usd>,
     /// How much more all that is not measured may cost if it was written to a cache, where the
     /// report does not tell that.
     writes: Usd,
@@ -164,7 +164,7 @@ fn note_quantity(study: &Study<'_>, line: &Line, is_whole: bool, bills: &mut Bil
     if line.cause == Cause::Bypassed {
         bill.passed += line.usd;
         if let Some(model) = &line.model {
-            *bill.passed_of.entry(model.clone()).or_default() += line.usd;
+            *bill.passed_of.entry((model.clone(), line.key.clone())).or_default() += line.usd;
         }
     }
 }
@@ -174,8 +174,10 @@ struct Pricing {
     all: Option<u64>,
     /// Each with whether days show it on which nothing passed by.
     of_model: BTreeMap<Arc<str>, (u64, bool)>,
-    /// Models of which all that passed by was charged half.
-    halved: BTreeSet<Arc<str>>,
+    /// Models and keys of which all that passed by was charged half.
+    halved: BTreeSet<Kind>,
+    /// Whether another factor would have left another part of what passed by to be half.
+    is_between: bool,
     /// Half of the last digit that amounts have.
     half_unit: Usd,
 }
@@ -185,10 +187,15 @@ impl Pricing {
         let parts = |keep: &dyn Fn(&Bill) -> bool| -> Vec<Part> {
             bills.values().filter(|bill| keep(bill)).map(Bill::part).collect()
         };
-        let told = |bill: &Bill| bill.is_told && bill.passed == Usd::ZERO && !bill.unpriced;
-        let halved = halved(study, bills);
+        // Where tiers are told, what passed by has its price like anything else.
+        let is_plain = |bill: &Bill| study.side.divided.tier || bill.passed == Usd::ZERO;
+        let told = |bill: &Bill| bill.is_told && is_plain(bill) && !bill.unpriced;
+        let days = whole_days(study, bills);
+        let halved = halved::find(&days);
+        let between = halved::between(&days);
         let all = (halved.as_ref().map(|(factor, _)| *factor))
             .or_else(|| fit::factor(&parts(&told)))
+            .or(between)
             .or_else(|| fit::factor(&parts(&|bill| bill.is_told && !bill.unpriced)))
             .or_else(|| fit::factor(&parts(&|bill| !bill.unpriced)));
         let models = bills.keys().filter_map(|(_, model)| model.clone());
@@ -209,8 +216,10 @@ impl Pricing {
             Some((model, factor))
         };
         let half_unit = half_unit(study.side.charged.iter().map(|charged| charged.usd));
-        let halved = halved.map(|(_, models)| models).unwrap_or_default();
-        Pricing { all, of_model: models.filter_map(of_model).collect(), halved, half_unit }
+        let halved = halved.map(|(_, kinds)| kinds).unwrap_or_default();
+        let is_between = between.is_some() && halved.is_empty();
+        let of_model = models.filter_map(of_model).collect();
+        Pricing { all, of_model, halved, is_between, half_unit }
     }
 
     fn lines(&self, study: &Study<'_>, bills: &Bills, quantity: &mut [Line]) -> Vec<Line> {
@@ -297,6 +306,10 @@ impl Pricing {
         {
             // By list it is half, and the factor is on that half.
             let halved = line(Cause::Batch, Confidence::Medium, rest.scaled(ONE, factor));
+            let halved = match self.is_between {
+                true => halved.or(Cause::Discount, "the bill is one sum of each day"),
+                false => halved,
+            };
             let discounted = Line { usd: discounted.usd + rest - halved.usd, ..discounted };
             return vec![discount(discounted, factor), halved];
         }
@@ -321,10 +334,10 @@ impl Pricing {
         let rest = bill.paid - expected;
         let mut lines =
             vec![discount(line(Cause::Discount, Confidence::High, expected - list), factor)];
-        let batches = bill.passed_of.iter().filter(|(model, _)| self.halved.contains(*model));
-        lines.extend(batches.map(|(model, usd)| {
+        let batches = bill.passed_of.iter().filter(|(kind, _)| self.halved.contains(*kind));
+        lines.extend(batches.map(|((model, key), usd)| {
             let batch = line(Cause::Batch, Confidence::Medium, -usd.scaled(1, 2));
-            batch.of_model(Some(model.clone()))
+            Line { key: key.clone(), ..batch.of_model(Some(model.clone())) }
         }));
         let cause = match self.is_rounding(bill, rest) {
             true => Cause::Rounding,
@@ -384,14 +397,14 @@ impl Pricing {
     }
 }
 
-/// The factor on all days of a bill of whole days, and the models whose batches it charges half.
-fn halved(study: &Study<'_>, bills: &Bills) -> Option<(u64, BTreeSet<Arc<str>>)> {
+/// The days of a bill of whole days beside usage that is not divided by tier.
+fn whole_days<'b>(study: &Study<'_>, bills: &'b Bills) -> Vec<Day<'b>> {
     let days = bills.values().map(|bill| Day { part: bill.part(), passed: &bill.passed_of });
     let is_told = bills.values().all(|bill| bill.is_told && !bill.unpriced);
     let is_whole = bills.keys().all(|(_, model)| model.is_none());
     match is_whole && is_told && !study.side.divided.tier {
-        true => halved::find(&days.collect::<Vec<_>>()),
-        false => None,
+        true => days.collect(),
+        false => Vec::new(),
     }
 }
 
@@ -441,7 +454,8 @@ fn half_unit(amounts: impl Iterator<Item = Usd>) -> Usd {
 fn halve(line: &Line, bill: &Bill, quantity: &mut [Line]) -> Vec<Line> {
     let is_same = |other: &Line| {
         let same_model = line.model.is_none() || other.model == line.model;
-        other.cause == Cause::Bypassed && other.day == line.day && same_model
+        let same_key = line.key.is_none() || other.key == line.key;
+        other.cause == Cause::Bypassed && other.day == line.day && same_model && same_key
     };
     // Charged half, so the list price of it is twice what is missing.
     let batch = (-line.usd).scaled(2, 1).min(bill.passed);
@@ -456,7 +470,7 @@ fn halve(line: &Line, bill: &Bill, quantity: &mut [Line]) -> Vec<Line> {
         } else if Usd::ZERO < part {
             other.usd -= part;
             let tokens = Line { input_tokens: 0, output_tokens: 0, calls: None, ..other.clone() };
-            lines.push(Line { cause, confidence, usd: part, ..tokens });
+            lines.push(Line { cause, confidence, usd: part, or: line.or, ..tokens });
         }
     }
     lines

@@ -83,6 +83,8 @@ pub(super) struct Side {
 enum Kind {
     Tokens,
     Money,
+    /// Amounts below nothing: they stay apart where nothing else tells them from others.
+    Back,
 }
 
 /// A bucket's row, by what makes it the same row in another file.
@@ -154,9 +156,11 @@ fn rows_of(file: usize, sums: &[&Aggregate]) -> BTreeMap<Place, Row> {
     let tells_tokens = told().any(|sum| has_tokens(sum)) || !tells_money;
     let mut rows: BTreeMap<Place, Row> = BTreeMap::new();
     for sum in sums {
+        let is_back = sum.usd.is_some_and(|usd| usd < Usd::ZERO);
+        let money = if is_back { Kind::Back } else { Kind::Money };
         let kinds = [
             (Kind::Tokens, tells_tokens && has_tokens(sum)),
-            (Kind::Money, tells_money && sum.usd.is_some()),
+            (money, tells_money && sum.usd.is_some()),
         ];
         for (kind, _) in kinds.into_iter().filter(|(_, tells)| *tells) {
             let place = (kind, sum.from, sum.until, sum.of.clone());
@@ -213,7 +217,7 @@ fn days(rows: &BTreeMap<Place, Row>) -> (Vec<Day>, Vec<String>) {
         let end = if is_part { begin + DAY } else { *until };
         let (known, kinds) = spans.entry(begin).or_insert((end, [false; 2]));
         *known = (*known).min(end);
-        kinds[*kind as usize] = true;
+        kinds[usize::from(*kind != Kind::Tokens)] = true;
     }
     let mut notes = Vec::new();
     if 1 < phases.len() {
@@ -314,8 +318,8 @@ fn collect(
     for ((kind, from, _, of), Row { usage, calls, usd, .. }) in rows {
         let Some(day) = day_at(&side.days, from) else { continue };
         match kind {
-            Kind::Money if usd == Usd::ZERO => {}
-            Kind::Money => side.charged.push(Charged { day, of, usd }),
+            Kind::Money | Kind::Back if usd == Usd::ZERO => {}
+            Kind::Money | Kind::Back => side.charged.push(Charged { day, of, usd }),
             Kind::Tokens if usage == Usage::ZERO && calls.unwrap_or(0) == 0 => {}
             Kind::Tokens => {
                 let long = of.item.as_deref().is_some_and(|item| item.starts_with("200k"));
