@@ -75,7 +75,12 @@ pub(super) fn has(part: &Part, millionths: u64) -> bool {
 /// each of its digits.
 #[expect(clippy::cast_precision_loss, reason = "a few")]
 pub(super) fn doubt(parts: &[Part], millionths: u64) -> f64 {
-    let apart: f64 = parts.iter().map(|part| apart(part, ratio(millionths))).sum();
+    let ratio = ratio(millionths);
+    let apart = |part: &Part| {
+        let (list, paid) = (part.list.as_f64(), part.paid.as_f64());
+        (paid - ratio * list).abs() / (ratio * (ALIKE * list + part.loose.as_f64()))
+    };
+    let apart: f64 = parts.iter().map(apart).sum();
     apart / parts.len() as f64 + DIGIT * shown(millionths).len() as f64
 }
 

@@ -102,11 +102,11 @@ fn a_batch_job_in_a_sum_of_each_day_leaves_one_factor_on_all_days() {
         &records,
         &[&usage, &costs],
         &expect![[r#"
-        paid 0.172125 computed 0.15 gap 0.022125
-        bypassed 0.053625 15000 High cache writes, which the report of tokens does not tell apart
-        batch 0.01125 0 Medium
-        discount -0.04275 0 High 0.8 of the list price
-    "#]],
+            paid 0.172125 computed 0.15 gap 0.022125
+            bypassed 0.03 6000 High
+            batch 0.0225 9000 Medium
+            discount -0.030375 0 High 0.85 of the list price
+        "#]],
     );
 }
 
@@ -117,9 +117,9 @@ fn without_tiers_and_prices_what_passed_by_may_be_a_batch() {
         &records,
         &[&[used(0, 5_000, 100)]],
         &expect![[r#"
-        paid 0.0275 computed 0.0075 gap 0.02
-        bypassed 0.02 4000 High or batch: no report tells the tier, or what it was charged
-    "#]],
+            paid 0.0275 computed 0.0075 gap 0.02
+            bypassed 0.02 4000 Medium or batch: no report tells the tier, or what it was charged
+        "#]],
     );
     // With tiers it is known.
     let usage = [in_tier(used(0, 1_000, 100), "standard"), in_tier(used(0, 4_000, 0), "batch")];

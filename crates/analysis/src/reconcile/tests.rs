@@ -264,7 +264,7 @@ fn usage_beyond_all_calls_passed_by() {
         &[&usage],
         &expect![[r#"
             paid 0.0425 computed 0.0075 gap 0.035
-            bypassed 0.035 4600 High or batch: no report tells the tier, or what it was charged
+            bypassed 0.035 4600 Medium or batch: no report tells the tier, or what it was charged
         "#]],
     );
     let mut other = used(0, 3_000, 100);
@@ -274,7 +274,7 @@ fn usage_beyond_all_calls_passed_by() {
         &[&[used(0, 1_000, 100), other]],
         &expect![[r#"
             paid 0.025 computed 0.0075 gap 0.0175
-            bypassed 0.0175 3100 High or batch: no report tells the tier, or what it was charged
+            bypassed 0.0175 3100 Medium or batch: no report tells the tier, or what it was charged
         "#]],
     );
 }

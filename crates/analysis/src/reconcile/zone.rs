@@ -17,6 +17,9 @@ use super::report::{Side, day_at};
 const OFFSETS: std::ops::RangeInclusive<i64> = -48..=56;
 /// Smaller troubles than this share are no sign of another zone.
 const LEAST_TROUBLE: f64 = 0.005;
+/// What was measured and is not in the report of its day is a sign sooner, if all of it is in the
+/// report of another zone's day.
+const LEAST_LACKING: f64 = 0.002;
 /// Another zone must take away all but this share of the trouble.
 const REMAINING: f64 = 0.5;
 /// A zone that is no whole hour from UTC must take away more than this share of what the best other
@@ -58,12 +61,17 @@ pub(super) fn find(sides: &[Side], books: &Books, called: Option<&str>) -> Vec<S
     let is_found = trouble <= REMAINING * together(0) && LEAST_TROUBLE < together(0);
     let offset = |fits: &Fits| {
         let (named, found) = (fits.at(0), fits.at(quarters));
-        let vanishes = LEAST_TROUBLE < named.lacking && found.lacking < named.lacking / 20.0;
-        let better = found.sum() < named.sum() - LEAST_TROUBLE / 2.0;
+        let vanishes = LEAST_LACKING < named.lacking && found.lacking < named.lacking / 20.0;
+        let better = found.sum() < named.sum() - LEAST_LACKING;
         (better && (is_found || vanishes)).then_some(quarters)
     };
-    let offset = |fits| Span::from_nanos(SLOT.nanos() * offset(fits).unwrap_or(0));
-    all.iter().map(offset).collect()
+    let found: Vec<Option<i64>> = all.iter().map(offset).collect();
+    // Where one report is of another zone, another is too unless that speaks against it.
+    let is_any = found.iter().any(Option::is_some);
+    let may_be = |fits: &Fits| is_any && fits.at(quarters).sum() <= fits.at(0).sum();
+    let of = |(fits, found): (&Fits, Option<i64>)| found.or(may_be(fits).then_some(quarters));
+    let quarters = all.iter().zip(found).map(|pair| of(pair).unwrap_or(0));
+    quarters.map(|quarters| Span::from_nanos(SLOT.nanos() * quarters)).collect()
 }
 
 /// What speaks against a zone, as shares of all that was used.
