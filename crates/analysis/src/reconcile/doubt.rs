@@ -15,7 +15,11 @@ use super::cell::{Cell, Doubted, Key, Study};
 use super::quantity::Gap;
 
 /// Of a call of which nothing was seen yet, some tokens may have been generated.
-const UNSEEN_OUTPUT: f64 = 25.0;
+const UNSEEN_OUTPUT: f64 = 100.0;
+/// A day speaks against billing silence, or for it, by no more than this: three deviations, squared.
+const MOST_OF_A_DAY: f64 = 9.0;
+/// Days have to speak for one or the other by so much.
+const LEAST_SIGN: f64 = 2.0;
 /// Tokens of a known text are counted this near.
 const KNOWN: f64 = 0.02;
 
@@ -174,7 +178,8 @@ impl Learned {
     }
 }
 
-/// Whether calls that were given up before anything came are billed: whichever leaves less.
+/// Whether calls that were given up before anything came are billed: only if that leaves much less;
+/// `None`: no day tells.
 fn bills_silence(clean: &[&Gap<'_>]) -> Option<bool> {
     let with: Vec<_> = clean
         .iter()
@@ -184,11 +189,15 @@ fn bills_silence(clean: &[&Gap<'_>]) -> Option<bool> {
         let learned = Learned { bills_silence: Some(bills), ..Learned::default() };
         let of = |gap: &&&Gap<'_>| {
             let more = gap.guesses.iter().map(|guess| guess.more(&learned));
-            (gap.usd.as_f64() - more.map(|(input, output)| input + output).sum::<f64>()).abs()
+            let left = gap.usd.as_f64() - more.map(|(input, output)| input + output).sum::<f64>();
+            let variances = gap.guesses.iter().map(|g| g.input_variance + g.output_variance);
+            // Where others may be far off, it says little; and no day decides alone.
+            (left * left / variances.sum::<f64>()).min(MOST_OF_A_DAY)
         };
         with.iter().map(of).sum()
     };
-    (!with.is_empty()).then(|| left(true) < left(false))
+    let (billed, free) = (left(true), left(false));
+    ((billed - free).abs() > LEAST_SIGN).then_some(billed < free)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]

@@ -70,7 +70,7 @@ fn input_that_was_told_takes_no_part_in_what_others_have_too_little_of() {
         &expect![[r#"
             paid 0.0065 computed 0.01025 gap -0.00375
             aborted 0.00125 0 Medium
-            timed out -0.005 -950 Medium
+            timed out -0.005 -950 Low
         "#]],
     );
 }
@@ -142,4 +142,39 @@ fn without_tiers_and_prices_what_passed_by_may_be_a_batch() {
         absent -0.0075 -1100 High
     "#]],
     );
+}
+
+/// A sum of a whole day.
+fn whole(day: i64, usd: &str) -> scrimp_core::Aggregate {
+    let mut sum = item(day, usd, "all");
+    sum.of.item = None;
+    sum
+}
+
+#[test]
+fn a_credit_beside_a_sum_of_a_day_stays_a_credit() {
+    let records = [call(1, 10_000, 0), call(25, 12_000, 0)];
+    let usage = [used(0, 10_000, 0), used(1, 12_000, 0)];
+    check(
+        &records,
+        &[&usage, &[whole(0, "0.05"), whole(0, "-0.02"), whole(1, "0.06")]],
+        &expect![[r#"
+            paid 0.09 computed 0.11 gap -0.02
+            credit -0.02 0 High
+        "#]],
+    );
+}
+
+#[test]
+fn half_a_price_in_sums_of_days_that_no_set_of_models_tells_is_batch_or_discount() {
+    // Of each day's 4,000 that passed by, another part was in batches: 1,000, 3,000 and none.
+    let records = [0, 1, 2].map(|day| call(24 * day + 1, 100_000, 0));
+    let usage = [0, 1, 2].map(|day| used(day, 104_000, 0));
+    let costs = [whole(0, "0.46575"), whole(1, "0.46125"), whole(2, "0.468")];
+    check(&records, &[&usage, &costs], &expect![[r#"
+        paid 1.395 computed 1.5 gap -0.105
+        bypassed 0.04 12000 High
+        batch 0.01 0 Medium or discount: the bill is one sum of each day
+        discount -0.155 0 High 0.9 of the list price
+    "#]]);
 }

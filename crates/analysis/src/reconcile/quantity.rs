@@ -52,7 +52,7 @@ pub(super) fn lines(study: &Study<'_>, cells: &BTreeMap<Key, Cell>) -> Vec<Line>
         gaps.iter().filter(is_clean).collect()
     };
     let mut learned = Learned::of(&clean(true));
-    if learned.bills_silence == Some(false) {
+    if learned.bills_silence != Some(true) {
         learned = Learned::of(&clean(false));
     }
     let lines = gaps.iter().flat_map(|gap| gap.lines(study, &learned));
@@ -125,7 +125,7 @@ impl Gap<'_> {
     fn lines(&self, study: &Study<'_>, learned: &Learned) -> Vec<Line> {
         let Cell { doubts, reported, .. } = self.cell;
         let mut lines = Vec::new();
-        let passed_by = self.passed_by(learned.bills_silence.unwrap_or(true));
+        let passed_by = self.passed_by(learned.bills_silence.unwrap_or(false));
         let (mut left, mut calls) = (self.usd, None);
         let causes = || doubts.keys().map(|(cause, _)| cause);
         let is_sure = !passed_by && causes().min() == causes().max();
