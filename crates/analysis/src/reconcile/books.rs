@@ -6,7 +6,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use scrimp_core::price::without_date;
 use scrimp_core::{
-    Attempt, Digest, Ending, Fault, Record, Span, Tier, Time, Usage, UsageState, Usd, hash,
+    Attempt, Digest, Ending, Fault, Metering, Record, Span, Tier, Time, Usage, UsageState, Usd,
+    hash,
 };
 
 use super::Cause;
@@ -235,9 +236,11 @@ impl Books {
 
     /// The same request has the same input, however it ended before.
     fn tell_repeated(&mut self, asked: u64, record: &Record) {
-        let measured = record.attempts.iter().map(|attempt| &attempt.metering);
-        let measured = measured.filter(|metering| metering.state == UsageState::Measured);
-        let Some(metering) = measured.last().filter(|told| 0 < told.usage.input()) else { return };
+        let mut told = record.attempts.iter().rev().map(|attempt| &attempt.metering);
+        let is_told = |metering: &&Metering| {
+            metering.state == UsageState::Measured && 0 < metering.usage.input()
+        };
+        let Some(metering) = told.find(is_told) else { return };
         for at in self.asked.remove(&asked).into_iter().flatten() {
             self.doubts[at].again = Some(input(metering.usage));
         }

@@ -171,10 +171,14 @@ fn half_a_price_in_sums_of_days_that_no_set_of_models_tells_is_batch_or_discount
     let records = [0, 1, 2].map(|day| call(24 * day + 1, 100_000, 0));
     let usage = [0, 1, 2].map(|day| used(day, 104_000, 0));
     let costs = [whole(0, "0.46575"), whole(1, "0.46125"), whole(2, "0.468")];
-    check(&records, &[&usage, &costs], &expect![[r#"
+    check(
+        &records,
+        &[&usage, &costs],
+        &expect![[r#"
         paid 1.395 computed 1.5 gap -0.105
         bypassed 0.04 12000 High
         batch 0.01 0 Medium or discount: the bill is one sum of each day
         discount -0.155 0 High 0.9 of the list price
-    "#]]);
+    "#]],
+    );
 }
