@@ -23,6 +23,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("scrimp-sim", &[]),
     ("scrimp-dashboard", &[]),
     ("scrimp-tokens", &["scrimp-core"]),
+    ("scrimp-prompt", &["scrimp-core", "scrimp-analysis", "scrimp-tokens"]),
     ("scrimp-top", &["scrimp-core", "scrimp-analysis"]),
     (
         "scrimp-server",
@@ -35,6 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "scrimp-wire",
             "scrimp-store",
             "scrimp-analysis",
+            "scrimp-prompt",
             "scrimp-server",
             "scrimp-sim",
             "scrimp-tokens",

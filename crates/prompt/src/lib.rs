@@ -1,0 +1,13 @@
+//! Prompts: what in them costs money, shorter forms, and whether those answer as well.
+//!
+//! [`read::read`] takes a file apart into prompts and their pieces; [`lint::lint`] says what each
+//! section costs and what a shorter form would save. All of it is pure: nothing here opens a file
+//! or calls a model.
+
+pub mod examples;
+pub mod lint;
+pub mod read;
+pub mod rules;
+
+pub use lint::{Lint, Model, Source};
+pub use read::{Kind, NotAPrompt, Piece, Prompt, Tool};
