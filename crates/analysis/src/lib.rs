@@ -6,6 +6,7 @@
 
 mod bound;
 pub mod findings;
+pub mod noninferiority;
 pub mod profile;
 pub mod proof;
 pub mod reconcile;

@@ -2,6 +2,7 @@
 
 mod bypass;
 pub(crate) mod keys;
+pub(crate) mod prompt;
 mod reconcile;
 mod run;
 mod top;
@@ -65,6 +66,9 @@ pub(crate) enum Command {
     Price(Price),
     /// How many tokens a text or a request has
     Tokens(Tokens),
+    /// What in prompts costs money, and shorter forms that answer as well
+    #[command(subcommand)]
+    Prompt(prompt::Prompt),
     /// The models that prices are known of
     Models(Models),
     /// Chores on the list of prices

@@ -30,16 +30,23 @@ pub enum Turns {
     Examples,
 }
 
-static TAG: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?is)<(example|sample|shot)\b[^>]*>.*?</(?:example|sample|shot)>[ \t]*\n?"));
+static TAG: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?is)<(example|sample|shot)\b[^>]*>.*?</(?:example|sample|shot)>[ \t]*\n?")
+});
 static HEADING: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?im)^[ \t]*(#+[ \t]*)?(?:\*\*)?(?:few[- ]shot )?(?:example|sample)[ \t]*(?:#?\d+|[a-z])[ \t]*(?:\*\*)?[:.)]?.*$")
+    regex(
+        r"(?im)^[ \t]*(#+[ \t]*)?(?:\*\*)?(?:few[- ]shot )?(?:example|sample)[ \t]*(?:#?\d+|[a-z])[ \t]*(?:\*\*)?[:.)]?.*$",
+    )
 });
 static ASKED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?im)^[ \t]*(?:[-*][ \t]+)?(?:\*\*)?(?:input|q|question|user|human|customer|text|review|sentence|query|problem|message|email|ticket)(?:\*\*)?:")
+    regex(
+        r"(?im)^[ \t]*(?:[-*][ \t]+)?(?:\*\*)?(?:input|q|question|user|human|customer|text|review|sentence|query|problem|message|email|ticket)(?:\*\*)?:",
+    )
 });
 static ANSWERED: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?im)^[ \t]*(?:[-*][ \t]+)?(?:\*\*)?(?:output|a|answer|assistant|ai|label|response|sentiment|category|intent|class|result|reply|solution|json)(?:\*\*)?:[ \t]*(?:\S|\n[ \t]*\S)")
+    regex(
+        r"(?im)^[ \t]*(?:[-*][ \t]+)?(?:\*\*)?(?:output|a|answer|assistant|ai|label|response|sentiment|category|intent|class|result|reply|solution|json)(?:\*\*)?:[ \t]*(?:\S|\n[ \t]*\S)",
+    )
 });
 
 fn regex(text: &str) -> Regex {
@@ -181,13 +188,15 @@ mod tests {
     }
 
     const TAGGED: &str = "Sort.\n<examples>\n<example>a -> b</example>\n<example id=\"2\">\nc -> d\n</example>\n</examples>\nNow.";
-    const LABELLED: &str =
-        "Classify.\n\nInput: I love it\nOutput: good\n\nInput: no\nOutput: bad\n\nBe brief.\nInput: {{input}}\nOutput:";
+    const LABELLED: &str = "Classify.\n\nInput: I love it\nOutput: good\n\nInput: no\nOutput: bad\n\nBe brief.\nInput: {{input}}\nOutput:";
 
     #[test]
     fn examples_are_found_in_each_form_and_the_question_is_none() {
         assert_eq!(titles(TAGGED).len(), 2);
-        assert_eq!(titles(LABELLED), ["Input: I love it Output: good", "Input: no Output: bad Be brief."]);
+        assert_eq!(
+            titles(LABELLED),
+            ["Input: I love it Output: good", "Input: no Output: bad Be brief."]
+        );
         let headed = "Do.\n\n### Example 1\nx\n\ny\n### Example 2\nz\n\n## Rules\nNone.";
         assert_eq!(titles(headed), ["### Example 1 x y", "### Example 2 z"]);
         assert!(titles("For example: say hello. Question: none.").is_empty());
@@ -198,7 +207,9 @@ mod tests {
         let prompt = Prompt::of_text(TAGGED);
         let examples = find(&prompt, Turns::Said);
         let short = keeping(&prompt, &examples, &[false, true]);
-        assert!(!short.pieces[0].text.contains("a -> b") && short.pieces[0].text.contains("c -> d"));
+        assert!(
+            !short.pieces[0].text.contains("a -> b") && short.pieces[0].text.contains("c -> d")
+        );
         assert_eq!(keeping(&prompt, &examples, &[true, true]), prompt);
     }
 

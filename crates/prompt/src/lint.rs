@@ -123,11 +123,16 @@ pub fn lint(sources: &[Source], models: &[Model]) -> Lint {
     let prefix = prefix::of(sources);
     let costs = models.iter().map(|model| {
         let tokens = sizes(model);
-        cost::costs(model, tokens, prefix.tokens(model), sources.iter().all(|s| is_exact(&s.prompt, model)))
+        cost::costs(
+            model,
+            tokens,
+            prefix.tokens(model),
+            sources.iter().all(|s| is_exact(&s.prompt, model)),
+        )
     });
     let costs: Vec<Costs> = costs.collect();
     let tools = tools(sources, first, prompts);
-    let mut notes = prefix.notes();
+    let mut notes: Vec<String> = prefix.notes(first, tokens).into_iter().collect();
     notes.extend(models.iter().flat_map(Model::notes));
     Lint {
         prompts,
@@ -250,7 +255,8 @@ fn all_examples(sources: &[Source], model: &Model, prompts: u64, tokens: u64) ->
     for Source { prompt, .. } in sources {
         for example in examples::find(prompt, Turns::Said) {
             sum.count += 1;
-            let texts = example.parts.iter().map(|(at, range)| &prompt.pieces[*at].text[range.clone()]);
+            let texts =
+                example.parts.iter().map(|(at, range)| &prompt.pieces[*at].text[range.clone()]);
             sum.tokens += texts.map(|text| model.vocabulary.count(text).tokens).sum::<u64>();
         }
     }

@@ -86,7 +86,7 @@ pub enum NotAPrompt {
         why: String,
     },
     /// JSON without a prompt in it.
-    #[error("line {line}: no `messages`, `input`, `contents`, `system` or `prompt` in it")]
+    #[error("line {line}: {}", NotAPrompt::WITHOUT)]
     Other {
         /// From 1 on.
         line: usize,
@@ -96,9 +96,15 @@ pub enum NotAPrompt {
     Empty,
 }
 
+impl NotAPrompt {
+    /// What is said of JSON without a prompt.
+    pub const WITHOUT: &str = "no `messages`, `input`, `contents`, `system` or `prompt` in it";
+}
+
 /// Where records keep the body of the request.
 const AROUND: [&str; 4] = ["body", "request", "params", "traj"];
-const INSTRUCTIONS: [&str; 4] = ["system", "instructions", "systemInstruction", "system_instruction"];
+const INSTRUCTIONS: [&str; 4] =
+    ["system", "instructions", "systemInstruction", "system_instruction"];
 const SAID: [&str; 4] = ["messages", "contents", "input", "prompt"];
 
 /// The prompts of a file.
@@ -168,8 +174,7 @@ fn of_value(value: &Value, line: usize) -> Result<Vec<Prompt>, NotAPrompt> {
 impl Prompt {
     /// A prompt that is only a text.
     pub fn of_text(text: &str) -> Prompt {
-        let piece =
-            Piece { kind: Kind::System, pointer: String::new(), text: text.to_owned() };
+        let piece = Piece { kind: Kind::System, pointer: String::new(), text: text.to_owned() };
         Prompt { line: 1, body: None, pieces: vec![piece], tools: Vec::new(), called: Vec::new() }
     }
 
@@ -243,12 +248,13 @@ impl Prompt {
             self.take(&message[field], kind, &format!("{at}/{field}"));
         }
         let calls = message["tool_calls"].as_array().into_iter().flatten();
-        let calls = calls.enumerate().map(|(n, call)| {
-            (&call["function"], format!("{at}/tool_calls/{n}/function"))
-        });
+        let calls = calls
+            .enumerate()
+            .map(|(n, call)| (&call["function"], format!("{at}/tool_calls/{n}/function")));
         let older = (&message["function_call"], format!("{at}/function_call"));
         let own = (message, at.to_owned());
-        for (call, at) in calls.chain([older, own]).filter(|(call, _)| call["arguments"].is_string())
+        for (call, at) in
+            calls.chain([older, own]).filter(|(call, _)| call["arguments"].is_string())
         {
             self.called.extend(call["name"].as_str().map(str::to_owned));
             self.take(&call["arguments"], Kind::ToolCall, &format!("{at}/arguments"));

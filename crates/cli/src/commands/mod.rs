@@ -13,6 +13,7 @@ mod man;
 mod models;
 mod price;
 mod prices;
+mod prompt;
 mod reconcile;
 mod running;
 mod serve;
@@ -55,6 +56,7 @@ pub(crate) fn run(cli: Cli) -> Result<()> {
         Some(Command::Reconcile(arguments)) => reconcile::run(&arguments),
         Some(Command::Price(arguments)) => price::run(&arguments),
         Some(Command::Tokens(arguments)) => tokens::run(&arguments),
+        Some(Command::Prompt(arguments)) => prompt::run(&arguments),
         Some(Command::Models(arguments)) => models::run(&arguments),
         Some(Command::Prices(arguments)) => prices::run(&arguments),
         Some(Command::Store(arguments)) => store::run(&arguments),

@@ -21,6 +21,7 @@ use scrimp_analysis::report::{Input, SkippedLine, plural};
 use scrimp_core::{Aggregate, Entry, Time};
 use scrimp_wire::import::{Assumed, Columns, Import, Source};
 
+pub(crate) use feed::open;
 use feed::{Content, Feed, Piece};
 use gather::Gathering;
 
@@ -190,6 +191,11 @@ fn find(paths: &[PathBuf]) -> io::Result<Vec<Place>> {
         seen.insert(fs::canonicalize(&place.path).unwrap_or_else(|_| place.path.clone()))
     });
     Ok(places)
+}
+
+/// Every file in and under `paths`, once each, in a fixed order.
+pub(crate) fn files(paths: &[PathBuf]) -> io::Result<Vec<PathBuf>> {
+    Ok(find(paths)?.into_iter().map(|place| place.path).collect())
 }
 
 /// Whether there is any file under a folder.

@@ -15,6 +15,7 @@ mod logs;
 mod models;
 mod price;
 mod prices;
+mod prompt;
 mod reconcile;
 mod records;
 mod reference;

@@ -64,6 +64,13 @@ pub(super) fn cached(model: &Model, tokens: u64, kept: u64) -> Usd {
     cost(&first) + cost(&other).scaled(CALLS - 1, 1)
 }
 
+/// What a thousand calls cost more with caching where the prefix is only `shorter`. `None`: nothing.
+pub(super) fn dearer(model: &Model, tokens: u64, prefix: u64, shorter: u64) -> Option<Usd> {
+    let of = |prefix: u64| Some(cached(model, tokens, kept(model, prefix.min(tokens))?));
+    Some(of(shorter)? - of(prefix)?).filter(|more| Usd::ZERO < *more)
+}
+
+/// The line of a model.
 pub(super) fn costs(model: &Model, tokens: u64, prefix: u64, exact: bool) -> Costs {
     let kept = kept(model, prefix.min(tokens));
     Costs {

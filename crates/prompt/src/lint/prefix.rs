@@ -1,6 +1,6 @@
 //! What prompts begin with alike: what a provider's cache can hold.
 
-use super::cost::Model;
+use super::cost::{self, Model};
 use super::{Source, of_tool};
 use crate::read::{Kind, Prompt, Tool};
 use crate::rules::{self, Breaker};
@@ -17,7 +17,7 @@ pub(super) struct Prefix {
     /// What ends it, where it ends before the instructions do.
     pub(super) ended_by: Option<Breaker>,
     /// What looks as if it changed and did not in these prompts.
-    constant: Vec<(&'static str, String)>,
+    constant: Vec<Breaker>,
 }
 
 /// Of several prompts: what they have in common. Of one: up to what looks as if it changed.
@@ -45,8 +45,7 @@ pub(super) fn of(sources: &[Source]) -> Prefix {
     }
     let (inside, behind): (Vec<Breaker>, Vec<Breaker>) =
         found.into_iter().partition(|breaker| breaker.range.end <= prefix.text.len());
-    prefix.constant =
-        inside.iter().map(|b| (b.what, prefix.whole[b.range.clone()].to_owned())).collect();
+    prefix.constant = inside;
     if prefix.text.len() < prefix.whole.len() {
         let at = prefix.text.len();
         let differs = Breaker { what: "text that differs", range: at..at };
@@ -71,9 +70,10 @@ impl Prefix {
 
     /// Its tokens if what ends it stood behind it.
     pub(super) fn tokens_without_end(&self, model: &Model) -> u64 {
-        let end = self.ended_by.as_ref().map_or(0, |breaker| {
-            model.vocabulary.count(&self.whole[breaker.range.clone()]).tokens
-        });
+        let end = self
+            .ended_by
+            .as_ref()
+            .map_or(0, |breaker| model.vocabulary.count(&self.whole[breaker.range.clone()]).tokens);
         self.of_tools(model) + model.vocabulary.count(&self.whole).tokens.saturating_sub(end)
     }
 
@@ -99,15 +99,34 @@ impl Prefix {
         self.text.matches('\n').count() + 1
     }
 
-    pub(super) fn notes(&self) -> Vec<String> {
-        let told = |(what, text): &(&str, String)| {
-            format!(
-                "`{text}` ({what}) is the same in all {} prompts here; if it is filled in anew at \
-                 each call, nothing behind it is read from a cache",
-                self.prompts
-            )
-        };
-        self.constant.iter().map(told).collect()
+    /// What looks as if it changed: what it would cost if it did, or why it costs nothing.
+    pub(super) fn notes(&self, model: &Model, tokens: u64) -> Option<String> {
+        let whole = self.tokens_without_end(model);
+        if let Some(ends) = &self.ended_by {
+            let costs = cost::dearer(model, tokens, whole, self.tokens(model));
+            let free = || {
+                format!(
+                    "`{}` ({}) on line {} ends what a cache can hold; here that costs nothing, as the \
+                     instructions are too short to be cached, or end there",
+                    self.quote(),
+                    ends.what,
+                    self.line()
+                )
+            };
+            return costs.is_none().then(free);
+        }
+        let breaker = self.constant.first()?;
+        let before = model.vocabulary.count(&self.whole[..breaker.range.start]).tokens;
+        let lost = cost::dearer(model, tokens, whole, self.of_tools(model) + before);
+        let lost = lost.map(|usd| format!(", which costs ${usd:.2} in 1,000 calls"));
+        Some(format!(
+            "`{}` ({}) is the same in all {} prompts here; if it is filled in anew at each call, \
+             nothing behind it is read from a cache{}",
+            &self.whole[breaker.range.clone()],
+            breaker.what,
+            self.prompts,
+            lost.unwrap_or_default()
+        ))
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) fn suggestions(
     many_examples(sources, model, &mut all);
     let kept = cost::kept(model, prefix.tokens(model).min(tokens));
     let told = |((rule, place, quote), found): ((&'static str, String, String), Found)| {
-        let less = found.tokens.div_ceil(prompts).min(tokens);
+        let less = ((found.tokens + prompts / 2) / prompts).min(tokens);
         let kept_less = |kept: u64| match found.side {
             // The tokens are none that are cached, where none are.
             Side::Prefix => kept.saturating_sub(less),
@@ -105,6 +105,8 @@ pub(super) fn suggestions(
         }
     };
     let mut suggestions: Vec<Suggestion> = all.into_iter().map(told).collect();
+    // Less than half a token a call.
+    suggestions.retain(|suggestion| 0 < suggestion.tokens);
     suggestions.extend(breaker(model, prefix, tokens, prompts));
     suggestions.sort_by_key(|s| {
         let most = s.usd_per_1000.max(s.usd_per_1000_cached.unwrap_or(Usd::ZERO));
@@ -114,7 +116,8 @@ pub(super) fn suggestions(
 }
 
 fn add(all: &mut All, key: (&'static str, String, String), number: usize, new: Found) {
-    let found = all.entry(key).or_insert(Found { prompts: 0, last: 0, pieces: 0, tokens: 0, ..new });
+    let found =
+        all.entry(key).or_insert(Found { prompts: 0, last: 0, pieces: 0, tokens: 0, ..new });
     found.prompts += u64::from(found.last != number);
     found.last = number;
     found.pieces += 1;
@@ -207,7 +210,8 @@ fn many_examples(sources: &[Source], model: &Model, all: &mut All) {
         }
         for example in &examples {
             let (at, _) = example.parts[0];
-            let texts = example.parts.iter().map(|(at, range)| &prompt.pieces[*at].text[range.clone()]);
+            let texts =
+                example.parts.iter().map(|(at, range)| &prompt.pieces[*at].text[range.clone()]);
             let tokens = texts.map(|text| model.vocabulary.count(text).tokens).sum();
             let piece = &prompt.pieces[at];
             let advice = "an example: `scrimp prompt examples` measures whether it is needed";
@@ -221,10 +225,9 @@ fn many_examples(sources: &[Source], model: &Model, all: &mut All) {
 /// What ends the prefix: nothing is shorter without it, but more is read from the cache.
 fn breaker(model: &Model, prefix: &Prefix, tokens: u64, prompts: u64) -> Option<Suggestion> {
     let breaker = prefix.ended_by.as_ref()?;
-    let now = cost::kept(model, prefix.tokens(model).min(tokens))?;
-    let then = cost::kept(model, prefix.tokens_without_end(model).min(tokens))?;
-    let less = cost::cached(model, tokens, now) - cost::cached(model, tokens, then);
-    (Usd::ZERO < less).then(|| Suggestion {
+    let then = prefix.tokens_without_end(model);
+    let less = cost::dearer(model, tokens, then, prefix.tokens(model))?;
+    Some(Suggestion {
         rule: "breaker",
         place: format!("system, line {}", prefix.line()),
         found: format!("{} ({})", quoted(&prefix.quote()), breaker.what),

@@ -17,12 +17,24 @@ pub struct Breaker {
 /// What it is, and how it looks. The first that fits a place names it.
 const LOOKS: &[(&str, &str)] = &[
     ("unique id", r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"),
-    ("time of day", r"\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2}| [A-Z]{3,4}\b)?"),
+    (
+        "time of day",
+        r"\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2}| [A-Z]{3,4}\b)?",
+    ),
     ("time of day", r"(?i)\b(?:current|local) time(?: is|:)? \d{1,2}:\d{2}(?::\d{2})?"),
     ("seconds since 1970", r"\b1[6-9]\d{8}(?:\d{3})?\b"),
-    ("date", r"(?i)(?:today(?:'s date)?(?: is|:)|current date(?: is|:)|as of) *(?:\d{4}-\d{2}-\d{2}|\w+,? \w+ \d{1,2},? \d{4}|\w+ \d{1,2},? \d{4}|\d{1,2}[./]\d{1,2}[./]\d{2,4})"),
-    ("hexadecimal id", r"\b(?:[0-9a-f]*[0-9][0-9a-f]*[a-f][0-9a-f]*|[0-9a-f]*[a-f][0-9a-f]*[0-9][0-9a-f]*)\b"),
-    ("name or id of a request", r"(?i)\b(?:request|trace|session|user|conversation)[ _-]?id\b *(?:is|[:=]) *[\w@.-]{4,}"),
+    (
+        "date",
+        r"(?i)(?:today(?:'s date)?(?: is|:)|current date(?: is|:)|as of) *(?:\d{4}-\d{2}-\d{2}|\w+,? \w+ \d{1,2},? \d{4}|\w+ \d{1,2},? \d{4}|\d{1,2}[./]\d{1,2}[./]\d{2,4})",
+    ),
+    (
+        "hexadecimal id",
+        r"\b(?:[0-9a-f]*[0-9][0-9a-f]*[a-f][0-9a-f]*|[0-9a-f]*[a-f][0-9a-f]*[0-9][0-9a-f]*)\b",
+    ),
+    (
+        "name or id of a request",
+        r"(?i)\b(?:request|trace|session|user|conversation)[ _-]?id\b *(?:is|[:=]) *[\w@.-]{4,}",
+    ),
     ("template's variable", r"\{\{[^{}]{1,60}\}\}"),
 ];
 
@@ -43,9 +55,8 @@ pub fn breakers(text: &str) -> Vec<Breaker> {
         for hit in regex.find_iter(text) {
             let range = hit.range();
             let is_short = *what == "hexadecimal id" && range.len() < SHORTEST_HEX;
-            let meets = |other: &Breaker| {
-                range.start < other.range.end && other.range.start < range.end
-            };
+            let meets =
+                |other: &Breaker| range.start < other.range.end && other.range.start < range.end;
             if !is_short && !found.iter().any(meets) {
                 found.push(Breaker { what, range });
             }
@@ -72,7 +83,10 @@ mod tests {
                 ("name or id of a request", "Request id: abc-123")
             ]
         );
-        assert_eq!(told("Today is Monday, May 5, 2026."), [("date", "Today is Monday, May 5, 2026")]);
+        assert_eq!(
+            told("Today is Monday, May 5, 2026."),
+            [("date", "Today is Monday, May 5, 2026")]
+        );
         assert_eq!(told("3f2b8c1d9e7a4b6c5d0e"), [("hexadecimal id", "3f2b8c1d9e7a4b6c5d0e")]);
         assert_eq!(told("at 1732700000, hi {{name}}").len(), 2);
         let plain = "Version 2024-05-15 of the rules: 30 dollars, #ff00ff, order 1234567, 24 hours, \

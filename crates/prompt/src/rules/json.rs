@@ -64,8 +64,7 @@ pub fn as_table(json: &str) -> Option<String> {
     if rows.len() < FEWEST_ROWS {
         return None;
     }
-    let mut lines =
-        vec![names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("\t")];
+    let mut lines = vec![names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join("\t")];
     for row in &rows {
         let row = row.as_object()?;
         if row.len() != names.len() {

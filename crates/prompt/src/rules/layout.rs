@@ -7,10 +7,14 @@ use regex::Regex;
 use super::{Spot, prose};
 
 /// A line of nothing but a ruler.
-static RULER: LazyLock<Regex> = LazyLock::new(|| regex(r"^[ \t]*(?:[-=*_#~]{4,}|[─━═]{3,})[ \t]*$"));
+static RULER: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"^[ \t]*(?:[-=*_#~]{4,}|[─━═]{3,})[ \t]*$"));
 /// A heading between runs of signs.
-static FRAMED: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"^[ \t]*(?:[=*#~_-]{3,}|[─━═]{2,})[ \t]*(.*?\w.*?)[ \t]*(?:[=*#~_-]{3,}|[─━═]{2,})[ \t]*$"));
+static FRAMED: LazyLock<Regex> = LazyLock::new(|| {
+    regex(
+        r"^[ \t]*(?:[=*#~_-]{3,}|[─━═]{2,})[ \t]*(.*?\w.*?)[ \t]*(?:[=*#~_-]{3,}|[─━═]{2,})[ \t]*$",
+    )
+});
 /// A heading that is bold as well.
 static BOLD: LazyLock<Regex> = LazyLock::new(|| regex(r"^(#+ )\*\*([^*]+)\*\*[ \t]*$"));
 

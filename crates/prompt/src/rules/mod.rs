@@ -54,7 +54,8 @@ pub const RULES: &[Rule] = &[
         name: "json",
         what: "JSON written with blanks: the same without",
         loss: Loss::None,
-        applies: |kind| kind != Kind::Assistant,
+        // What the model wrote, it wrote as it does.
+        applies: |kind| !matches!(kind, Kind::Assistant | Kind::ToolCall),
         find: json::spots,
     },
     Rule {

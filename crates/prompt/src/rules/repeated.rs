@@ -39,8 +39,8 @@ fn sentences(line: &str) -> Vec<(usize, usize)> {
     let mut from = 0;
     let bytes = line.as_bytes();
     for at in 0..bytes.len() {
-        let is_end = b".!?".contains(&bytes[at])
-            && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
+        let is_end =
+            b".!?".contains(&bytes[at]) && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
         if is_end {
             let blanks = bytes[at + 1..].iter().take_while(|byte| **byte == b' ').count();
             found.push((from, at + 1 + blanks));

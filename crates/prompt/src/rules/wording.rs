@@ -50,9 +50,8 @@ pub(super) fn spots(text: &str) -> Vec<Spot> {
         for (regex, short) in ALL.iter() {
             for hit in regex.find_iter(line) {
                 let range = start + hit.start()..start + hit.end();
-                let meets = |other: &Spot| {
-                    range.start < other.range.end && other.range.start < range.end
-                };
+                let meets =
+                    |other: &Spot| range.start < other.range.end && other.range.start < range.end;
                 if !found.iter().any(meets) {
                     found.push(Spot { instead: cased(short, hit.as_str()), range });
                 }
