@@ -4,10 +4,13 @@
 //! section costs and what a shorter form would save. All of it is pure: nothing here opens a file
 //! or calls a model.
 
+pub mod cases;
 pub mod examples;
 pub mod lint;
 pub mod read;
 pub mod rules;
+pub mod schema;
+pub mod search;
 
 pub use lint::{Lint, Model, Source};
 pub use read::{Kind, NotAPrompt, Piece, Prompt, Tool};

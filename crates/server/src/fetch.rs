@@ -1,5 +1,6 @@
 //! One file from the web, for chores: what the gateway speaks to providers, used once.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use http::{Method, StatusCode};
 use scrimp_core::Fault;
 use tokio::time::timeout;
 
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Provider};
 use crate::upstream::{Answer, Connector, Lines, Outgoing, Pool};
 
 /// Everything must have come by then.
@@ -69,16 +70,14 @@ pub fn fetch(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
 }
 
 async fn get(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
-    let not_https = || FetchError::NotHttps(url.to_owned());
-    let (scheme, rest) = url.split_once("://").ok_or_else(not_https)?;
-    let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+    let rest = url.find("://").map_or(0, |at| at + 3);
+    let (origin, path) = url[rest..].find('/').map_or((url, "/"), |at| url.split_at(rest + at));
+    let (scheme, host) = origin.split_once("://").unwrap_or(("", origin));
     let is_here = ["127.0.0.1", "localhost", "[::1]"].iter().any(|here| host.starts_with(here));
-    if !(scheme == "https" || scheme == "http" && is_here) || host.contains(['"', '\\', '@']) {
-        return Err(not_https());
+    if !(scheme == "https" || scheme == "http" && is_here) {
+        return Err(FetchError::NotHttps(url.to_owned()));
     }
-    let text = format!("[providers.list]\nbase_url = \"{scheme}://{host}\"\n");
-    let config = Config::parse("the address", &text, None, &|name| std::env::var(name).ok())?;
-    let provider = config.providers.get("list").ok_or_else(not_https)?;
+    let (config, provider) = provider(origin)?;
     let mut lines = Lines::default();
     lines.push(&HOST, &[provider.origin.authority.as_bytes()]);
     lines.push(&USER_AGENT, &[b"scrimp"]);
@@ -87,7 +86,7 @@ async fn get(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
     let request = Outgoing::whole(&Method::GET, path, &lines, Bytes::new());
     let unanswered = |fault| FetchError::Unanswered { host: host.to_owned(), fault };
     let pool = Pool::new(Connector::Network);
-    let opened = pool.open(provider, &config.limits, request).await.map_err(unanswered)?;
+    let opened = pool.open(&provider, &config.limits, request).await.map_err(unanswered)?;
     if opened.head.status != StatusCode::OK {
         let to = opened.head.headers.get(http::header::LOCATION);
         let to = to.and_then(|to| to.to_str().ok()).map(str::to_owned);
@@ -96,7 +95,20 @@ async fn get(url: &str, most: usize) -> Result<Vec<u8>, FetchError> {
     body(opened.answer, most, unanswered).await
 }
 
-async fn body(
+/// Who answers at `origin`, and how long it may take.
+pub(crate) fn provider(origin: &str) -> Result<(Config, Arc<Provider>), FetchError> {
+    let not_https = || FetchError::NotHttps(origin.to_owned());
+    let (_, host) = origin.split_once("://").ok_or_else(not_https)?;
+    if host.is_empty() || host.contains(['"', '\\', '@', '/']) {
+        return Err(not_https());
+    }
+    let text = format!("[providers.list]\nbase_url = \"{origin}\"\n");
+    let config = Config::parse("the address", &text, None, &|name| std::env::var(name).ok())?;
+    let provider = config.providers.get("list").ok_or_else(not_https)?.clone();
+    Ok((config, provider))
+}
+
+pub(crate) async fn body(
     mut answer: Answer,
     most: usize,
     unanswered: impl Fn(Fault) -> FetchError,

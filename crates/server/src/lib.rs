@@ -7,6 +7,7 @@
 //! Decisions are [`scrimp_core::Flight`]'s. What bytes mean is in `scrimp-wire`.
 
 mod api;
+mod ask;
 mod audit;
 mod clock;
 pub mod config;
@@ -38,6 +39,7 @@ mod upstream;
 #[cfg(test)]
 mod tests;
 
+pub use ask::{Answered, Answerer};
 pub use clock::Clock;
 pub use config::{Config, ConfigError};
 pub use counts::Counted;
