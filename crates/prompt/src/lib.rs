@@ -1,9 +1,11 @@
 //! Prompts: what in them costs money, shorter forms, and whether those answer as well.
 //!
 //! [`read::read`] takes a file apart into prompts and their pieces; [`lint::lint`] says what each
-//! section costs and what a shorter form would save. All of it is pure: nothing here opens a file
+//! section costs and what a shorter form would save; [`search::search`] finds the fewest examples that
+//! answer as well, and says what to ask for that. All of it is pure: nothing here opens a file
 //! or calls a model.
 
+pub mod call;
 pub mod cases;
 pub mod examples;
 pub mod lint;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::examples::{self, Turns};
 use crate::read::{Kind, Prompt};
 
-pub use cost::Model;
+pub use cost::{Model, uncached};
 pub use suggest::Suggestion;
 
 /// A prompt and the file that it is from.
@@ -156,7 +156,11 @@ pub fn lint(sources: &[Source], models: &[Model]) -> Lint {
     }
 }
 
-/// Tokens of a whole prompt.
+/// Tokens of a whole prompt, as this model's provider would count them, about.
+pub fn tokens(prompt: &Prompt, model: &Model) -> u64 {
+    whole(prompt, model)
+}
+
 fn whole(prompt: &Prompt, model: &Model) -> u64 {
     match request(prompt) {
         Some(request) => {

@@ -7,6 +7,7 @@
 //! word the n-th set tested gets α/2ⁿ, so that all of them together stay below α.
 
 use scrimp_analysis::noninferiority::{Decision, Trial};
+use scrimp_core::hash;
 use serde::Serialize;
 
 /// Fewer cases order nothing; more cost much and test nothing.
@@ -67,13 +68,14 @@ pub struct Calls {
 }
 
 impl Plan {
-    /// Which cases order, and which test. The former are taken at equal distances: a file may be
-    /// sorted.
+    /// Which cases order, and which test: mixed, as a file may be sorted, and always in the same way,
+    /// as answers are kept by case.
     fn split(&self) -> (Vec<usize>, Vec<usize>) {
         let (least, most) = ORDERING;
-        let ordering = (self.cases / 4).clamp(least, most).min(self.cases);
-        let step = (self.cases / ordering.max(1)).max(1);
-        (0..self.cases).partition(|case| case % step == 0 && case / step < ordering)
+        let mut ordering: Vec<usize> = (0..self.cases).collect();
+        ordering.sort_by_key(|case| hash::mix(*case as u64));
+        let testing = ordering.split_off((self.cases / 4).clamp(least, most).min(self.cases));
+        (ordering, testing)
     }
 
     fn alpha_of(&self, test: usize) -> f64 {

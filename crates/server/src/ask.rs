@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HOST, HeaderName, RETRY_AFTER, USER_AGENT};
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderValue, Method};
 use tokio::time::timeout;
 
 use crate::config::{Config, Provider};
@@ -30,7 +30,7 @@ pub struct Answerer {
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// The status.
-    pub status: StatusCode,
+    pub status: u16,
     /// When to come back, where that was said in seconds.
     pub retry_after: Option<Duration>,
     /// The body.
@@ -41,12 +41,14 @@ impl Answerer {
     /// The one at `origin` (`https://host:port`). `headers` go with every call.
     ///
     /// # Errors
-    /// If there is no such address.
-    pub fn at(
-        origin: &str,
-        headers: Vec<(HeaderName, HeaderValue)>,
-    ) -> Result<Answerer, FetchError> {
+    /// If there is no such address, or what a header says cannot be sent.
+    pub fn at(origin: &str, headers: &[(&'static str, String)]) -> Result<Answerer, FetchError> {
         let (config, provider) = fetch::provider(origin)?;
+        let header = |(name, value): &(&'static str, String)| {
+            let value = HeaderValue::from_str(value).map_err(|_| FetchError::Header(name))?;
+            Ok((HeaderName::from_static(name), value))
+        };
+        let headers = headers.iter().map(header).collect::<Result<_, FetchError>>()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime of one thread can be made");
         Ok(Answerer { runtime, config, provider, pool: Pool::new(Connector::Network), headers })
@@ -60,6 +62,16 @@ impl Answerer {
         self.runtime.block_on(async {
             timeout(PATIENCE, self.ask(path, body)).await.unwrap_or(Err(FetchError::TimedOut))
         })
+    }
+
+    /// Whether this machine answers.
+    pub fn is_here(&self) -> bool {
+        self.provider.is_here()
+    }
+
+    /// Whether it is asked over TLS.
+    pub fn is_private(&self) -> bool {
+        self.provider.origin.is_tls
     }
 
     async fn ask(&self, path: &str, body: String) -> Result<Answered, FetchError> {
@@ -77,7 +89,7 @@ impl Answerer {
         let opened = opened.map_err(unanswered)?;
         let seconds = opened.head.headers.get(RETRY_AFTER);
         let seconds = seconds.and_then(|seconds| seconds.to_str().ok()?.trim().parse().ok());
-        let (status, retry_after) = (opened.head.status, seconds.map(Duration::from_secs));
+        let (status, retry_after) = (opened.head.status.as_u16(), seconds.map(Duration::from_secs));
         let body = fetch::body(opened.answer, MOST_BYTES, unanswered).await?;
         Ok(Answered { status, retry_after, body })
     }

@@ -48,6 +48,9 @@ pub enum FetchError {
         /// The limit.
         most: usize,
     },
+    /// A header that cannot be sent, such as a key with a line break in it.
+    #[error("what `{0}` is to say cannot be sent")]
+    Header(&'static str),
     /// It took too long.
     #[error("the file did not come in time")]
     TimedOut,

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use scrimp_core::Usd;
 
 use super::{DataDir, Json};
 
@@ -10,6 +11,8 @@ use super::{DataDir, Json};
 pub(crate) enum Prompt {
     /// What prompts cost by section and model, and what shorter forms would save
     Lint(Lint),
+    /// The fewest examples of a prompt that answer as well as all of them
+    Examples(Examples),
 }
 
 #[derive(Debug, Args)]
@@ -28,4 +31,80 @@ pub(crate) struct Lint {
     pub(crate) data: DataDir,
     #[command(flatten)]
     pub(crate) json: Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Examples {
+    /// The prompt: a text, or the body of one request
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) eval: Eval,
+    /// Take the turns of the conversation before its last message as examples
+    #[arg(long)]
+    pub(crate) turns: bool,
+    /// Where to write the prompt with the examples that were kept
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// How quality is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// Cases, a line of JSON each: `input` or `vars`, and one of `exact`, `regex`, `json_schema`,
+    /// `number` (docs/prompt.md)
+    #[arg(long = "eval", value_name = "CASES")]
+    pub(crate) cases: PathBuf,
+    /// Who answers: a base URL and a model, such as https://api.openai.com/v1/gpt-4o
+    #[arg(long, value_name = "URL/MODEL")]
+    pub(crate) target: String,
+    /// Whose API the target speaks [default: by its URL and the prompt]
+    #[arg(long, value_enum)]
+    pub(crate) dialect: Option<Dialect>,
+    /// The variable that holds the key for the target [default: SCRIMP_TARGET_KEY; at the vendor's own
+    /// host and on this machine also OPENAI_API_KEY or ANTHROPIC_API_KEY]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key_env: Option<String>,
+    /// The largest loss of quality that is none, in points of the share of good answers
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = between)]
+    pub(crate) margin: f64,
+    /// The probability of calling a larger loss none
+    #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = between)]
+    pub(crate) alpha: f64,
+    /// Spend no more than so many dollars on calls, those that were made before included
+    #[arg(long, value_name = "USD", default_value = "1.00")]
+    pub(crate) spend: Usd,
+    /// Make no more than so many calls; asked for where the target's price is not known
+    #[arg(long, value_name = "N")]
+    pub(crate) calls: Option<usize>,
+    /// The longest answer in tokens, where the prompt does not say
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub(crate) max_tokens: u64,
+    /// Where answers are kept as they come, for the next time [default: CASES.answers.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers: Option<PathBuf>,
+    /// Say what it would cost, and call nobody
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Dialect {
+    /// POST /v1/chat/completions
+    Openai,
+    /// POST /v1/messages
+    Anthropic,
+}
+
+/// `5%` or `0.05`, below one.
+fn between(text: &str) -> Result<f64, String> {
+    let share = super::share(text)?;
+    match share {
+        0..1_000_000 => Ok(f64::from(share) / 1e6),
+        _ => Err("a share below 100% is asked for".to_owned()),
+    }
 }

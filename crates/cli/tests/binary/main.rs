@@ -19,6 +19,7 @@ mod prompt;
 mod reconcile;
 mod records;
 mod reference;
+mod ruled;
 mod run;
 mod support;
 mod tls;

@@ -1,5 +1,6 @@
 //! `scrimp prompt`: what prompts cost, and what is broken in their files.
 
+use crate::ruled::Ruled;
 use crate::support::{Place, fields};
 use expect_test::expect;
 
@@ -59,6 +60,8 @@ fn a_prompt_is_priced_by_section_and_every_suggestion_has_its_price() {
           system, line 8: {"id": 48213, "lines": [{"sku": "A-1", "count": 2}]} (JSON written with blanks:
           the same without)
 
+        note: `Today is 2026-03-01` (date) on line 3 ends what a cache can hold; here that costs nothing, as
+              the instructions are too short to be cached, or end there
         note: tokens of claude-opus-5-5 are an estimate, ±20%
         note: priced at openai; 1 more: azure
         note: priced at anthropic; 2 more: vertex_ai, azure_ai
@@ -74,7 +77,25 @@ fn a_clock_before_long_instructions_costs_what_the_cache_would_have_saved() {
         "system": format!("It is 2026-03-01 09:00.\n{}", rules.join("\n")),
         "messages": [{"role": "user", "content": "When?"}]});
     place.write("late.json", body.to_string());
-    expect![[""]].assert_eq(&place.run(&["prompt", "lint", "late.json"]).done());
+    expect![[r#"
+        1 prompt, about 2,940 tokens (anthropic/claude-opus-5-5)
+
+        section   tokens  share
+        system     2,927   100%
+        user           3     0%
+        other         10     0%
+
+        input of 1,000 calls       tokens  uncached  cached  tokens held
+        anthropic/claude-opus-5-5  ~2,940    $11.76  $11.76            0
+
+        suggestion  tokens  $/1,000  cached  prompts
+        breaker          0        0   11.05        1
+          system, line 1: 2026-03-01 09:00, time of day (ends what a cache can hold: move it behind the
+          instructions, or into the last message)
+
+        note: tokens of claude-opus-5-5 are an estimate, ±20%
+        note: priced at anthropic; 2 more: vertex_ai, azure_ai
+    "#]].assert_eq(&place.run(&["prompt", "lint", "late.json"]).done());
 }
 
 #[test]
@@ -129,22 +150,6 @@ fn several_prompts_show_what_is_alike_in_all_and_which_tools_nobody_calls() {
 
         note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
               each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
-        note: `2026-03-01 09:00` (time of day) is the same in all 2 prompts here; if it is filled in anew at
-              each call, nothing behind it is read from a cache
         note: priced at openai; 1 more: azure
     "#]].assert_eq(&place.run(&["prompt", "lint", "prompts"]).done());
     let json = place.run(&["prompt", "lint", "prompts", "--json"]).json();
@@ -182,4 +187,153 @@ fn a_file_that_is_no_prompt_is_named_with_its_line() {
         error: missing.txt: No such file or directory (os error 2)
     "#]]
     .assert_eq(&refused("missing.txt"));
+}
+
+const SORTED: &str = "\
+Sort the customer's message. Answer with one word.
+
+Input: where is my bike?
+Output: delivery
+
+Input: I want my money back
+Output: refund
+
+Input: how tall am I?
+Output: other
+
+";
+
+/// Half of the cases ask for money back, and are told so only by a model that has seen the example.
+fn place_of_cases(count: usize) -> Place {
+    let place = Place::new();
+    place.write("sort.txt", SORTED);
+    let case = |n: usize| match n % 2 {
+        0 => format!("{{\"input\": \"Money back, order {n}!\", \"exact\": \"refund\"}}\n"),
+        _ => format!("{{\"input\": \"Where is order {n}?\", \"exact\": \"delivery\"}}\n"),
+    };
+    place.write("cases.jsonl", (0..count).map(case).collect::<String>());
+    place
+}
+
+fn sorts(body: &serde_json::Value) -> String {
+    let text = |at: usize| body["messages"][at]["content"].as_str().unwrap();
+    let is_known = text(0).contains("money back");
+    match text(1).contains("Money back") {
+        true if is_known => "Refund.".to_owned(),
+        true => "other".to_owned(),
+        false => "delivery".to_owned(),
+    }
+}
+
+fn examples(ruled: &Ruled, more: &[&str]) -> Vec<String> {
+    let target = format!("{}/gpt-4o", ruled.url);
+    let usual = ["prompt", "examples", "sort.txt", "--eval", "cases.jsonl", "--target", &target];
+    let margin = if more.contains(&"--margin") { &[][..] } else { &["--margin", "10%"] };
+    usual.iter().chain(margin).chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+fn run(place: &Place, arguments: &[String]) -> crate::support::Said {
+    place.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn the_example_that_matters_is_kept_and_the_second_time_nothing_is_asked_twice() {
+    let place = place_of_cases(120);
+    // It is too busy once.
+    let ruled = Ruled::by(|number, body| if number == 2 { Err(429) } else { Ok(sorts(body)) });
+    let arguments = examples(&ruled, &["-o", "short.txt"]);
+    expect![[r#"
+        3 examples, 120 cases
+        100% of 20 cases answered well with all of them; without
+           1  +0.0  Input: where is my bike? Output: delivery
+           2  −50.0  Input: I want my money back Output: refund
+           3  +0.0  Input: how tall am I? Output: other
+        tested 2: not worse by more than the margin; +0.0 points over 69 cases (α 0.025)
+        keep 2: 44 → 22 tokens a call
+        saves $0.055 in 1,000 calls, uncached
+        quality is not more than 10 points lower, 95% sure at any look
+        298 calls, 0 known from before; $0.10 spent in all
+    "#]]
+    .assert_eq(&run(&place, &arguments).done());
+    let short = place.read("short.txt");
+    assert!(short.contains("money back") && !short.contains("bike"), "{short}");
+    let calls = ruled.calls();
+    let again = run(&place, &[arguments, vec!["--json".to_owned()]].concat()).json();
+    assert_eq!((ruled.calls(), &again["calls"], &again["kept"]), (calls, &0.into(), &[2].into()));
+    expect!["added alpha calls cases examples kept left_out margin ordered_by quality reused saved_usd_per_1000 spent_usd tested tokens tokens_kept untold"].assert_eq(&fields(&again).join(" "));
+}
+
+#[test]
+fn nobody_is_called_for_an_estimate_nor_where_nothing_could_be_decided() {
+    let place = place_of_cases(120);
+    let ruled = Ruled::by(|_, body| Ok(sorts(body)));
+    let dry = run(&place, &examples(&ruled, &["--dry-run"])).done();
+    expect![[r#"
+        238 to 620 calls to URL/gpt-4o
+        $0.026 (without answers, nothing cached) to $6.42 (every answer 1024 tokens long)
+        nobody was called
+    "#]]
+    .assert_eq(&dry.replace(&ruled.url, "URL"));
+    expect![[r#"
+        error: 120 cases decide nothing at a margin of 2 points
+        hint: at least 384 do; or a larger margin: --margin 10%
+    "#]].assert_eq(&run(&place, &examples(&ruled, &["--margin", "2%"])).failed());
+    place.write("cases.jsonl", "{\"input\": \"x\", \"exact\": \"y\"}\n{\"input\": \"x\"}\n");
+    expect![[r#"
+        error: cases.jsonl:2: one of `exact`, `regex`, `json_schema`, `number` is asked for
+    "#]].assert_eq(&run(&place, &examples(&ruled, &[])).failed());
+    let unpriced = examples(&ruled, &[]).join(" ").replace("gpt-4o", "mine");
+    place.write("cases.jsonl", "{\"input\": \"x\", \"exact\": \"y\"}\n".repeat(200));
+    let unpriced: Vec<String> = unpriced.split(' ').map(str::to_owned).collect();
+    expect![[r#"
+        error: no price of mine is known
+        hint: so no sum can be the limit: --calls N says how many calls may be made
+    "#]].assert_eq(&run(&place, &unpriced).failed());
+    assert_eq!(ruled.calls(), 0);
+}
+
+#[test]
+fn a_cap_holds_and_what_was_paid_for_is_kept() {
+    let place = place_of_cases(120);
+    let ruled = Ruled::by(|_, body| Ok(sorts(body)));
+    let said = run(&place, &examples(&ruled, &["--spend", "0.02", "--max-tokens", "100"]));
+    // 100 and 10 tokens of gpt-4o are $0.00035; a call may cost more, and the last one must not.
+    let calls = ruled.calls();
+    assert!((50..=57).contains(&calls), "{calls}");
+    assert_eq!(
+        (said.exit, place.read("cases.jsonl.answers.jsonl").lines().count()),
+        (Some(1), calls)
+    );
+    expect![[r#"
+        error: the next call could pass the $0.02 that may be spent
+        hint: --spend USD allows more; every answer so far is in cases.jsonl.answers.jsonl; the same command goes on from there
+    "#]].assert_eq(&said.err);
+    // A line that broke off is asked for again, and the others are not.
+    let kept = place.read("cases.jsonl.answers.jsonl");
+    place.write("cases.jsonl.answers.jsonl", &kept[..kept.len() - 9]);
+    let found = run(&place, &examples(&ruled, &["--json"])).json();
+    let all = place.read("cases.jsonl.answers.jsonl").lines().count();
+    assert_eq!((&found["kept"], ruled.calls()), (&[2].into(), all + 1));
+}
+
+#[test]
+fn ctrl_c_waits_for_the_call_that_is_paid_for() {
+    let place = place_of_cases(120);
+    let pid = std::sync::Arc::new(std::sync::OnceLock::<u32>::new());
+    let known = pid.clone();
+    let ruled = Ruled::by(move |number, body| {
+        if number == 5 {
+            let pid = known.wait().to_string();
+            let sent = std::process::Command::new("kill").args(["-INT", &pid]).status();
+            assert!(sent.unwrap().success());
+        }
+        Ok(sorts(body))
+    });
+    let arguments = examples(&ruled, &[]);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let child = place.command(&arguments).spawn().unwrap();
+    pid.set(child.id()).unwrap();
+    let said = place.said(&child.wait_with_output().unwrap());
+    assert_eq!(said.exit, Some(130), "{said:?}");
+    assert_eq!(place.read("cases.jsonl.answers.jsonl").lines().count(), ruled.calls());
 }

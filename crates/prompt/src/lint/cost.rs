@@ -49,7 +49,7 @@ pub(super) fn kept(model: &Model, prefix: u64) -> Option<u64> {
 }
 
 /// Input of a thousand calls, nothing cached.
-pub(super) fn uncached(model: &Model, tokens: u64) -> Usd {
+pub fn uncached(model: &Model, tokens: u64) -> Usd {
     let usage = Usage { uncached: tokens, ..Usage::ZERO };
     model.row.cost(&usage, Terms::default()).scaled(CALLS, 1)
 }

@@ -230,7 +230,7 @@ fn breaker(model: &Model, prefix: &Prefix, tokens: u64, prompts: u64) -> Option<
     Some(Suggestion {
         rule: "breaker",
         place: format!("system, line {}", prefix.line()),
-        found: format!("{} ({})", quoted(&prefix.quote()), breaker.what),
+        found: format!("{}, {}", quoted(&prefix.quote()), breaker.what),
         advice: "ends what a cache can hold: move it behind the instructions, or into the last message",
         prompts,
         tokens: 0,

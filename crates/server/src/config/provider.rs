@@ -51,6 +51,11 @@ impl Provider {
         self.is_guessed
     }
 
+    /// Whether it is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        is_here(&self.origin)
+    }
+
     /// Whether it is a vendor's, at the vendor's own address.
     pub(super) fn is_at_home(&self) -> bool {
         let public = PUBLIC.iter().find(|public| *public.name == *self.name);

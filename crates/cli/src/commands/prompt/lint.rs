@@ -104,8 +104,12 @@ fn suggestions(text: &mut String, all: &[Suggestion], most: usize) -> Result<()>
     let shown = &all[..most.min(all.len())];
     let name = |s: &Suggestion| s.rule.to_owned();
     let mut table = Table::new("suggestion", shown.iter().map(name).collect());
+    let less = |s: &Suggestion| match s.tokens {
+        0 => "0".to_owned(),
+        tokens => format!("−{}", count(tokens)),
+    };
     let cached = |s: &Suggestion| s.usd_per_1000_cached.map_or("–".to_owned(), money);
-    table.column("tokens", 0, shown.iter().map(|s| format!("−{}", count(s.tokens))).collect());
+    table.column("tokens", 0, shown.iter().map(less).collect());
     table.column("$/1,000", 0, shown.iter().map(|s| money(s.usd_per_1000)).collect());
     table.column("cached", 0, shown.iter().map(cached).collect());
     table.column("prompts", 1, shown.iter().map(|s| count(s.prompts)).collect());

@@ -1,15 +1,122 @@
 //! `scrimp prompt …`: what prompts cost, and shorter forms of them.
 
+mod asking;
+mod examples;
 mod lint;
 mod source;
+mod target;
 
-use anyhow::Result;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
-use crate::args::prompt::Prompt;
+use anyhow::{Result, anyhow};
+use scrimp_analysis::report::plural;
+use scrimp_core::Usd;
+use scrimp_core::price::PriceRow;
+use scrimp_prompt::search::Calls;
+use scrimp_prompt::{Model, Prompt};
+use scrimp_tokens::Vocabulary;
+use serde::Serialize;
+
+use crate::args::prompt::{self, Eval};
+use crate::ui::{self, OrHint};
+use asking::{Asking, Stop};
+use target::Target;
+
+/// What asking cost, as scripts get it.
+#[derive(Serialize)]
+struct Bill {
+    /// Calls that were made this time.
+    calls: usize,
+    /// Answers that were known from before.
+    reused: usize,
+    /// All calls of the file of answers; `null` where the target is unpriced.
+    spent_usd: Option<Usd>,
+    /// Calls that did not tell their usage: counted as the most that they may have cost.
+    untold: usize,
+}
 
 /// `scrimp prompt …`
-pub(crate) fn run(arguments: &Prompt) -> Result<()> {
+pub(crate) fn run(arguments: &prompt::Prompt) -> Result<()> {
     match arguments {
-        Prompt::Lint(arguments) => lint::run(arguments),
+        prompt::Prompt::Lint(arguments) => lint::run(arguments),
+        prompt::Prompt::Examples(arguments) => examples::run(arguments),
+    }
+}
+
+impl Bill {
+    fn of(asking: &Asking) -> Bill {
+        let Asking { calls, reused, untold, .. } = *asking;
+        Bill { calls, reused, spent_usd: asking.is_priced().then_some(asking.spent), untold }
+    }
+
+    fn tell(&self, text: &mut String) -> Result<()> {
+        write!(text, "{}, {} known from before", plural(self.calls as u64, "call"), self.reused)?;
+        match self.spent_usd {
+            Some(usd) => writeln!(text, "; {} spent in all", ui::dollars(usd))?,
+            None => writeln!(text, "; what they cost is not known")?,
+        }
+        if 0 < self.untold {
+            let untold = plural(self.untold as u64, "call");
+            writeln!(text, "{untold} told no usage: counted as the most that it may have been")?;
+        }
+        Ok(())
+    }
+}
+
+fn model(row: Arc<PriceRow>) -> Model {
+    let vocabulary = Vocabulary::of_model(&row.model).unwrap_or_else(Vocabulary::unknown);
+    Model { row, vocabulary }
+}
+
+/// Refuses before anything is spent what could not be decided.
+fn enough(fewest: Option<usize>, cases: usize, eval: &Eval) -> Result<()> {
+    let margin = eval.margin * 100.0;
+    match fewest {
+        Some(fewest) if fewest <= cases => Ok(()),
+        Some(fewest) => Err(anyhow!("{cases} cases decide nothing at a margin of {margin} points"))
+            .or_hint(format!("at least {fewest} do; or a larger margin: --margin 10%")),
+        None => Err(anyhow!("no number of cases decides at a margin of {margin} points")),
+    }
+}
+
+/// What would be asked, and what that would cost.
+fn dry_run(target: &Target, prompt: &Prompt, calls: Calls, is_json: bool) -> Result<()> {
+    let times = |usd: Usd, calls: usize| usd.scaled(calls as u64, 1);
+    let cost = |output| asking::priced(target, prompt, output);
+    let least = cost(0).map(|usd| times(usd, calls.least));
+    let most = cost(target.form.longest).map(|usd| times(usd, calls.most));
+    if is_json {
+        let told = serde_json::json!({"calls": calls, "usd": {"least": least, "most": most}});
+        return ui::print_json(&told);
+    }
+    let mut text = format!("{} to {} calls to {}\n", calls.least, calls.most, target.name);
+    match least.zip(most) {
+        Some((least, most)) => writeln!(
+            text,
+            "{} (without answers, nothing cached) to {} (every answer {} tokens long)",
+            ui::dollars(least),
+            ui::dollars(most),
+            target.form.longest
+        )?,
+        None => writeln!(text, "no price of {} is known", target.form.model)?,
+    }
+    ui::print(&(text + "nobody was called\n"))
+}
+
+/// How asking ended, as the command does.
+fn stopped(ended: Result<(), Stop>, asking: &Asking) -> Result<()> {
+    let Err(stop) = ended else { return Ok(()) };
+    let kept = format!(
+        "every answer so far is in {}; the same command goes on from there",
+        asking.path.display()
+    );
+    match stop {
+        Stop::Interrupted => {
+            Err(ui::Ended { code: 130, why: Some(format!("stopped; {kept}")) }.into())
+        }
+        Stop::Spend(_) => Err(stop).or_hint(format!("--spend USD allows more; {kept}")),
+        Stop::Calls(_) => Err(stop).or_hint(format!("--calls N allows more; {kept}")),
+        Stop::Failed(error) => Err(error).or_hint(kept),
     }
 }

@@ -1,0 +1,268 @@
+//! Calls for grades: each answer is kept before the next call is made, and a cap holds.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail};
+use scrimp_core::price::Terms;
+use scrimp_core::{Usage, UsageState, Usd};
+use scrimp_prompt::call;
+use scrimp_prompt::{Prompt, lint};
+use scrimp_wire::Key;
+use scrimp_wire::meter::{End, Framing, Meter};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::target::Target;
+use crate::args::prompt::Eval;
+use crate::commands::price::now;
+use crate::ui::OrHint;
+
+/// How often a call that a provider was too busy for is made again.
+const ATTEMPTS: u32 = 5;
+
+/// Why no more is asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Stop {
+    #[error("stopped")]
+    Interrupted,
+    #[error("the next call could pass the {0} that may be spent")]
+    Spend(String),
+    #[error("{0} calls were made, and no more may be")]
+    Calls(usize),
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+}
+
+/// An answer as a line of the file that keeps them. The prompt is in it only as a digest.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    ask: String,
+    answer: Option<String>,
+    /// `None`: the answer did not say what it used, or the target is unpriced.
+    usd: Option<Usd>,
+    /// The most that it may have cost.
+    at_most: Option<Usd>,
+}
+
+impl Kept {
+    /// What it counts as under a cap.
+    fn counted(&self) -> Option<Usd> {
+        self.usd.or(self.at_most)
+    }
+}
+
+/// Asks a target, remembers every answer, and stops at a cap.
+pub(super) struct Asking {
+    target: Target,
+    known: BTreeMap<String, Kept>,
+    file: File,
+    pub(super) path: PathBuf,
+    most_usd: Usd,
+    most_calls: Option<usize>,
+    interrupted: Arc<AtomicBool>,
+    /// Calls that were made this time, and what all that are known cost.
+    pub(super) calls: usize,
+    pub(super) reused: usize,
+    pub(super) spent: Usd,
+    /// Answers whose cost nobody told: counted as the most that they may have cost.
+    pub(super) untold: usize,
+}
+
+impl Asking {
+    /// Opens the file of answers, and hears Ctrl-C from then on.
+    pub(super) fn of(target: Target, eval: &Eval) -> Result<Asking> {
+        if target.row.is_none() && eval.calls.is_none() {
+            return Err(anyhow!("no price of {} is known", target.form.model))
+                .or_hint("so no sum can be the limit: --calls N says how many calls may be made");
+        }
+        let path = answers(eval);
+        let known = read(&path)?;
+        let mut file = OpenOptions::new().create(true).append(true).open(&path);
+        if let Ok(file) = &mut file {
+            end_line(&path, file)?;
+        }
+        let file = file.with_context(|| path.display().to_string())?;
+        Ok(Asking {
+            spent: known.values().filter_map(Kept::counted).sum(),
+            untold: known.values().filter(|kept| kept.usd.is_none()).count(),
+            target,
+            known,
+            file,
+            path,
+            most_usd: eval.spend,
+            most_calls: eval.calls,
+            interrupted: hear()?,
+            calls: 0,
+            reused: 0,
+        })
+    }
+
+    /// Whether what calls cost is known.
+    pub(super) fn is_priced(&self) -> bool {
+        self.target.row.is_some()
+    }
+
+    /// The text that was answered to a filled prompt; `None` where there was none.
+    pub(super) fn ask(&mut self, prompt: &Prompt) -> Result<Option<String>, Stop> {
+        let body = call::body(&self.target.form, prompt);
+        let body = body.map_err(|why| Stop::Failed(anyhow!(why)))?;
+        let ask = digest(&self.target, &body);
+        if let Some(kept) = self.known.get(&ask) {
+            self.reused += 1;
+            return Ok(kept.answer.clone());
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(Stop::Interrupted);
+        }
+        if let Some(most) = self.most_calls.filter(|most| *most <= self.calls) {
+            return Err(Stop::Calls(most));
+        }
+        let worst = worst(&self.target, prompt, &body);
+        if worst.is_some_and(|worst| self.most_usd < self.spent + worst) {
+            return Err(Stop::Spend(format!("${}", self.most_usd)));
+        }
+        let kept = Kept { at_most: worst, ..self.call(ask, &body).map_err(Stop::Failed)? };
+        self.spent += kept.counted().unwrap_or(Usd::ZERO);
+        self.untold += usize::from(kept.usd.is_none());
+        let answer = kept.answer.clone();
+        self.keep(kept).map_err(Stop::Failed)?;
+        Ok(answer)
+    }
+
+    fn call(&mut self, ask: String, body: &Value) -> Result<Kept> {
+        let answered = self.patiently(body)?;
+        self.calls += 1;
+        let name = &self.target.name;
+        let text = String::from_utf8_lossy(&answered);
+        let value: Value = serde_json::from_str(&text)
+            .with_context(|| format!("{name} answered no JSON: {}", brief(&text)))?;
+        let mut meter = Meter::new(self.target.dialect(), Framing::Whole, 200);
+        meter.see(&answered, now());
+        let outcome = meter.outcome(End::Complete);
+        let is_told = outcome.metering.state == UsageState::Measured;
+        let row = self.target.row.as_ref().filter(|_| is_told);
+        let usd = row.map(|row| row.cost(&outcome.metering.usage, outcome.terms));
+        Ok(Kept { ask, answer: call::text(self.target.form.speaks, &value), usd, at_most: None })
+    }
+
+    /// Posts until there is an answer, as often as that may help.
+    fn patiently(&self, body: &Value) -> Result<Vec<u8>> {
+        let Target { answerer, path, name, .. } = &self.target;
+        for attempt in 1.. {
+            let answered = answerer.post(path, body.to_string()).context(name.clone())?;
+            let is_busy = matches!(answered.status, 429 | 500 | 502 | 503 | 504 | 529);
+            match answered.status {
+                200 => return Ok(answered.body),
+                _ if is_busy && attempt < ATTEMPTS => {
+                    let usual = Duration::from_secs(1 << attempt);
+                    let wait = answered.retry_after.unwrap_or(usual).min(Duration::from_mins(1));
+                    std::thread::sleep(wait);
+                }
+                status => {
+                    let text = String::from_utf8_lossy(&answered.body);
+                    bail!("{name} answered {status}: {}", brief(&text))
+                }
+            }
+        }
+        unreachable!("the last attempt returns")
+    }
+
+    fn keep(&mut self, kept: Kept) -> Result<()> {
+        let line = serde_json::to_string(&kept)? + "\n";
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        written.with_context(|| self.path.display().to_string())?;
+        self.known.insert(kept.ask.clone(), kept);
+        Ok(())
+    }
+}
+
+fn answers(eval: &Eval) -> PathBuf {
+    eval.answers.clone().unwrap_or_else(|| {
+        let mut name = eval.cases.clone().into_os_string();
+        name.push(".answers.jsonl");
+        name.into()
+    })
+}
+
+/// The answers of earlier runs. A line that broke off at the end of the file is none.
+fn read(path: &Path) -> Result<BTreeMap<String, Kept>> {
+    if !path.exists() {
+        return Ok(BTreeMap::new());
+    }
+    let text = super::source::text(path)?;
+    let mut known = BTreeMap::new();
+    for (at, line) in text.split_inclusive('\n').enumerate() {
+        match serde_json::from_str::<Kept>(line) {
+            Ok(kept) => drop(known.insert(kept.ask.clone(), kept)),
+            Err(_) if !line.ends_with('\n') => {}
+            Err(error) => {
+                let place = format!("{}:{}", path.display(), at + 1);
+                return Err(anyhow!("{place}: no kept answer: {error}"))
+                    .or_hint("--answers FILE names another file to keep answers in");
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// Ends a line that broke off, so that the next one is whole.
+fn end_line(path: &Path, file: &mut File) -> Result<()> {
+    let bytes = std::fs::read(path).with_context(|| path.display().to_string())?;
+    if bytes.last().is_some_and(|last| *last != b'\n') {
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        file.set_len(whole as u64).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// By what an answer is found again: who is asked, and what.
+fn digest(target: &Target, body: &Value) -> String {
+    let asked = format!("{}\n{}\n{body}", target.name, target.path);
+    Key::new([0; 32]).digest("ask", asked.as_bytes()).to_string()
+}
+
+/// The most that a call may cost: nothing cached, and the longest answer. `None`: unpriced.
+pub(super) fn worst(target: &Target, prompt: &Prompt, body: &Value) -> Option<Usd> {
+    let longest = call::longest(body).unwrap_or(target.form.longest);
+    priced(target, prompt, longest)
+}
+
+/// A prompt's input and an answer of so many tokens, nothing cached.
+pub(super) fn priced(target: &Target, prompt: &Prompt, output: u64) -> Option<Usd> {
+    let row = target.row.clone()?;
+    let model = super::model(row.clone());
+    let usage = Usage { uncached: lint::tokens(prompt, &model), output, ..Usage::ZERO };
+    Some(row.cost(&usage, Terms::default()))
+}
+
+/// Once: the call that is under way is waited for and kept, and none made after it. Twice: the end.
+fn hear() -> Result<Arc<AtomicBool>> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let flag = interrupted.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut heard = {
+        let _guard = runtime.enter();
+        signal(SignalKind::interrupt()).context("Ctrl-C cannot be heard")?
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            heard.recv().await;
+            eprintln!("stopping after the call that is under way; Ctrl-C again ends it");
+            flag.store(true, Ordering::Relaxed);
+            heard.recv().await;
+            std::process::exit(130);
+        });
+    });
+    Ok(interrupted)
+}
+
+fn brief(text: &str) -> String {
+    scrimp_analysis::report::one_line(&text.chars().take(300).collect::<String>())
+}

@@ -1,0 +1,139 @@
+//! A model that cases are asked of: its address, its API, its key and its price.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use scrimp_core::call;
+use scrimp_core::price::PriceRow;
+use scrimp_prompt::Prompt;
+use scrimp_prompt::call::{Form, Limit, Speaks, written_for};
+use scrimp_server::Answerer;
+use scrimp_wire::prices::quote;
+
+use crate::args::DataDir;
+use crate::args::prompt::{Dialect, Eval};
+use crate::commands::price::{catalog_in, now};
+use crate::ui::OrHint;
+
+/// The version of Anthropic's API that bodies are written for.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+const OWN_KEY: &str = "SCRIMP_TARGET_KEY";
+
+/// A target, connected to when it is first asked.
+pub(super) struct Target {
+    pub(super) answerer: Answerer,
+    /// Where it is posted to.
+    pub(super) path: String,
+    /// As it was named.
+    pub(super) name: String,
+    pub(super) form: Form,
+    /// `None`: unpriced.
+    pub(super) row: Option<Arc<PriceRow>>,
+}
+
+impl Target {
+    /// The target that was named, for calls of this prompt.
+    pub(super) fn of(eval: &Eval, prompt: &Prompt, data: &DataDir) -> Result<Target> {
+        let (origin, base, model) = split(&eval.target)
+            .with_context(|| format!("`{}` is no URL with a model behind it", eval.target))
+            .or_hint(
+                "such as https://api.openai.com/v1/gpt-4o or http://127.0.0.1:4100/v1/gpt-4o",
+            )?;
+        let host = origin.split_once("://").map_or(origin, |(_, host)| host);
+        let speaks = speaks(eval.dialect, prompt, &eval.target);
+        let version = if base.ends_with("/v1") { "" } else { "/v1" };
+        let (place, at_home, variable) = match speaks {
+            Speaks::Openai => ("chat/completions", "api.openai.com", "OPENAI_API_KEY"),
+            Speaks::Anthropic => ("messages", "api.anthropic.com", "ANTHROPIC_API_KEY"),
+        };
+        let is_home = host == at_home;
+        let open = |headers: &[(&'static str, String)]| Answerer::at(origin, headers);
+        let probe = open(&[])?;
+        let key = key(eval, is_home || probe.is_here(), variable)?;
+        if key.is_some() && !probe.is_private() && !probe.is_here() {
+            bail!("{origin} would get the key unencrypted: name it with https://");
+        }
+        let limit = match is_home && speaks == Speaks::Openai {
+            true => Limit::MaxCompletionTokens,
+            false => Limit::MaxTokens,
+        };
+        let catalog = catalog_in(None, data)?;
+        Ok(Target {
+            answerer: open(&headers(speaks, key))?,
+            path: format!("{base}{version}/{place}"),
+            name: eval.target.clone(),
+            row: quote::resolve(&catalog, None, model, now()).ok().map(|(row, _)| row),
+            form: Form { speaks, model: model.to_owned(), longest: eval.max_tokens, limit },
+        })
+    }
+
+    /// The dialect that its usage is read by.
+    pub(super) fn dialect(&self) -> call::Dialect {
+        match self.form.speaks {
+            Speaks::Openai => call::Dialect::OpenaiChat,
+            Speaks::Anthropic => call::Dialect::AnthropicMessages,
+        }
+    }
+}
+
+/// Origin, base path and model: a path is the base's up to its version, where it has one.
+fn split(target: &str) -> Option<(&str, &str, &str)> {
+    let scheme = target.find("://")?;
+    let slash = scheme + 3 + target[scheme + 3..].find('/')?;
+    let (origin, path) = target.split_at(slash);
+    let cut = path.rfind("/v1/").map_or(0, |at| at + 3);
+    let (base, model) = path.split_at(cut);
+    let model = model.trim_matches('/');
+    let is_web = ["http", "https"].contains(&&target[..scheme]);
+    (is_web && !model.is_empty()).then_some((origin, base, model))
+}
+
+fn speaks(named: Option<Dialect>, prompt: &Prompt, target: &str) -> Speaks {
+    match named {
+        Some(Dialect::Openai) => Speaks::Openai,
+        Some(Dialect::Anthropic) => Speaks::Anthropic,
+        None if target.contains("://api.anthropic.com") => Speaks::Anthropic,
+        None => written_for(prompt).unwrap_or(Speaks::Openai),
+    }
+}
+
+/// A vendor's key goes to that vendor, and to this machine, where a gateway may stand; to nobody else.
+fn key(eval: &Eval, may_have_vendors: bool, vendors: &str) -> Result<Option<String>> {
+    let held = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty());
+    match &eval.key_env {
+        Some(name) => {
+            held(name).with_context(|| format!("the variable {name} is not set")).map(Some)
+        }
+        None => Ok(held(OWN_KEY).or_else(|| held(vendors).filter(|_| may_have_vendors))),
+    }
+}
+
+fn headers(speaks: Speaks, key: Option<String>) -> Vec<(&'static str, String)> {
+    let mut headers = match speaks {
+        Speaks::Openai => Vec::new(),
+        Speaks::Anthropic => vec![("anthropic-version", ANTHROPIC_VERSION.to_owned())],
+    };
+    headers.extend(key.map(|key| match speaks {
+        Speaks::Openai => ("authorization", format!("Bearer {key}")),
+        Speaks::Anthropic => ("x-api-key", key),
+    }));
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_a_base_url_and_a_model() {
+        let openai = split("https://api.openai.com/v1/gpt-4o");
+        assert_eq!(openai, Some(("https://api.openai.com", "/v1", "gpt-4o")));
+        let routed = split("http://127.0.0.1:4100/openrouter/v1/meta/llama");
+        assert_eq!(routed, Some(("http://127.0.0.1:4100", "/openrouter/v1", "meta/llama")));
+        let bare = split("https://api.anthropic.com/claude-opus-5-5");
+        assert_eq!(bare, Some(("https://api.anthropic.com", "", "claude-opus-5-5")));
+        for wrong in ["gpt-4o", "https://api.openai.com", "https://x/v1/", "file:///v1/x"] {
+            assert_eq!(split(wrong), None, "{wrong}");
+        }
+    }
+}
