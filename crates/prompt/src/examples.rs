@@ -77,7 +77,7 @@ pub fn find(prompt: &Prompt, turns: Turns) -> Vec<Example> {
 }
 
 /// Where examples stand in instructions. The first form that is there twice counts, or a tag once.
-fn in_text(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn in_text(text: &str) -> Vec<Range<usize>> {
     let tags: Vec<_> = TAG.find_iter(text).map(|hit| hit.range()).collect();
     if !tags.is_empty() {
         return tags;
@@ -110,7 +110,7 @@ fn under_headings(text: &str) -> Vec<Range<usize>> {
 }
 
 /// `Input: … Output: …`. One without an answer is the question itself.
-fn labelled(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn labelled(text: &str) -> Vec<Range<usize>> {
     let starts: Vec<usize> = ASKED.find_iter(text).map(|hit| hit.start()).collect();
     let mut found = Vec::new();
     for (at, start) in starts.iter().enumerate() {

@@ -10,6 +10,7 @@ pub mod cases;
 pub mod examples;
 pub mod lint;
 pub mod read;
+pub mod rewrite;
 pub mod rules;
 pub mod schema;
 pub mod search;

@@ -31,14 +31,9 @@ pub struct Plan {
 pub struct Tested {
     /// The numbers of its examples, from 1 on.
     pub examples: Vec<usize>,
-    /// What came out.
-    pub decision: Decision,
-    /// How many cases were looked at.
-    pub pairs: u64,
-    /// Its mean grade less that of all examples.
-    pub change: Option<f64>,
-    /// The α of its own test.
-    pub alpha: f64,
+    /// Against all examples.
+    #[serde(flatten)]
+    pub compared: Compared,
 }
 
 /// What was found so far.
@@ -67,23 +62,77 @@ pub struct Calls {
     pub most: usize,
 }
 
+/// One of several tests of which none must be wrong.
+#[derive(Clone, Copy, Debug)]
+pub struct Test {
+    /// The largest loss of the mean grade that is none.
+    pub margin: f64,
+    /// The probability that any of the tests calls a larger loss none.
+    pub alpha: f64,
+    /// How many were made before.
+    pub number: usize,
+}
+
+impl Test {
+    /// Its own part of `alpha`.
+    fn part(&self) -> f64 {
+        self.alpha * 0.5_f64.powi(i32::try_from(self.number + 1).unwrap_or(i32::MAX))
+    }
+
+    fn trial(&self) -> Trial {
+        Trial::new(self.margin, self.part())
+    }
+}
+
+/// How one way did against another.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// What came out.
+    pub decision: Decision,
+    /// How many cases were looked at.
+    pub pairs: u64,
+    /// The new way's mean grade less the old one's.
+    pub change: Option<f64>,
+    /// The α of this test.
+    pub alpha: f64,
+}
+
+/// How many cases the first of several tests takes at least. `None`: more than anybody has.
+pub fn fewest_pairs(margin: f64, alpha: f64) -> Option<usize> {
+    let trial = Test { margin, alpha, number: 0 }.trial();
+    usize::try_from(trial.fewest_more(100_000)?).ok()
+}
+
+/// Compares two ways over all cases, mixed. `ask` gives the grades of the old way and the new one.
+///
+/// # Errors
+/// The error of `ask`.
+pub fn against<E>(
+    test: Test,
+    cases: usize,
+    ask: &mut dyn FnMut(usize) -> Result<(f64, f64), E>,
+) -> Result<Compared, E> {
+    compared(test, &mixed(cases), ask)
+}
+
+/// A file may be sorted; always in the same way, as answers are kept by case.
+fn mixed(cases: usize) -> Vec<usize> {
+    let mut mixed: Vec<usize> = (0..cases).collect();
+    mixed.sort_by_key(|case| hash::mix(*case as u64));
+    mixed
+}
+
 impl Plan {
-    /// Which cases order, and which test: mixed, as a file may be sorted, and always in the same way,
-    /// as answers are kept by case.
+    /// Which cases order, and which test.
     fn split(&self) -> (Vec<usize>, Vec<usize>) {
         let (least, most) = ORDERING;
-        let mut ordering: Vec<usize> = (0..self.cases).collect();
-        ordering.sort_by_key(|case| hash::mix(*case as u64));
+        let mut ordering = mixed(self.cases);
         let testing = ordering.split_off((self.cases / 4).clamp(least, most).min(self.cases));
         (ordering, testing)
     }
 
-    fn alpha_of(&self, test: usize) -> f64 {
-        self.alpha * 0.5_f64.powi(i32::try_from(test + 1).unwrap_or(i32::MAX))
-    }
-
-    fn trial(&self, test: usize) -> Trial {
-        Trial::new(self.margin, self.alpha_of(test))
+    fn trial(&self, number: usize) -> Trial {
+        Test { margin: self.margin, alpha: self.alpha, number }.trial()
     }
 
     /// How many cases it takes at least. `None`: more than anybody has.
@@ -138,7 +187,7 @@ pub fn search<E>(
     let mut set = grow(plan, found, quality, &mut mean)?;
     while set.contains(&false) {
         let tested = test(plan, found.tested.len(), &set, &testing, ask)?;
-        let decision = tested.decision;
+        let decision = tested.compared.decision;
         found.tested.push(tested);
         match decision {
             Decision::NotWorse => {
@@ -193,27 +242,18 @@ fn test<E>(
     ask: &mut dyn FnMut(&[bool], usize) -> Result<f64, E>,
 ) -> Result<Tested, E> {
     let all = vec![true; plan.examples];
-    let trial =
-        compare(plan.trial(number), cases, &mut |case| Ok((ask(&all, case)?, ask(set, case)?)))?;
-    Ok(Tested {
-        examples: numbers(set),
-        decision: trial.decision(),
-        pairs: trial.pairs(),
-        change: trial.change(),
-        alpha: plan.alpha_of(number),
-    })
+    let test = Test { margin: plan.margin, alpha: plan.alpha, number };
+    let pair = &mut |case| Ok((ask(&all, case)?, ask(set, case)?));
+    Ok(Tested { examples: numbers(set), compared: compared(test, cases, pair)? })
 }
 
 /// Sees cases in turn until it is decided, or until no number of pairs that agree could decide it.
-/// `ask` gives the grades of the old way and the new one.
-///
-/// # Errors
-/// The error of `ask`.
-pub fn compare<E>(
-    mut trial: Trial,
+fn compared<E>(
+    test: Test,
     cases: &[usize],
     ask: &mut dyn FnMut(usize) -> Result<(f64, f64), E>,
-) -> Result<Trial, E> {
+) -> Result<Compared, E> {
+    let mut trial = test.trial();
     for (at, case) in cases.iter().enumerate() {
         if trial.decision() != Decision::Open || !trial.can_be_won((cases.len() - at) as u64) {
             break;
@@ -221,7 +261,12 @@ pub fn compare<E>(
         let (old, new) = ask(*case)?;
         trial.see(old, new);
     }
-    Ok(trial)
+    Ok(Compared {
+        decision: trial.decision(),
+        pairs: trial.pairs(),
+        change: trial.change(),
+        alpha: test.part(),
+    })
 }
 
 /// Adds the example whose absence cost most.
@@ -287,7 +332,7 @@ mod tests {
     #[test]
     fn with_too_few_cases_nothing_is_asked_that_cannot_be_decided() {
         let (found, _) = found(Plan { cases: 40, ..PLAN }, |_, _| true);
-        assert_eq!((found.kept, found.tested[0].pairs), (None, 0));
+        assert_eq!((found.kept, found.tested[0].compared.pairs), (None, 0));
         let needed = PLAN.fewest_cases().unwrap();
         assert!((85..=105).contains(&needed), "{needed}");
         assert!(super::tests::found(Plan { cases: needed, ..PLAN }, |_, _| true).0.kept.is_some());

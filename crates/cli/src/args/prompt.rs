@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use scrimp_core::Usd;
+use scrimp_prompt::rules::{RULES, Rule};
 
 use super::{DataDir, Json};
 
@@ -13,6 +14,8 @@ pub(crate) enum Prompt {
     Lint(Lint),
     /// The fewest examples of a prompt that answer as well as all of them
     Examples(Examples),
+    /// A shorter form of a prompt, adopted only where it answers as well
+    Rewrite(Rewrite),
 }
 
 #[derive(Debug, Args)]
@@ -52,16 +55,50 @@ pub(crate) struct Examples {
     pub(crate) json: Json,
 }
 
-/// How quality is measured.
+#[derive(Debug, Args)]
+pub(crate) struct Rewrite {
+    /// The prompt: a text, or the body of one request
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Which rules: json, compact, repeated, wording, layout [default: all]
+    #[arg(long, value_name = "RULES", value_delimiter = ',', value_parser = rule)]
+    pub(crate) rules: Vec<&'static Rule>,
+    /// A model that proposes a shorter form of the instructions, too, as --target is written
+    #[arg(long, value_name = "URL/MODEL", requires = "cases")]
+    pub(crate) by: Option<String>,
+    /// Cases to test the shorter form with; without them it is only shown
+    #[arg(long = "eval", value_name = "CASES", requires = "target")]
+    pub(crate) cases: Option<PathBuf>,
+    /// Who answers the cases
+    #[arg(long, value_name = "URL/MODEL", requires = "cases")]
+    pub(crate) target: Option<String>,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+    /// Where to write the shorter form, if it answers as well
+    #[arg(long, short, value_name = "FILE", requires = "cases")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) data: DataDir,
+    #[command(flatten)]
+    pub(crate) json: Json,
+}
+
+/// Who is asked what.
 #[derive(Debug, Args)]
 pub(crate) struct Eval {
-    /// Cases, a line of JSON each: `input` or `vars`, and one of `exact`, `regex`, `json_schema`,
-    /// `number` (docs/prompt.md)
+    /// Cases, a line of JSON each: what fills the prompt, and what a good answer is (docs/prompt.md)
     #[arg(long = "eval", value_name = "CASES")]
     pub(crate) cases: PathBuf,
     /// Who answers: a base URL and a model, such as https://api.openai.com/v1/gpt-4o
     #[arg(long, value_name = "URL/MODEL")]
     pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) terms: Terms,
+}
+
+/// How quality is measured, and what that may cost.
+#[derive(Debug, Args)]
+pub(crate) struct Terms {
     /// Whose API the target speaks [default: by its URL and the prompt]
     #[arg(long, value_enum)]
     pub(crate) dialect: Option<Dialect>,
@@ -98,6 +135,11 @@ pub(crate) enum Dialect {
     Openai,
     /// POST /v1/messages
     Anthropic,
+}
+
+fn rule(name: &str) -> Result<&'static Rule, String> {
+    let names = || RULES.iter().map(|rule| rule.name).collect::<Vec<_>>().join(", ");
+    Rule::named(name.trim()).ok_or_else(|| format!("the rules are {}", names()))
 }
 
 /// `5%` or `0.05`, below one.

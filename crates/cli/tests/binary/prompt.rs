@@ -277,18 +277,21 @@ fn nobody_is_called_for_an_estimate_nor_where_nothing_could_be_decided() {
     expect![[r#"
         error: 120 cases decide nothing at a margin of 2 points
         hint: at least 384 do; or a larger margin: --margin 10%
-    "#]].assert_eq(&run(&place, &examples(&ruled, &["--margin", "2%"])).failed());
+    "#]]
+    .assert_eq(&run(&place, &examples(&ruled, &["--margin", "2%"])).failed());
     place.write("cases.jsonl", "{\"input\": \"x\", \"exact\": \"y\"}\n{\"input\": \"x\"}\n");
     expect![[r#"
         error: cases.jsonl:2: one of `exact`, `regex`, `json_schema`, `number` is asked for
-    "#]].assert_eq(&run(&place, &examples(&ruled, &[])).failed());
+    "#]]
+    .assert_eq(&run(&place, &examples(&ruled, &[])).failed());
     let unpriced = examples(&ruled, &[]).join(" ").replace("gpt-4o", "mine");
     place.write("cases.jsonl", "{\"input\": \"x\", \"exact\": \"y\"}\n".repeat(200));
     let unpriced: Vec<String> = unpriced.split(' ').map(str::to_owned).collect();
     expect![[r#"
         error: no price of mine is known
         hint: so no sum can be the limit: --calls N says how many calls may be made
-    "#]].assert_eq(&run(&place, &unpriced).failed());
+    "#]]
+    .assert_eq(&run(&place, &unpriced).failed());
     assert_eq!(ruled.calls(), 0);
 }
 
@@ -336,4 +339,65 @@ fn ctrl_c_waits_for_the_call_that_is_paid_for() {
     let said = place.said(&child.wait_with_output().unwrap());
     assert_eq!(said.exit, Some(130), "{said:?}");
     assert_eq!(place.read("cases.jsonl.answers.jsonl").lines().count(), ruled.calls());
+}
+
+const WORDY: &str = "\
+====================
+SORTING
+====================
+
+Please make sure to sort the customer's message. Always answer with exactly one word.
+The rules in force are {\"kinds\": [\"refund\", \"delivery\"], \"else\": \"other\"}.
+Please always answer with exactly one word.
+";
+
+fn rewrite(ruled: &Ruled, more: &[&str]) -> Vec<String> {
+    let target = format!("{}/gpt-4o", ruled.url);
+    let usual = ["prompt", "rewrite", "wordy.txt", "--eval", "cases.jsonl", "--target", &target];
+    usual.iter().chain(&["--margin", "10%"]).chain(more).map(|word| (*word).to_owned()).collect()
+}
+
+/// Money back is a refund to this model for as long as its prompt has `needed` in it.
+fn reads(needed: &'static str) -> impl Fn(usize, &serde_json::Value) -> Result<String, u16> {
+    move |_, body| {
+        let text = |at: usize| body["messages"][at]["content"].as_str().unwrap().to_owned();
+        if text(0).starts_with("Rewrite the prompt") {
+            return Ok("Sort the message in one word.".to_owned());
+        }
+        let is_refund = text(1).contains("Money back") && text(0).contains(needed);
+        Ok(if is_refund || text(1).contains("Where") { "delivery" } else { "other" }.to_owned())
+            .map(|said| if is_refund { "refund".to_owned() } else { said })
+    }
+}
+
+#[test]
+fn a_shorter_form_is_only_shown_until_it_is_tested() {
+    let place = Place::new();
+    place.write("wordy.txt", WORDY);
+    expect![[""]].assert_eq(&place.run(&["prompt", "rewrite", "wordy.txt"]).done());
+    let refused = place.run(&["prompt", "rewrite", "wordy.txt", "-o", "short.txt"]).misused();
+    assert!(refused.contains("--eval"), "{refused}");
+}
+
+#[test]
+fn a_form_is_adopted_where_it_answers_as_well_and_a_longer_one_where_it_does_not() {
+    let place = place_of_cases(120);
+    place.write("wordy.txt", WORDY);
+    let ruled = Ruled::by(reads("refund"));
+    let by = format!("{}/gpt-4o", ruled.url);
+    expect![[""]]
+        .assert_eq(&run(&place, &rewrite(&ruled, &["-o", "short.txt", "--by", &by])).done());
+    expect![[""]].assert_eq(&place.read("short.txt"));
+    let place = place_of_cases(120);
+    place.write("wordy.txt", WORDY);
+    let ruled = Ruled::by(reads("Please"));
+    expect![[""]].assert_eq(&run(&place, &rewrite(&ruled, &["-o", "short.txt"])).done());
+    assert!(place.read("short.txt").contains("{\"kinds\":["));
+    let place = place_of_cases(120);
+    place.write("wordy.txt", WORDY);
+    let ruled = Ruled::by(reads("[\"refund\", "));
+    let found = run(&place, &rewrite(&ruled, &["-o", "short.txt", "--json"])).json();
+    assert_eq!(found["adopted"], serde_json::Value::Null);
+    assert!(!place.path("short.txt").exists());
+    expect![[""]].assert_eq(&fields(&found).join(" "));
 }

@@ -5,6 +5,7 @@
 //! that is measured.
 
 mod breakers;
+mod compact;
 mod json;
 mod layout;
 mod repeated;
@@ -12,6 +13,7 @@ mod wording;
 
 use std::ops::Range;
 
+use crate::examples::in_text;
 use crate::read::Kind;
 
 pub use breakers::{Breaker, breakers};
@@ -45,6 +47,8 @@ pub struct Rule {
     /// What changes.
     pub loss: Loss,
     applies: fn(Kind) -> bool,
+    /// Whether it may change what stands in an example.
+    in_examples: bool,
     find: fn(&str) -> Vec<Spot>,
 }
 
@@ -56,13 +60,23 @@ pub const RULES: &[Rule] = &[
         loss: Loss::None,
         // What the model wrote, it wrote as it does.
         applies: |kind| !matches!(kind, Kind::Assistant | Kind::ToolCall),
+        in_examples: true,
         find: json::spots,
+    },
+    Rule {
+        name: "compact",
+        what: "examples of one line each: question => answer instead of labels",
+        loss: Loss::Wording,
+        applies: is_ours,
+        in_examples: true,
+        find: compact::spots,
     },
     Rule {
         name: "repeated",
         what: "said before, word for word",
         loss: Loss::Wording,
         applies: is_ours,
+        in_examples: false,
         find: repeated::spots,
     },
     Rule {
@@ -70,6 +84,7 @@ pub const RULES: &[Rule] = &[
         what: "politeness and filler",
         loss: Loss::Wording,
         applies: is_ours,
+        in_examples: false,
         find: wording::spots,
     },
     Rule {
@@ -77,13 +92,15 @@ pub const RULES: &[Rule] = &[
         what: "rulers, decorated headings, blank lines, spaces at the ends of lines",
         loss: Loss::Wording,
         applies: is_ours,
+        in_examples: false,
         find: layout::spots,
     },
 ];
 
-/// What the author of the prompt wrote, and not a user, a model or a tool.
+/// What the author of the prompt wrote, and not a user, a model or a tool. An example's words are
+/// what it shows.
 fn is_ours(kind: Kind) -> bool {
-    matches!(kind, Kind::System | Kind::Example)
+    kind == Kind::System
 }
 
 impl Rule {
@@ -96,12 +113,13 @@ impl Rule {
 /// What `rules` find in a text of this kind, in its order, no two in the same place.
 pub fn spots(rules: &[&'static Rule], kind: Kind, text: &str) -> Vec<(&'static Rule, Spot)> {
     let mut all: Vec<(&'static Rule, Spot)> = Vec::new();
+    let shown = if kind == Kind::System { in_text(text) } else { Vec::new() };
     for rule in rules.iter().filter(|rule| (rule.applies)(kind)) {
         for spot in (rule.find)(text) {
-            let meets = |other: &Spot| {
-                spot.range.start < other.range.end && other.range.start < spot.range.end
-            };
-            if !all.iter().any(|(_, other)| meets(other)) {
+            let meets =
+                |other: &Range<usize>| spot.range.start < other.end && other.start < spot.range.end;
+            let is_shown = !rule.in_examples && shown.iter().any(meets);
+            if !is_shown && !all.iter().any(|(_, other)| meets(&other.range)) {
                 all.push((rule, spot));
             }
         }
@@ -165,6 +183,23 @@ mod tests {
             ```
         "#]]
         .assert_eq(&short(text));
+    }
+
+    /// An answer that two examples share is said once by each of them.
+    #[test]
+    fn what_examples_show_stays_as_it_is() {
+        let text = "Sort.\n<example>Please help -> no, I cannot do this for you.</example>\n\n\n\n\
+            <example>Kindly help -> no, I cannot do this for you.</example>\n";
+        assert_eq!(short(text), text.replace("\n\n\n\n", "\n\n"));
+        let pairs = "Input: a\nOutput: b\n\nInput: c\nOutput: d\n\nInput: e\nOutput: f\n\nInput: {{x}}\nOutput:";
+        expect_test::expect![[r#"
+            Input => Output
+            a => b
+            c => d
+            e => f
+            Input: {{x}}
+            Output:"#]]
+        .assert_eq(&short(pairs));
     }
 
     proptest! {

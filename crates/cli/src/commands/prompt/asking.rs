@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
-use scrimp_core::price::Terms;
+use scrimp_core::price;
 use scrimp_core::{Usage, UsageState, Usd};
 use scrimp_prompt::call;
 use scrimp_prompt::{Prompt, lint};
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::target::Target;
-use crate::args::prompt::Eval;
+use crate::args::prompt::Terms;
 use crate::commands::price::now;
 use crate::ui::OrHint;
 
@@ -58,9 +58,8 @@ impl Kept {
     }
 }
 
-/// Asks a target, remembers every answer, and stops at a cap.
+/// Asks, remembers every answer, and stops at a cap.
 pub(super) struct Asking {
-    target: Target,
     known: BTreeMap<String, Kept>,
     file: File,
     pub(super) path: PathBuf,
@@ -77,12 +76,7 @@ pub(super) struct Asking {
 
 impl Asking {
     /// Opens the file of answers, and hears Ctrl-C from then on.
-    pub(super) fn of(target: Target, eval: &Eval) -> Result<Asking> {
-        if target.row.is_none() && eval.calls.is_none() {
-            return Err(anyhow!("no price of {} is known", target.form.model))
-                .or_hint("so no sum can be the limit: --calls N says how many calls may be made");
-        }
-        let path = answers(eval);
+    pub(super) fn of(path: PathBuf, terms: &Terms) -> Result<Asking> {
         let known = read(&path)?;
         let mut file = OpenOptions::new().create(true).append(true).open(&path);
         if let Ok(file) = &mut file {
@@ -92,28 +86,22 @@ impl Asking {
         Ok(Asking {
             spent: known.values().filter_map(Kept::counted).sum(),
             untold: known.values().filter(|kept| kept.usd.is_none()).count(),
-            target,
             known,
             file,
             path,
-            most_usd: eval.spend,
-            most_calls: eval.calls,
+            most_usd: terms.spend,
+            most_calls: terms.calls,
             interrupted: hear()?,
             calls: 0,
             reused: 0,
         })
     }
 
-    /// Whether what calls cost is known.
-    pub(super) fn is_priced(&self) -> bool {
-        self.target.row.is_some()
-    }
-
     /// The text that was answered to a filled prompt; `None` where there was none.
-    pub(super) fn ask(&mut self, prompt: &Prompt) -> Result<Option<String>, Stop> {
-        let body = call::body(&self.target.form, prompt);
+    pub(super) fn ask(&mut self, target: &Target, prompt: &Prompt) -> Result<Option<String>, Stop> {
+        let body = call::body(&target.form, prompt);
         let body = body.map_err(|why| Stop::Failed(anyhow!(why)))?;
-        let ask = digest(&self.target, &body);
+        let ask = digest(target, &body);
         if let Some(kept) = self.known.get(&ask) {
             self.reused += 1;
             return Ok(kept.answer.clone());
@@ -124,11 +112,11 @@ impl Asking {
         if let Some(most) = self.most_calls.filter(|most| *most <= self.calls) {
             return Err(Stop::Calls(most));
         }
-        let worst = worst(&self.target, prompt, &body);
+        let worst = worst(target, prompt, &body);
         if worst.is_some_and(|worst| self.most_usd < self.spent + worst) {
             return Err(Stop::Spend(format!("${}", self.most_usd)));
         }
-        let kept = Kept { at_most: worst, ..self.call(ask, &body).map_err(Stop::Failed)? };
+        let kept = Kept { at_most: worst, ..self.call(target, ask, &body).map_err(Stop::Failed)? };
         self.spent += kept.counted().unwrap_or(Usd::ZERO);
         self.untold += usize::from(kept.usd.is_none());
         let answer = kept.answer.clone();
@@ -136,42 +124,20 @@ impl Asking {
         Ok(answer)
     }
 
-    fn call(&mut self, ask: String, body: &Value) -> Result<Kept> {
-        let answered = self.patiently(body)?;
+    fn call(&mut self, target: &Target, ask: String, body: &Value) -> Result<Kept> {
+        let answered = patiently(target, body)?;
         self.calls += 1;
-        let name = &self.target.name;
+        let name = &target.name;
         let text = String::from_utf8_lossy(&answered);
         let value: Value = serde_json::from_str(&text)
             .with_context(|| format!("{name} answered no JSON: {}", brief(&text)))?;
-        let mut meter = Meter::new(self.target.dialect(), Framing::Whole, 200);
+        let mut meter = Meter::new(target.dialect(), Framing::Whole, 200);
         meter.see(&answered, now());
         let outcome = meter.outcome(End::Complete);
         let is_told = outcome.metering.state == UsageState::Measured;
-        let row = self.target.row.as_ref().filter(|_| is_told);
+        let row = target.row.as_ref().filter(|_| is_told);
         let usd = row.map(|row| row.cost(&outcome.metering.usage, outcome.terms));
-        Ok(Kept { ask, answer: call::text(self.target.form.speaks, &value), usd, at_most: None })
-    }
-
-    /// Posts until there is an answer, as often as that may help.
-    fn patiently(&self, body: &Value) -> Result<Vec<u8>> {
-        let Target { answerer, path, name, .. } = &self.target;
-        for attempt in 1.. {
-            let answered = answerer.post(path, body.to_string()).context(name.clone())?;
-            let is_busy = matches!(answered.status, 429 | 500 | 502 | 503 | 504 | 529);
-            match answered.status {
-                200 => return Ok(answered.body),
-                _ if is_busy && attempt < ATTEMPTS => {
-                    let usual = Duration::from_secs(1 << attempt);
-                    let wait = answered.retry_after.unwrap_or(usual).min(Duration::from_mins(1));
-                    std::thread::sleep(wait);
-                }
-                status => {
-                    let text = String::from_utf8_lossy(&answered.body);
-                    bail!("{name} answered {status}: {}", brief(&text))
-                }
-            }
-        }
-        unreachable!("the last attempt returns")
+        Ok(Kept { ask, answer: call::text(target.form.speaks, &value), usd, at_most: None })
     }
 
     fn keep(&mut self, kept: Kept) -> Result<()> {
@@ -183,12 +149,44 @@ impl Asking {
     }
 }
 
-fn answers(eval: &Eval) -> PathBuf {
-    eval.answers.clone().unwrap_or_else(|| {
-        let mut name = eval.cases.clone().into_os_string();
+/// Posts until there is an answer, as often as that may help.
+fn patiently(target: &Target, body: &Value) -> Result<Vec<u8>> {
+    let Target { answerer, path, name, .. } = target;
+    for attempt in 1.. {
+        let answered = answerer.post(path, body.to_string()).context(name.clone())?;
+        let is_busy = matches!(answered.status, 429 | 500 | 502 | 503 | 504 | 529);
+        match answered.status {
+            200 => return Ok(answered.body),
+            _ if is_busy && attempt < ATTEMPTS => {
+                let usual = Duration::from_secs(1 << attempt);
+                let wait = answered.retry_after.unwrap_or(usual).min(Duration::from_mins(1));
+                std::thread::sleep(wait);
+            }
+            status => {
+                let text = String::from_utf8_lossy(&answered.body);
+                bail!("{name} answered {status}: {}", brief(&text))
+            }
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// Where answers to these cases are kept.
+pub(super) fn answers(cases: &Path, terms: &Terms) -> PathBuf {
+    terms.answers.clone().unwrap_or_else(|| {
+        let mut name = cases.as_os_str().to_owned();
         name.push(".answers.jsonl");
         name.into()
     })
+}
+
+/// A target whose price is not known needs another limit than a sum.
+pub(super) fn limited(target: &Target, terms: &Terms) -> Result<()> {
+    match (&target.row, terms.calls) {
+        (None, None) => Err(anyhow!("no price of {} is known", target.form.model))
+            .or_hint("so no sum can be the limit: --calls N says how many calls may be made"),
+        _ => Ok(()),
+    }
 }
 
 /// The answers of earlier runs. A line that broke off at the end of the file is none.
@@ -239,7 +237,7 @@ pub(super) fn priced(target: &Target, prompt: &Prompt, output: u64) -> Option<Us
     let row = target.row.clone()?;
     let model = super::model(row.clone());
     let usage = Usage { uncached: lint::tokens(prompt, &model), output, ..Usage::ZERO };
-    Some(row.cost(&usage, Terms::default()))
+    Some(row.cost(&usage, price::Terms::default()))
 }
 
 /// Once: the call that is under way is waited for and kept, and none made after it. Twice: the end.

@@ -6,16 +6,16 @@ use anyhow::{Context, Result, anyhow};
 use scrimp_analysis::noninferiority::Decision;
 use scrimp_analysis::report::plural;
 use scrimp_core::Usd;
-use scrimp_prompt::cases::{self, Case};
+use scrimp_prompt::cases;
 use scrimp_prompt::examples::{self, Example, Turns};
-use scrimp_prompt::search::{self, Found, Plan, Tested};
+use scrimp_prompt::search::{self, Compared, Found, Plan, Tested};
 use scrimp_prompt::{Prompt, lint};
 use serde::Serialize;
 
-use super::asking::{Asking, Stop};
+use super::asking::{self, Asking};
 use super::source;
 use super::target::Target;
-use crate::args::prompt::{Eval, Examples};
+use crate::args::prompt::{Eval, Examples, Terms};
 use crate::ui::{self, OrHint};
 
 /// What came out, as scripts get it.
@@ -47,25 +47,26 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
              (Input:, Output:), and with --turns as turns of the conversation",
         );
     }
-    let cases = cases(&arguments.eval)?;
-    let Eval { margin, alpha, .. } = arguments.eval;
+    let Eval { cases: file, target, terms } = &arguments.eval;
+    let cases = super::cases(file)?;
+    let Terms { margin, alpha, .. } = *terms;
     let plan = Plan { examples: shots.len(), cases: cases.len(), margin, alpha };
-    super::enough(plan.fewest_cases(), cases.len(), &arguments.eval)?;
-    let target = Target::of(&arguments.eval, &prompt, &arguments.data)?;
-    if arguments.eval.dry_run {
+    super::enough(plan.fewest_cases(), cases.len(), margin)?;
+    let target = Target::of(target, terms, &prompt, &arguments.data)?;
+    if terms.dry_run {
         let calls = plan.calls();
         return super::dry_run(&target, &prompt, calls, arguments.json.json);
     }
-    let row = target.row.clone();
-    let mut asking = Asking::of(target, &arguments.eval)?;
+    asking::limited(&target, terms)?;
+    let mut asking = Asking::of(asking::answers(file, terms), terms)?;
     let mut found = Found::default();
     let ended = search::search(&plan, &mut found, &mut |set, case| {
         let filled = cases::filled(&examples::keeping(&prompt, &shots, set), &cases[case]);
-        grade(&mut asking, &filled, &cases[case])
+        super::grade(&mut asking, &target, &filled, &cases[case])
     });
     let kept = found.kept.as_ref().map(|kept| keeping(&prompt, &shots, kept));
-    let (tokens, tokens_kept) = sizes(row.as_ref(), &prompt, kept.as_ref());
-    let saved = row.zip(tokens_kept).map(|(row, kept)| {
+    let (tokens, tokens_kept) = super::sizes(target.row.as_ref(), &prompt, kept.as_ref());
+    let saved = target.row.clone().zip(tokens_kept).map(|(row, kept)| {
         let model = super::model(row);
         lint::uncached(&model, tokens) - lint::uncached(&model, kept)
     });
@@ -78,7 +79,7 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
         tokens,
         tokens_kept,
         saved_usd_per_1000: saved,
-        bill: super::Bill::of(&asking),
+        bill: super::Bill::of(&asking, &target),
     };
     match arguments.json.json {
         true => ui::print_json(&answer)?,
@@ -90,38 +91,9 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
     super::stopped(ended, &asking)
 }
 
-/// The cases of the file that was named.
-pub(super) fn cases(eval: &Eval) -> Result<Vec<Case>> {
-    let file = eval.cases.display();
-    let text = source::text(&eval.cases)?;
-    cases::read(&text).map_err(|error| anyhow!("{file}:{}: {}", error.line, error.why))
-}
-
-/// An answer without text is none that is good.
-pub(super) fn grade(asking: &mut Asking, prompt: &Prompt, case: &Case) -> Result<f64, Stop> {
-    let answer = asking.ask(prompt)?;
-    Ok(answer.map_or(0.0, |answer| case.grader.grade(&answer)))
-}
-
 fn keeping(prompt: &Prompt, shots: &[Example], kept: &[usize]) -> Prompt {
     let set: Vec<bool> = (1..=shots.len()).map(|number| kept.contains(&number)).collect();
     examples::keeping(prompt, shots, &set)
-}
-
-/// Tokens before and after, counted for the target's model, roughly where it is not known.
-pub(super) fn sizes(
-    row: Option<&std::sync::Arc<scrimp_core::price::PriceRow>>,
-    prompt: &Prompt,
-    short: Option<&Prompt>,
-) -> (u64, Option<u64>) {
-    let tokens = |prompt: &Prompt| match row {
-        Some(row) => lint::tokens(prompt, &super::model(row.clone())),
-        None => {
-            let unknown = scrimp_tokens::Vocabulary::unknown();
-            prompt.pieces.iter().map(|piece| unknown.count(&piece.text).tokens).sum()
-        }
-    };
-    (tokens(prompt), short.map(tokens))
 }
 
 fn told(answer: &Answer) -> Result<String> {
@@ -134,16 +106,17 @@ fn told(answer: &Answer) -> Result<String> {
         writeln!(text, "{:.0}% of {by} answered well with all of them; without", quality * 100.0)?;
     }
     for (at, change) in found.left_out.iter().enumerate() {
-        writeln!(text, "  {:>2}  {}  {}", at + 1, points(*change), examples[at])?;
+        writeln!(text, "  {:>2}  {}  {}", at + 1, super::points(*change), examples[at])?;
     }
-    for Tested { examples, decision, pairs, change, alpha } in &found.tested {
+    for Tested { examples, compared } in &found.tested {
+        let Compared { decision, pairs, change, alpha } = compared;
         let which = names(examples);
         let said = match decision {
             Decision::NotWorse => "not worse by more than the margin",
             Decision::Worse => "worse by more than the margin",
             Decision::Open => "not decided",
         };
-        let change = change.map_or_else(|| "–".to_owned(), points);
+        let change = change.map_or_else(|| "–".to_owned(), super::points);
         let pairs = plural(*pairs, "case");
         writeln!(text, "tested {which}: {said}; {change} points over {pairs} (α {alpha})")?;
     }
@@ -170,9 +143,4 @@ fn names(examples: &[usize]) -> String {
         [] => "none".to_owned(),
         _ => examples.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     }
-}
-
-/// A change of a share, in points: `−12.5`.
-pub(super) fn points(change: f64) -> String {
-    format!("{:+.1}", change * 100.0).replace('-', "−")
 }

@@ -3,22 +3,25 @@
 mod asking;
 mod examples;
 mod lint;
+mod rewrite;
 mod source;
 mod target;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use scrimp_analysis::report::plural;
 use scrimp_core::Usd;
 use scrimp_core::price::PriceRow;
+use scrimp_prompt::cases::{self, Case};
 use scrimp_prompt::search::Calls;
 use scrimp_prompt::{Model, Prompt};
 use scrimp_tokens::Vocabulary;
 use serde::Serialize;
 
-use crate::args::prompt::{self, Eval};
+use crate::args::prompt;
 use crate::ui::{self, OrHint};
 use asking::{Asking, Stop};
 use target::Target;
@@ -41,13 +44,14 @@ pub(crate) fn run(arguments: &prompt::Prompt) -> Result<()> {
     match arguments {
         prompt::Prompt::Lint(arguments) => lint::run(arguments),
         prompt::Prompt::Examples(arguments) => examples::run(arguments),
+        prompt::Prompt::Rewrite(arguments) => rewrite::run(arguments),
     }
 }
 
 impl Bill {
-    fn of(asking: &Asking) -> Bill {
+    fn of(asking: &Asking, target: &Target) -> Bill {
         let Asking { calls, reused, untold, .. } = *asking;
-        Bill { calls, reused, spent_usd: asking.is_priced().then_some(asking.spent), untold }
+        Bill { calls, reused, spent_usd: target.row.as_ref().map(|_| asking.spent), untold }
     }
 
     fn tell(&self, text: &mut String) -> Result<()> {
@@ -69,9 +73,44 @@ fn model(row: Arc<PriceRow>) -> Model {
     Model { row, vocabulary }
 }
 
+/// The cases of a file.
+fn cases(file: &Path) -> Result<Vec<Case>> {
+    let text = source::text(file)?;
+    let named =
+        |error: cases::NotCases| anyhow!("{}:{}: {}", file.display(), error.line, error.why);
+    cases::read(&text).map_err(named)
+}
+
+/// An answer without text is none that is good.
+fn grade(asking: &mut Asking, target: &Target, prompt: &Prompt, case: &Case) -> Result<f64, Stop> {
+    let answer = asking.ask(target, prompt)?;
+    Ok(answer.map_or(0.0, |answer| case.grader.grade(&answer)))
+}
+
+/// Tokens before and after, counted for the target's model, roughly where it is not known.
+fn sizes(
+    row: Option<&Arc<PriceRow>>,
+    prompt: &Prompt,
+    short: Option<&Prompt>,
+) -> (u64, Option<u64>) {
+    let tokens = |prompt: &Prompt| match row {
+        Some(row) => scrimp_prompt::lint::tokens(prompt, &model(row.clone())),
+        None => {
+            let unknown = Vocabulary::unknown();
+            prompt.pieces.iter().map(|piece| unknown.count(&piece.text).tokens).sum()
+        }
+    };
+    (tokens(prompt), short.map(tokens))
+}
+
+/// A change of a share, in points: `−12.5`.
+fn points(change: f64) -> String {
+    format!("{:+.1}", change * 100.0).replace('-', "−")
+}
+
 /// Refuses before anything is spent what could not be decided.
-fn enough(fewest: Option<usize>, cases: usize, eval: &Eval) -> Result<()> {
-    let margin = eval.margin * 100.0;
+fn enough(fewest: Option<usize>, cases: usize, margin: f64) -> Result<()> {
+    let margin = margin * 100.0;
     match fewest {
         Some(fewest) if fewest <= cases => Ok(()),
         Some(fewest) => Err(anyhow!("{cases} cases decide nothing at a margin of {margin} points"))

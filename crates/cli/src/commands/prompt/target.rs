@@ -11,7 +11,7 @@ use scrimp_server::Answerer;
 use scrimp_wire::prices::quote;
 
 use crate::args::DataDir;
-use crate::args::prompt::{Dialect, Eval};
+use crate::args::prompt::{Dialect, Terms};
 use crate::commands::price::{catalog_in, now};
 use crate::ui::OrHint;
 
@@ -33,14 +33,19 @@ pub(super) struct Target {
 
 impl Target {
     /// The target that was named, for calls of this prompt.
-    pub(super) fn of(eval: &Eval, prompt: &Prompt, data: &DataDir) -> Result<Target> {
-        let (origin, base, model) = split(&eval.target)
-            .with_context(|| format!("`{}` is no URL with a model behind it", eval.target))
+    pub(super) fn of(
+        target: &str,
+        terms: &Terms,
+        prompt: &Prompt,
+        data: &DataDir,
+    ) -> Result<Target> {
+        let (origin, base, model) = split(target)
+            .with_context(|| format!("`{target}` is no URL with a model behind it"))
             .or_hint(
                 "such as https://api.openai.com/v1/gpt-4o or http://127.0.0.1:4100/v1/gpt-4o",
             )?;
         let host = origin.split_once("://").map_or(origin, |(_, host)| host);
-        let speaks = speaks(eval.dialect, prompt, &eval.target);
+        let speaks = speaks(terms.dialect, prompt, target);
         let version = if base.ends_with("/v1") { "" } else { "/v1" };
         let (place, at_home, variable) = match speaks {
             Speaks::Openai => ("chat/completions", "api.openai.com", "OPENAI_API_KEY"),
@@ -49,7 +54,7 @@ impl Target {
         let is_home = host == at_home;
         let open = |headers: &[(&'static str, String)]| Answerer::at(origin, headers);
         let probe = open(&[])?;
-        let key = key(eval, is_home || probe.is_here(), variable)?;
+        let key = key(terms, is_home || probe.is_here(), variable)?;
         if key.is_some() && !probe.is_private() && !probe.is_here() {
             bail!("{origin} would get the key unencrypted: name it with https://");
         }
@@ -61,9 +66,9 @@ impl Target {
         Ok(Target {
             answerer: open(&headers(speaks, key))?,
             path: format!("{base}{version}/{place}"),
-            name: eval.target.clone(),
+            name: target.to_owned(),
             row: quote::resolve(&catalog, None, model, now()).ok().map(|(row, _)| row),
-            form: Form { speaks, model: model.to_owned(), longest: eval.max_tokens, limit },
+            form: Form { speaks, model: model.to_owned(), longest: terms.max_tokens, limit },
         })
     }
 
@@ -98,9 +103,9 @@ fn speaks(named: Option<Dialect>, prompt: &Prompt, target: &str) -> Speaks {
 }
 
 /// A vendor's key goes to that vendor, and to this machine, where a gateway may stand; to nobody else.
-fn key(eval: &Eval, may_have_vendors: bool, vendors: &str) -> Result<Option<String>> {
+fn key(terms: &Terms, may_have_vendors: bool, vendors: &str) -> Result<Option<String>> {
     let held = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty());
-    match &eval.key_env {
+    match &terms.key_env {
         Some(name) => {
             held(name).with_context(|| format!("the variable {name} is not set")).map(Some)
         }
