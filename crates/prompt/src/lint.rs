@@ -133,7 +133,7 @@ pub fn lint(sources: &[Source], models: &[Model]) -> Lint {
     let costs: Vec<Costs> = costs.collect();
     let tools = tools(sources, first, prompts);
     let mut notes: Vec<String> = prefix.notes(first, tokens).into_iter().collect();
-    notes.extend(models.iter().flat_map(Model::notes));
+    notes.extend(models.iter().filter_map(Model::notes));
     Lint {
         prompts,
         model: first.name(),

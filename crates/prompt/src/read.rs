@@ -161,7 +161,7 @@ fn of_value(value: &Value, line: usize) -> Result<Vec<Prompt>, NotAPrompt> {
         }
         Value::Object(members) => {
             let has = |name: &&str| members.get(*name).is_some_and(|value| !value.is_null());
-            if SAID.iter().chain(&INSTRUCTIONS).any(|name| has(name)) {
+            if SAID.iter().chain(&INSTRUCTIONS).any(&has) {
                 return Ok(vec![Prompt::of_body(value.clone(), line)]);
             }
             let around = AROUND.iter().find(|name| has(name)).ok_or(NotAPrompt::Other { line })?;

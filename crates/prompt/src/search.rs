@@ -13,6 +13,9 @@ use serde::Serialize;
 /// Fewer cases order nothing; more cost much and test nothing.
 const ORDERING: (usize, usize) = (3, 20);
 
+/// Grades one case with some of the examples.
+pub type Ask<'a, E> = dyn FnMut(&[bool], usize) -> Result<f64, E> + 'a;
+
 /// What is searched.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
@@ -162,11 +165,7 @@ impl Plan {
 ///
 /// # Errors
 /// The error of `ask`.
-pub fn search<E>(
-    plan: &Plan,
-    found: &mut Found,
-    ask: &mut dyn FnMut(&[bool], usize) -> Result<f64, E>,
-) -> Result<(), E> {
+pub fn search<E>(plan: &Plan, found: &mut Found, ask: &mut Ask<'_, E>) -> Result<(), E> {
     let (ordering, testing) = plan.split();
     let all = vec![true; plan.examples];
     let mut mean = |set: &[bool]| -> Result<f64, E> {
@@ -239,7 +238,7 @@ fn test<E>(
     number: usize,
     set: &[bool],
     cases: &[usize],
-    ask: &mut dyn FnMut(&[bool], usize) -> Result<f64, E>,
+    ask: &mut Ask<'_, E>,
 ) -> Result<Tested, E> {
     let all = vec![true; plan.examples];
     let test = Test { margin: plan.margin, alpha: plan.alpha, number };

@@ -89,8 +89,12 @@ pub(crate) struct Eval {
     /// Cases, a line of JSON each: what fills the prompt, and what a good answer is (docs/prompt.md)
     #[arg(long = "eval", value_name = "CASES")]
     pub(crate) cases: PathBuf,
-    /// Who answers: a base URL and a model, such as https://api.openai.com/v1/gpt-4o
-    #[arg(long, value_name = "URL/MODEL")]
+    // No doc comment: a terminal would show what stands around a URL in one.
+    #[arg(
+        long,
+        value_name = "URL/MODEL",
+        help = "Who answers: a base URL and a model, such as https://api.openai.com/v1/gpt-4o"
+    )]
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) terms: Terms,
@@ -102,9 +106,18 @@ pub(crate) struct Terms {
     /// Whose API the target speaks [default: by its URL and the prompt]
     #[arg(long, value_enum)]
     pub(crate) dialect: Option<Dialect>,
-    /// The variable that holds the key for the target [default: SCRIMP_TARGET_KEY; at the vendor's own
-    /// host and on this machine also OPENAI_API_KEY or ANTHROPIC_API_KEY]
-    #[arg(long, value_name = "NAME")]
+    /// A model that judges, for cases with `judge`
+    #[arg(long, value_name = "URL/MODEL")]
+    pub(crate) judge: Option<String>,
+    /// A model that makes embeddings, for cases with `similar`
+    #[arg(long, value_name = "URL/MODEL")]
+    pub(crate) embed: Option<String>,
+    #[arg(
+        long,
+        value_name = "NAME",
+        help = "The variable that holds the key for who is asked [default: SCRIMP_TARGET_KEY; at the \
+                vendor's own host and on this machine also OPENAI_API_KEY or ANTHROPIC_API_KEY]"
+    )]
     pub(crate) key_env: Option<String>,
     /// The largest loss of quality that is none, in points of the share of good answers
     #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = between)]

@@ -364,9 +364,12 @@ fn reads(needed: &'static str) -> impl Fn(usize, &serde_json::Value) -> Result<S
         if text(0).starts_with("Rewrite the prompt") {
             return Ok("Sort the message in one word.".to_owned());
         }
-        let is_refund = text(1).contains("Money back") && text(0).contains(needed);
-        Ok(if is_refund || text(1).contains("Where") { "delivery" } else { "other" }.to_owned())
-            .map(|said| if is_refund { "refund".to_owned() } else { said })
+        let said = match text(1).contains("Money back") {
+            true if text(0).contains(needed) => "refund",
+            true => "other",
+            false => "delivery",
+        };
+        Ok(said.to_owned())
     }
 }
 
@@ -374,7 +377,23 @@ fn reads(needed: &'static str) -> impl Fn(usize, &serde_json::Value) -> Result<S
 fn a_shorter_form_is_only_shown_until_it_is_tested() {
     let place = Place::new();
     place.write("wordy.txt", WORDY);
-    expect![[""]].assert_eq(&place.run(&["prompt", "rewrite", "wordy.txt"]).done());
+    expect![[r#"
+        62 tokens
+          layout    rulers, decorated headings, blank lines, spaces at the ends of lines: 2 places
+          wording   politeness and filler: 1 place
+          json      JSON written with blanks: the same without: 1 place
+          repeated  said before, word for word: 1 place
+        by rules: 39 tokens; not tested
+        by lossless rules: 59 tokens; not tested
+
+        SORTING
+
+        sort the customer's message. Always answer with exactly one word.
+        The rules in force are {"kinds":["refund","delivery"],"else":"other"}.
+
+        only shown: --eval CASES --target URL/MODEL tests it, then -o FILE writes it
+    "#]]
+    .assert_eq(&place.run(&["prompt", "rewrite", "wordy.txt"]).done());
     let refused = place.run(&["prompt", "rewrite", "wordy.txt", "-o", "short.txt"]).misused();
     assert!(refused.contains("--eval"), "{refused}");
 }
@@ -385,13 +404,42 @@ fn a_form_is_adopted_where_it_answers_as_well_and_a_longer_one_where_it_does_not
     place.write("wordy.txt", WORDY);
     let ruled = Ruled::by(reads("refund"));
     let by = format!("{}/gpt-4o", ruled.url);
-    expect![[""]]
-        .assert_eq(&run(&place, &rewrite(&ruled, &["-o", "short.txt", "--by", &by])).done());
-    expect![[""]].assert_eq(&place.read("short.txt"));
+    expect![[r#"
+        54 tokens
+          layout    rulers, decorated headings, blank lines, spaces at the ends of lines: 2 places
+          wording   politeness and filler: 1 place
+          json      JSON written with blanks: the same without: 1 place
+          repeated  said before, word for word: 1 place
+        by model: 7 tokens; not decided: −66.7 points over 6 cases (α 0.025)
+        by rules: 34 tokens; not worse by more than the margin: +0.0 points over 82 cases (α 0.0125)
+        by lossless rules: 51 tokens; not tested
+        adopted: by rules
+        saves $0.050 in 1,000 calls, uncached
+        171 calls, 6 known from before; $0.060 spent in all
+    "#]]
+    .assert_eq(&run(&place, &rewrite(&ruled, &["-o", "short.txt", "--by", &by])).done());
+    expect![[r#"
+        SORTING
+
+        sort the customer's message. Always answer with exactly one word.
+        The rules in force are {"kinds":["refund","delivery"],"else":"other"}.
+    "#]]
+    .assert_eq(&place.read("short.txt"));
     let place = place_of_cases(120);
     place.write("wordy.txt", WORDY);
     let ruled = Ruled::by(reads("Please"));
-    expect![[""]].assert_eq(&run(&place, &rewrite(&ruled, &["-o", "short.txt"])).done());
+    expect![[r#"
+        54 tokens
+          layout    rulers, decorated headings, blank lines, spaces at the ends of lines: 2 places
+          wording   politeness and filler: 1 place
+          json      JSON written with blanks: the same without: 1 place
+          repeated  said before, word for word: 1 place
+        by rules: 34 tokens; not decided: −66.7 points over 6 cases (α 0.025)
+        by lossless rules: 51 tokens; not worse by more than the margin: +0.0 points over 82 cases (α 0.0125)
+        adopted: by lossless rules
+        saves $0.0075 in 1,000 calls, uncached
+        170 calls, 6 known from before; $0.060 spent in all
+    "#]].assert_eq(&run(&place, &rewrite(&ruled, &["-o", "short.txt"])).done());
     assert!(place.read("short.txt").contains("{\"kinds\":["));
     let place = place_of_cases(120);
     place.write("wordy.txt", WORDY);
@@ -399,5 +447,42 @@ fn a_form_is_adopted_where_it_answers_as_well_and_a_longer_one_where_it_does_not
     let found = run(&place, &rewrite(&ruled, &["-o", "short.txt", "--json"])).json();
     assert_eq!(found["adopted"], serde_json::Value::Null);
     assert!(!place.path("short.txt").exists());
-    expect![[""]].assert_eq(&fields(&found).join(" "));
+    expect!["adopted alpha bill changes forms margin model saved_usd_per_1000 tokens"]
+        .assert_eq(&fields(&found).join(" "));
+}
+
+/// Graded by another model: one that compares meanings, and one that judges.
+#[test]
+fn answers_are_graded_by_a_judge_or_by_what_they_mean_where_cases_ask_for_it() {
+    let place = place_of_cases(120);
+    let case = |n: usize| match n % 2 {
+        0 => format!(
+            "{{\"input\": \"Money back, {n}!\", \"similar\": \"refund\", \"least\": 0.9}}\n"
+        ),
+        _ => format!("{{\"input\": \"Where is {n}?\", \"judge\": \"It is about delivery.\"}}\n"),
+    };
+    place.write("cases.jsonl", (0..120).map(case).collect::<String>());
+    let ruled = Ruled::by(|_, body| {
+        if let Some(texts) = body["input"].as_array() {
+            let is_refund =
+                |text: &serde_json::Value| text.as_str().unwrap().to_lowercase().contains("refund");
+            let vectors: Vec<_> =
+                texts.iter().map(|t| if is_refund(t) { [1, 0] } else { [0, 1] }).collect();
+            return Ok(serde_json::json!(vectors).to_string());
+        }
+        match body["messages"][0]["content"].as_str().unwrap().starts_with("You grade") {
+            true if body["messages"][1]["content"].as_str().unwrap().contains("\ndelivery\n") => {
+                Ok("YES".to_owned())
+            }
+            true => Ok("No.".to_owned()),
+            false => Ok(sorts(body)),
+        }
+    });
+    let refused = run(&place, &examples(&ruled, &[])).failed();
+    expect![[""]].assert_eq(&refused);
+    let target = format!("{}/gpt-4o", ruled.url);
+    let embedder = format!("{}/text-embedding-3-small", ruled.url);
+    let helpers = ["--judge", &target, "--embed", &embedder, "--json"];
+    let found = run(&place, &examples(&ruled, &helpers)).json();
+    assert_eq!((&found["kept"], &found["quality"]), (&[2].into(), &1.0.into()), "{found}");
 }

@@ -55,6 +55,7 @@ fn answer(stream: &mut TcpStream, number: usize, rule: &Rule) {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     let (status, said) = match rule(number, &serde_json::from_slice(&body).unwrap()) {
+        Ok(text) if text.starts_with("[[") => (200, embeddings(&text)),
         Ok(text) => (
             200,
             json!({"object": "chat.completion", "model": "gpt-4o",
@@ -69,4 +70,11 @@ fn answer(stream: &mut TcpStream, number: usize, rule: &Rule) {
         format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\nretry-after: 0\r\n");
     let length = said.len();
     write!(stream, "{head}content-length: {length}\r\nconnection: close\r\n\r\n{said}").unwrap();
+}
+
+/// Where the rule says numbers, embeddings are meant.
+fn embeddings(text: &str) -> Value {
+    let vectors: Vec<Vec<f64>> = serde_json::from_str(text).unwrap();
+    let data: Vec<Value> = vectors.iter().map(|vector| json!({ "embedding": vector })).collect();
+    json!({"object": "list", "data": data, "usage": {"prompt_tokens": 4, "total_tokens": 4}})
 }

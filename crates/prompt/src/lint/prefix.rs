@@ -85,13 +85,11 @@ impl Prefix {
     /// What stands where it ends.
     pub(super) fn quote(&self) -> String {
         let Some(breaker) = &self.ended_by else { return String::new() };
-        match breaker.range.is_empty() {
-            false => self.whole[breaker.range.clone()].to_owned(),
-            true => {
-                let rest = self.whole[breaker.range.start..].chars();
-                rest.take(40).collect::<String>().trim().to_owned()
-            }
+        if !breaker.range.is_empty() {
+            return self.whole[breaker.range.clone()].to_owned();
         }
+        let rest = self.whole[breaker.range.start..].chars();
+        rest.take(40).collect::<String>().trim().to_owned()
     }
 
     /// On which line of the instructions it ends.

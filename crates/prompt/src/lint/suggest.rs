@@ -46,7 +46,7 @@ enum Side {
     Behind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Found {
     advice: &'static str,
     side: Side,

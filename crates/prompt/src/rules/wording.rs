@@ -1,5 +1,6 @@
 //! Politeness and filler that a model does not need: a table of phrases and what says the same.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -53,12 +54,25 @@ pub(super) fn spots(text: &str) -> Vec<Spot> {
                 let meets =
                     |other: &Spot| range.start < other.range.end && other.range.start < range.end;
                 if !found.iter().any(meets) {
-                    found.push(Spot { instead: cased(short, hit.as_str()), range });
+                    found.push(shorter(line, start, hit.range(), short));
                 }
             }
         }
     }
     found
+}
+
+/// The spot of a phrase. Where nothing takes the place of a sentence's beginning, the letter behind it
+/// begins the sentence.
+fn shorter(line: &str, start: usize, hit: Range<usize>, short: &str) -> Spot {
+    let mut instead = cased(short, &line[hit.clone()]);
+    let mut end = hit.end;
+    let begins = line[hit.clone()].starts_with(char::is_uppercase);
+    if let Some(next) = line[end..].chars().next().filter(|_| begins && instead.is_empty()) {
+        instead = next.to_uppercase().collect();
+        end += next.len_utf8();
+    }
+    Spot { range: start + hit.start..start + end, instead }
 }
 
 fn cased(short: &str, long: &str) -> String {

@@ -101,7 +101,35 @@ impl Asking {
     pub(super) fn ask(&mut self, target: &Target, prompt: &Prompt) -> Result<Option<String>, Stop> {
         let body = call::body(&target.form, prompt);
         let body = body.map_err(|why| Stop::Failed(anyhow!(why)))?;
-        let ask = digest(target, &body);
+        let worst = worst(target, prompt, &body);
+        self.answer(target, &body, worst, &|value| call::text(target.form.speaks, value))
+    }
+
+    /// The embeddings of texts.
+    pub(super) fn embed(
+        &mut self,
+        target: &Target,
+        texts: &[String],
+    ) -> Result<Vec<Vec<f64>>, Stop> {
+        let body = serde_json::json!({ "model": target.form.model, "input": texts });
+        let worst = priced(target, &Prompt::of_text(&texts.join("\n")), 0);
+        let vectors = |value: &Value| {
+            let all = value["data"].as_array()?.iter().map(|one| one["embedding"].clone());
+            Some(Value::from(all.collect::<Vec<_>>()).to_string())
+        };
+        let told = self.answer(target, &body, worst, &vectors)?;
+        let read = serde_json::from_str(told.as_deref().unwrap_or("[]"));
+        read.context("the embeddings are no numbers").map_err(Stop::Failed)
+    }
+
+    fn answer(
+        &mut self,
+        target: &Target,
+        body: &Value,
+        worst: Option<Usd>,
+        text: &dyn Fn(&Value) -> Option<String>,
+    ) -> Result<Option<String>, Stop> {
+        let ask = digest(target, body);
         if let Some(kept) = self.known.get(&ask) {
             self.reused += 1;
             return Ok(kept.answer.clone());
@@ -112,11 +140,11 @@ impl Asking {
         if let Some(most) = self.most_calls.filter(|most| *most <= self.calls) {
             return Err(Stop::Calls(most));
         }
-        let worst = worst(target, prompt, &body);
         if worst.is_some_and(|worst| self.most_usd < self.spent + worst) {
             return Err(Stop::Spend(format!("${}", self.most_usd)));
         }
-        let kept = Kept { at_most: worst, ..self.call(target, ask, &body).map_err(Stop::Failed)? };
+        let kept =
+            Kept { at_most: worst, ..self.call(target, ask, body, text).map_err(Stop::Failed)? };
         self.spent += kept.counted().unwrap_or(Usd::ZERO);
         self.untold += usize::from(kept.usd.is_none());
         let answer = kept.answer.clone();
@@ -124,20 +152,26 @@ impl Asking {
         Ok(answer)
     }
 
-    fn call(&mut self, target: &Target, ask: String, body: &Value) -> Result<Kept> {
+    fn call(
+        &mut self,
+        target: &Target,
+        ask: String,
+        body: &Value,
+        text: &dyn Fn(&Value) -> Option<String>,
+    ) -> Result<Kept> {
         let answered = patiently(target, body)?;
         self.calls += 1;
         let name = &target.name;
-        let text = String::from_utf8_lossy(&answered);
-        let value: Value = serde_json::from_str(&text)
-            .with_context(|| format!("{name} answered no JSON: {}", brief(&text)))?;
-        let mut meter = Meter::new(target.dialect(), Framing::Whole, 200);
+        let said = String::from_utf8_lossy(&answered);
+        let value: Value = serde_json::from_str(&said)
+            .with_context(|| format!("{name} answered no JSON: {}", brief(&said)))?;
+        let mut meter = Meter::new(target.dialect, Framing::Whole, 200);
         meter.see(&answered, now());
         let outcome = meter.outcome(End::Complete);
         let is_told = outcome.metering.state == UsageState::Measured;
         let row = target.row.as_ref().filter(|_| is_told);
         let usd = row.map(|row| row.cost(&outcome.metering.usage, outcome.terms));
-        Ok(Kept { ask, answer: call::text(target.form.speaks, &value), usd, at_most: None })
+        Ok(Kept { ask, answer: text(&value), usd, at_most: None })
     }
 
     fn keep(&mut self, kept: Kept) -> Result<()> {

@@ -12,7 +12,7 @@ use scrimp_prompt::search::{self, Compared, Found, Plan, Tested};
 use scrimp_prompt::{Prompt, lint};
 use serde::Serialize;
 
-use super::asking::{self, Asking};
+use super::panel::{self, Panel};
 use super::source;
 use super::target::Target;
 use crate::args::prompt::{Eval, Examples, Terms};
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
         );
     }
     let Eval { cases: file, target, terms } = &arguments.eval;
-    let cases = super::cases(file)?;
+    let cases = panel::cases(file)?;
     let Terms { margin, alpha, .. } = *terms;
     let plan = Plan { examples: shots.len(), cases: cases.len(), margin, alpha };
     super::enough(plan.fewest_cases(), cases.len(), margin)?;
@@ -57,16 +57,15 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
         let calls = plan.calls();
         return super::dry_run(&target, &prompt, calls, arguments.json.json);
     }
-    asking::limited(&target, terms)?;
-    let mut asking = Asking::of(asking::answers(file, terms), terms)?;
+    let mut panel = Panel::of(target, (file, &cases), terms, &arguments.data)?;
     let mut found = Found::default();
     let ended = search::search(&plan, &mut found, &mut |set, case| {
         let filled = cases::filled(&examples::keeping(&prompt, &shots, set), &cases[case]);
-        super::grade(&mut asking, &target, &filled, &cases[case])
+        panel.grade(&filled, &cases[case])
     });
     let kept = found.kept.as_ref().map(|kept| keeping(&prompt, &shots, kept));
-    let (tokens, tokens_kept) = super::sizes(target.row.as_ref(), &prompt, kept.as_ref());
-    let saved = target.row.clone().zip(tokens_kept).map(|(row, kept)| {
+    let (tokens, tokens_kept) = super::sizes(panel.target.row.as_ref(), &prompt, kept.as_ref());
+    let saved = panel.target.row.clone().zip(tokens_kept).map(|(row, kept)| {
         let model = super::model(row);
         lint::uncached(&model, tokens) - lint::uncached(&model, kept)
     });
@@ -79,7 +78,7 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
         tokens,
         tokens_kept,
         saved_usd_per_1000: saved,
-        bill: super::Bill::of(&asking, &target),
+        bill: super::Bill::of(&panel),
     };
     match arguments.json.json {
         true => ui::print_json(&answer)?,
@@ -88,7 +87,7 @@ pub(super) fn run(arguments: &Examples) -> Result<()> {
     if let (Some(kept), Some(file)) = (&kept, &arguments.output) {
         std::fs::write(file, kept.written()).with_context(|| file.display().to_string())?;
     }
-    super::stopped(ended, &asking)
+    super::stopped(ended, &panel.asking)
 }
 
 fn keeping(prompt: &Prompt, shots: &[Example], kept: &[usize]) -> Prompt {

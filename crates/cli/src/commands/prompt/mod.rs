@@ -3,19 +3,18 @@
 mod asking;
 mod examples;
 mod lint;
+mod panel;
 mod rewrite;
 mod source;
 mod target;
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
 use scrimp_analysis::report::plural;
 use scrimp_core::Usd;
 use scrimp_core::price::PriceRow;
-use scrimp_prompt::cases::{self, Case};
 use scrimp_prompt::search::Calls;
 use scrimp_prompt::{Model, Prompt};
 use scrimp_tokens::Vocabulary;
@@ -24,6 +23,7 @@ use serde::Serialize;
 use crate::args::prompt;
 use crate::ui::{self, OrHint};
 use asking::{Asking, Stop};
+use panel::Panel;
 use target::Target;
 
 /// What asking cost, as scripts get it.
@@ -49,7 +49,8 @@ pub(crate) fn run(arguments: &prompt::Prompt) -> Result<()> {
 }
 
 impl Bill {
-    fn of(asking: &Asking, target: &Target) -> Bill {
+    fn of(panel: &Panel) -> Bill {
+        let Panel { target, asking, .. } = panel;
         let Asking { calls, reused, untold, .. } = *asking;
         Bill { calls, reused, spent_usd: target.row.as_ref().map(|_| asking.spent), untold }
     }
@@ -73,32 +74,21 @@ fn model(row: Arc<PriceRow>) -> Model {
     Model { row, vocabulary }
 }
 
-/// The cases of a file.
-fn cases(file: &Path) -> Result<Vec<Case>> {
-    let text = source::text(file)?;
-    let named =
-        |error: cases::NotCases| anyhow!("{}:{}: {}", file.display(), error.line, error.why);
-    cases::read(&text).map_err(named)
-}
-
-/// An answer without text is none that is good.
-fn grade(asking: &mut Asking, target: &Target, prompt: &Prompt, case: &Case) -> Result<f64, Stop> {
-    let answer = asking.ask(target, prompt)?;
-    Ok(answer.map_or(0.0, |answer| case.grader.grade(&answer)))
-}
-
 /// Tokens before and after, counted for the target's model, roughly where it is not known.
 fn sizes(
     row: Option<&Arc<PriceRow>>,
     prompt: &Prompt,
     short: Option<&Prompt>,
 ) -> (u64, Option<u64>) {
-    let tokens = |prompt: &Prompt| match row {
-        Some(row) => scrimp_prompt::lint::tokens(prompt, &model(row.clone())),
-        None => {
-            let unknown = Vocabulary::unknown();
-            prompt.pieces.iter().map(|piece| unknown.count(&piece.text).tokens).sum()
-        }
+    let rough = |prompt: &Prompt| {
+        let unknown = Vocabulary::unknown();
+        prompt.pieces.iter().map(|piece| unknown.count(&piece.text).tokens).sum()
+    };
+    let tokens = |prompt: &Prompt| {
+        row.map_or_else(
+            || rough(prompt),
+            |row| scrimp_prompt::lint::tokens(prompt, &model(row.clone())),
+        )
     };
     (tokens(prompt), short.map(tokens))
 }

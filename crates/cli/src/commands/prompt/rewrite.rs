@@ -14,6 +14,7 @@ use scrimp_prompt::{Prompt, lint};
 use serde::Serialize;
 
 use super::asking::{self, Asking, Stop};
+use super::panel::{self, Panel};
 use super::source;
 use super::target::Target;
 use crate::args::prompt::Rewrite;
@@ -71,12 +72,12 @@ pub(super) fn run(arguments: &Rewrite) -> Result<()> {
     if let (Some(by), Some(asked)) = (&arguments.by, &mut asked) {
         let by = Target::of(by, &arguments.terms, &Prompt::of_text(""), &arguments.data)?;
         asking::limited(&by, &arguments.terms)?;
-        match shortened(&mut asked.asking, &by, &prompts[0].1) {
+        match shortened(&mut asked.panel.asking, &by, &prompts[0].1) {
             Ok(prompt) => prompts.insert(0, ("model", prompt)),
             Err(stop) => ended = Err(stop),
         }
     }
-    let row = asked.as_ref().and_then(|asked| asked.target.row.clone());
+    let row = asked.as_ref().and_then(|asked| asked.panel.target.row.clone());
     let size = |prompt: &Prompt| super::sizes(row.as_ref(), prompt, None).0;
     let tokens = size(&prompt);
     let mut forms = forms(prompts, tokens, &size);
@@ -91,7 +92,7 @@ pub(super) fn run(arguments: &Rewrite) -> Result<()> {
         true => ui::print_json(&answer)?,
         false => ui::print(&told(&answer, arguments)?)?,
     }
-    asked.map_or(Ok(()), |asked| super::stopped(ended, &asked.asking))
+    asked.map_or(Ok(()), |asked| super::stopped(ended, &asked.panel.asking))
 }
 
 /// Those that are shorter, from the shortest on, each once.
@@ -119,7 +120,7 @@ impl Answer {
         let is_as_good = |form: &&Form| {
             form.test.as_ref().is_some_and(|test| test.decision == Decision::NotWorse)
         };
-        let row = asked.and_then(|asked| asked.target.row.clone());
+        let row = asked.and_then(|asked| asked.panel.target.row.clone());
         let adopted = forms.iter().find(is_as_good).map(|form| (form.name, form.tokens));
         let saved = row.clone().zip(adopted).map(|(row, (_, short))| {
             let model = super::model(row);
@@ -134,7 +135,7 @@ impl Answer {
             saved_usd_per_1000: saved,
             margin: arguments.terms.margin,
             alpha: arguments.terms.alpha,
-            bill: asked.map(|asked| super::Bill::of(&asked.asking, &asked.target)),
+            bill: asked.map(|asked| super::Bill::of(&asked.panel)),
         }
     }
 
@@ -148,7 +149,7 @@ fn named(arguments: &Rewrite, prompt: &Prompt) -> Result<Option<(Target, Vec<Cas
     let Rewrite { cases: Some(file), target: Some(target), terms, .. } = arguments else {
         return Ok(None);
     };
-    let cases = super::cases(file)?;
+    let cases = panel::cases(file)?;
     let pairs = search::fewest_pairs(terms.margin, terms.alpha);
     super::enough(pairs, cases.len(), terms.margin)?;
     let target = Target::of(target, terms, prompt, &arguments.data)?;
@@ -157,9 +158,8 @@ fn named(arguments: &Rewrite, prompt: &Prompt) -> Result<Option<(Target, Vec<Cas
 
 /// The cases, and who answers them.
 struct Asked {
-    target: Target,
+    panel: Panel,
     cases: Vec<Case>,
-    asking: Asking,
 }
 
 impl Asked {
@@ -167,10 +167,8 @@ impl Asked {
     fn of(arguments: &Rewrite, prompt: &Prompt) -> Result<Option<Asked>> {
         let Some((target, cases)) = named(arguments, prompt)? else { return Ok(None) };
         let Some(file) = &arguments.cases else { return Ok(None) };
-        let terms = &arguments.terms;
-        asking::limited(&target, terms)?;
-        let asking = Asking::of(asking::answers(file, terms), terms)?;
-        Ok(Some(Asked { target, cases, asking }))
+        let panel = Panel::of(target, (file, &cases), &arguments.terms, &arguments.data)?;
+        Ok(Some(Asked { panel, cases }))
     }
 
     /// Tests the forms, the shortest first, until one is as good.
@@ -180,14 +178,14 @@ impl Asked {
         forms: &mut [Form],
         arguments: &Rewrite,
     ) -> Result<(), Stop> {
-        let Asked { target, cases, asking } = self;
+        let Asked { panel, cases } = self;
         for (number, form) in forms.iter_mut().enumerate() {
             let terms = &arguments.terms;
             let test = search::Test { margin: terms.margin, alpha: terms.alpha, number };
             let compared = search::against(test, cases.len(), &mut |case| {
                 let case = &cases[case];
-                let old = super::grade(asking, target, &cases::filled(prompt, case), case)?;
-                let new = super::grade(asking, target, &cases::filled(&form.prompt, case), case)?;
+                let old = panel.grade(&cases::filled(prompt, case), case)?;
+                let new = panel.grade(&cases::filled(&form.prompt, case), case)?;
                 Ok((old, new))
             })?;
             let is_as_good = compared.decision == Decision::NotWorse;
@@ -224,22 +222,22 @@ fn told(answer: &Answer, arguments: &Rewrite) -> Result<String> {
         write!(text, "by {name}: {tokens} tokens")?;
         match test {
             None => writeln!(text, "; not tested")?,
-            Some(test) => {
-                let said = match test.decision {
+            Some(tested) => {
+                let said = match tested.decision {
                     Decision::NotWorse => "not worse by more than the margin",
                     Decision::Worse => "worse by more than the margin",
                     Decision::Open => "not decided",
                 };
-                let change = test.change.map_or_else(|| "–".to_owned(), super::points);
-                let pairs = plural(test.pairs, "case");
-                writeln!(text, "; {said}: {change} points over {pairs} (α {})", test.alpha)?;
+                let change = tested.change.map_or_else(|| "–".to_owned(), super::points);
+                let pairs = plural(tested.pairs, "case");
+                writeln!(text, "; {said}: {change} points over {pairs} (α {})", tested.alpha)?;
             }
         }
     }
     match (adopted, &arguments.cases) {
         (Some(name), _) => writeln!(text, "adopted: by {name}")?,
         (None, Some(_)) => {
-            writeln!(text, "nothing adopted: it is not shown that a shorter form answers as well")?
+            writeln!(text, "nothing adopted: it is not shown that a shorter form answers as well")?;
         }
         (None, None) => {
             text.push_str(&shown(forms));
@@ -261,7 +259,9 @@ fn told(answer: &Answer, arguments: &Rewrite) -> Result<String> {
 /// The instructions of the shortest form.
 fn shown(forms: &[Form]) -> String {
     let Some(form) = forms.first() else { return String::new() };
-    let sections = rewrite::sections(&form.prompt);
-    let texts = sections.iter().map(|at| form.prompt.pieces[*at].text.trim_end());
-    texts.map(|text| format!("\n{text}\n\n")).collect()
+    let mut text = String::new();
+    for at in rewrite::sections(&form.prompt) {
+        text.extend(["\n", form.prompt.pieces[at].text.trim_end(), "\n\n"]);
+    }
+    text
 }

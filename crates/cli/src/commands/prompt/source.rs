@@ -63,19 +63,19 @@ pub(super) fn text(path: &Path) -> Result<String> {
     opened.with_context(|| file.to_string())?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         anyhow!("{file}:{line}: not text in UTF-8: it goes wrong at byte {at}")
     })
 }
 
 /// The models that were named, else the one that all prompts name, else the usual ones.
 pub(super) fn models(
-    named: &[String],
+    asked: &[String],
     sources: &[Source],
     data: &DataDir,
 ) -> Result<(Vec<Model>, Vec<String>)> {
     let catalog = catalog_in(None, data)?;
-    let mut names: Vec<&str> = named.iter().map(String::as_str).collect();
+    let mut names: Vec<&str> = asked.iter().map(String::as_str).collect();
     if names.is_empty() {
         names = sources.iter().filter_map(|source| source.prompt.model()).collect();
         names.sort_unstable();

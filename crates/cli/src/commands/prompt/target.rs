@@ -26,12 +26,22 @@ pub(super) struct Target {
     pub(super) path: String,
     /// As it was named.
     pub(super) name: String,
+    /// By which its usage is read.
+    pub(super) dialect: call::Dialect,
     pub(super) form: Form,
     /// `None`: unpriced.
     pub(super) row: Option<Arc<PriceRow>>,
 }
 
 impl Target {
+    /// One that makes embeddings, as OpenAI's API does.
+    pub(super) fn embedder(target: &str, terms: &Terms, data: &DataDir) -> Result<Target> {
+        let mut made = Target::of(target, terms, &Prompt::of_text(""), data)?;
+        made.path = made.path.replace("chat/completions", "embeddings");
+        made.dialect = call::Dialect::OpenaiEmbeddings;
+        Ok(made)
+    }
+
     /// The target that was named, for calls of this prompt.
     pub(super) fn of(
         target: &str,
@@ -67,17 +77,13 @@ impl Target {
             answerer: open(&headers(speaks, key))?,
             path: format!("{base}{version}/{place}"),
             name: target.to_owned(),
+            dialect: match speaks {
+                Speaks::Openai => call::Dialect::OpenaiChat,
+                Speaks::Anthropic => call::Dialect::AnthropicMessages,
+            },
             row: quote::resolve(&catalog, None, model, now()).ok().map(|(row, _)| row),
             form: Form { speaks, model: model.to_owned(), longest: terms.max_tokens, limit },
         })
-    }
-
-    /// The dialect that its usage is read by.
-    pub(super) fn dialect(&self) -> call::Dialect {
-        match self.form.speaks {
-            Speaks::Openai => call::Dialect::OpenaiChat,
-            Speaks::Anthropic => call::Dialect::AnthropicMessages,
-        }
     }
 }
 
