@@ -27,12 +27,12 @@ pub enum Decision {
 /// A test that may be looked at after every pair.
 #[derive(Clone, Debug)]
 pub struct Trial {
-    margin: f64,
     alpha: f64,
     not_worse: Bet,
     worse: Bet,
     pairs: u64,
     sum: f64,
+    old: f64,
     decision: Decision,
 }
 
@@ -43,12 +43,12 @@ impl Trial {
         // Of a difference D between −1 and 1 this is the mean of (D + 1) / 2 at the margin.
         let at_margin = (1.0 - margin) / 2.0;
         Trial {
-            margin,
             alpha,
             not_worse: Bet::above(at_margin),
             worse: Bet::above(1.0 - at_margin),
             pairs: 0,
             sum: 0.0,
+            old: 0.0,
             decision: Decision::Open,
         }
     }
@@ -59,6 +59,7 @@ impl Trial {
         let place = f64::midpoint(difference, 1.0);
         self.pairs += 1;
         self.sum += difference;
+        self.old += old;
         self.not_worse.see(place, self.alpha);
         self.worse.see(1.0 - place, self.alpha);
         if self.decision == Decision::Open {
@@ -100,9 +101,10 @@ impl Trial {
         })
     }
 
-    /// The margin that it was made with.
-    pub fn margin(&self) -> f64 {
-        self.margin
+    /// The mean of the old way's grades: where it is low, there is little that could be lost. `None`
+    /// before the first pair.
+    pub fn old(&self) -> Option<f64> {
+        (0 < self.pairs).then(|| self.old / float(self.pairs))
     }
 }
 
@@ -213,7 +215,10 @@ mod tests {
             assert_eq!(trial.decision(), Decision::Open);
             trial.see(0.0, 0.0);
         }
-        assert_eq!((trial.decision(), trial.change()), (Decision::NotWorse, Some(0.0)));
+        assert_eq!(
+            (trial.decision(), trial.change(), trial.old()),
+            (Decision::NotWorse, Some(0.0), Some(0.0))
+        );
         assert!((55..=62).contains(&needed), "{needed}");
     }
 }

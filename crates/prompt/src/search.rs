@@ -94,6 +94,8 @@ pub struct Compared {
     pub decision: Decision,
     /// How many cases were looked at.
     pub pairs: u64,
+    /// The old way's mean grade: where it is low, little can be lost.
+    pub quality_before: Option<f64>,
     /// The new way's mean grade less the old one's.
     pub change: Option<f64>,
     /// The α of this test.
@@ -263,6 +265,7 @@ fn compared<E>(
     Ok(Compared {
         decision: trial.decision(),
         pairs: trial.pairs(),
+        quality_before: trial.old(),
         change: trial.change(),
         alpha: test.part(),
     })

@@ -54,11 +54,11 @@ fn a_prompt_is_priced_by_section_and_every_suggestion_has_its_price() {
         repeated       −10    0.025   0.025        1
           system, line 9: Never tell a customer the address of another customer. (said before, word for
           word)
-        wording         −5    0.012   0.012        1
-          system, line 3: Please make sure to (politeness and filler)
         json            −5    0.012   0.012        1
           system, line 8: {"id": 48213, "lines": [{"sku": "A-1", "count": 2}]} (JSON written with blanks:
           the same without)
+        wording         −4   0.0100  0.0100        1
+          system, line 3: Please make sure to a (politeness and filler)
 
         note: `Today is 2026-03-01` (date) on line 3 ends what a cache can hold; here that costs nothing, as
               the instructions are too short to be cached, or end there
@@ -248,7 +248,7 @@ fn the_example_that_matters_is_kept_and_the_second_time_nothing_is_asked_twice()
            1  +0.0  Input: where is my bike? Output: delivery
            2  −50.0  Input: I want my money back Output: refund
            3  +0.0  Input: how tall am I? Output: other
-        tested 2: not worse by more than the margin; +0.0 points over 69 cases (α 0.025)
+        tested 2: not worse by more than the margin: +0.0 points from 100% over 69 cases (α 0.025)
         keep 2: 44 → 22 tokens a call
         saves $0.055 in 1,000 calls, uncached
         quality is not more than 10 points lower, 95% sure at any look
@@ -281,7 +281,7 @@ fn nobody_is_called_for_an_estimate_nor_where_nothing_could_be_decided() {
     .assert_eq(&run(&place, &examples(&ruled, &["--margin", "2%"])).failed());
     place.write("cases.jsonl", "{\"input\": \"x\", \"exact\": \"y\"}\n{\"input\": \"x\"}\n");
     expect![[r#"
-        error: cases.jsonl:2: one of `exact`, `regex`, `json_schema`, `number` is asked for
+        error: cases.jsonl:2: one of `exact`, `regex`, `json_schema`, `number`, `similar`, `judge` is asked for
     "#]]
     .assert_eq(&run(&place, &examples(&ruled, &[])).failed());
     let unpriced = examples(&ruled, &[]).join(" ").replace("gpt-4o", "mine");
@@ -388,7 +388,7 @@ fn a_shorter_form_is_only_shown_until_it_is_tested() {
 
         SORTING
 
-        sort the customer's message. Always answer with exactly one word.
+        Sort the customer's message. Always answer with exactly one word.
         The rules in force are {"kinds":["refund","delivery"],"else":"other"}.
 
         only shown: --eval CASES --target URL/MODEL tests it, then -o FILE writes it
@@ -410,8 +410,8 @@ fn a_form_is_adopted_where_it_answers_as_well_and_a_longer_one_where_it_does_not
           wording   politeness and filler: 1 place
           json      JSON written with blanks: the same without: 1 place
           repeated  said before, word for word: 1 place
-        by model: 7 tokens; not decided: −66.7 points over 6 cases (α 0.025)
-        by rules: 34 tokens; not worse by more than the margin: +0.0 points over 82 cases (α 0.0125)
+        by model: 7 tokens; not decided: −66.7 points from 100% over 6 cases (α 0.025)
+        by rules: 34 tokens; not worse by more than the margin: +0.0 points from 100% over 82 cases (α 0.0125)
         by lossless rules: 51 tokens; not tested
         adopted: by rules
         saves $0.050 in 1,000 calls, uncached
@@ -421,7 +421,7 @@ fn a_form_is_adopted_where_it_answers_as_well_and_a_longer_one_where_it_does_not
     expect![[r#"
         SORTING
 
-        sort the customer's message. Always answer with exactly one word.
+        Sort the customer's message. Always answer with exactly one word.
         The rules in force are {"kinds":["refund","delivery"],"else":"other"}.
     "#]]
     .assert_eq(&place.read("short.txt"));
@@ -434,8 +434,8 @@ fn a_form_is_adopted_where_it_answers_as_well_and_a_longer_one_where_it_does_not
           wording   politeness and filler: 1 place
           json      JSON written with blanks: the same without: 1 place
           repeated  said before, word for word: 1 place
-        by rules: 34 tokens; not decided: −66.7 points over 6 cases (α 0.025)
-        by lossless rules: 51 tokens; not worse by more than the margin: +0.0 points over 82 cases (α 0.0125)
+        by rules: 34 tokens; not decided: −66.7 points from 100% over 6 cases (α 0.025)
+        by lossless rules: 51 tokens; not worse by more than the margin: +0.0 points from 100% over 82 cases (α 0.0125)
         adopted: by lossless rules
         saves $0.0075 in 1,000 calls, uncached
         170 calls, 6 known from before; $0.060 spent in all
@@ -479,10 +479,37 @@ fn answers_are_graded_by_a_judge_or_by_what_they_mean_where_cases_ask_for_it() {
         }
     });
     let refused = run(&place, &examples(&ruled, &[])).failed();
-    expect![[""]].assert_eq(&refused);
+    expect![[r#"
+        error: cases.jsonl: a case asks for `judge`
+        hint: --judge URL/MODEL says who does that
+    "#]]
+    .assert_eq(&refused);
     let target = format!("{}/gpt-4o", ruled.url);
     let embedder = format!("{}/text-embedding-3-small", ruled.url);
     let helpers = ["--judge", &target, "--embed", &embedder, "--json"];
     let found = run(&place, &examples(&ruled, &helpers)).json();
     assert_eq!((&found["kept"], &found["quality"]), (&[2].into(), &1.0.into()), "{found}");
+}
+
+/// The simulated vendor, which speaks both dialects and tells its usage.
+#[test]
+fn a_target_may_speak_either_dialect() {
+    let place = place_of_cases(0);
+    place.write("cases.jsonl", "{\"input\": \"Hello\", \"regex\": \".\"}\n".repeat(100));
+    let sim = place.start(&["sim", "--fast", "--listen", "127.0.0.1:0"]);
+    for (model, dialect) in [("gpt-4o", "openai"), ("claude-opus-4-5", "anthropic")] {
+        let target = format!("{}/v1/{model}", sim.url);
+        let arguments = ["prompt", "examples", "sort.txt", "--eval", "cases.jsonl", "--target"];
+        let more = [&target, "--dialect", dialect, "--margin", "10%", "--spend", "20", "--json"];
+        let mut command = place.command(&[&arguments[..], &more[..]].concat());
+        let output = command.env("SCRIMP_TARGET_KEY", "k").output().unwrap();
+        let found = place.said(&output).json();
+        // Whatever it says is a good answer here, so that no example is needed.
+        assert_eq!(
+            (&found["kept"], &found["untold"]),
+            (&serde_json::json!([]), &0.into()),
+            "{found}"
+        );
+        assert!(found["spent_usd"].as_str().unwrap().parse::<f64>().unwrap() > 0.0, "{found}");
+    }
 }

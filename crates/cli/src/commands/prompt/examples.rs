@@ -3,12 +3,11 @@
 use std::fmt::Write as _;
 
 use anyhow::{Context, Result, anyhow};
-use scrimp_analysis::noninferiority::Decision;
 use scrimp_analysis::report::plural;
 use scrimp_core::Usd;
 use scrimp_prompt::cases;
 use scrimp_prompt::examples::{self, Example, Turns};
-use scrimp_prompt::search::{self, Compared, Found, Plan, Tested};
+use scrimp_prompt::search::{self, Found, Plan, Tested};
 use scrimp_prompt::{Prompt, lint};
 use serde::Serialize;
 
@@ -108,16 +107,7 @@ fn told(answer: &Answer) -> Result<String> {
         writeln!(text, "  {:>2}  {}  {}", at + 1, super::points(*change), examples[at])?;
     }
     for Tested { examples, compared } in &found.tested {
-        let Compared { decision, pairs, change, alpha } = compared;
-        let which = names(examples);
-        let said = match decision {
-            Decision::NotWorse => "not worse by more than the margin",
-            Decision::Worse => "worse by more than the margin",
-            Decision::Open => "not decided",
-        };
-        let change = change.map_or_else(|| "–".to_owned(), super::points);
-        let pairs = plural(*pairs, "case");
-        writeln!(text, "tested {which}: {said}; {change} points over {pairs} (α {alpha})")?;
+        writeln!(text, "tested {}: {}", names(examples), super::compared(compared))?;
     }
     match (&found.kept, tokens_kept) {
         (Some(kept), Some(short)) => {
@@ -134,6 +124,8 @@ fn told(answer: &Answer) -> Result<String> {
         _ => writeln!(text, "keep all: it is not shown that fewer answer as well")?,
     }
     answer.bill.tell(&mut text)?;
+    let few = super::hardly_any(found.tested.iter().map(|tested| &tested.compared));
+    text.push_str(&ui::notes(few.as_slice()));
     Ok(text)
 }
 

@@ -12,10 +12,11 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
+use scrimp_analysis::noninferiority::Decision;
 use scrimp_analysis::report::plural;
 use scrimp_core::Usd;
 use scrimp_core::price::PriceRow;
-use scrimp_prompt::search::Calls;
+use scrimp_prompt::search::{Calls, Compared};
 use scrimp_prompt::{Model, Prompt};
 use scrimp_tokens::Vocabulary;
 use serde::Serialize;
@@ -25,6 +26,9 @@ use crate::ui::{self, OrHint};
 use asking::{Asking, Stop};
 use panel::Panel;
 use target::Target;
+
+/// Below this share of good answers a test of what is lost means little.
+const FEW_GOOD: f64 = 0.2;
 
 /// What asking cost, as scripts get it.
 #[derive(Serialize)]
@@ -96,6 +100,30 @@ fn sizes(
 /// A change of a share, in points: `−12.5`.
 fn points(change: f64) -> String {
     format!("{:+.1}", change * 100.0).replace('-', "−")
+}
+
+/// What a test came to, in words.
+fn compared(test: &Compared) -> String {
+    let Compared { decision, pairs, quality_before, change, alpha } = test;
+    let said = match decision {
+        Decision::NotWorse => "not worse by more than the margin",
+        Decision::Worse => "worse by more than the margin",
+        Decision::Open => "not decided",
+    };
+    let (Some(before), Some(change)) = (quality_before, change) else { return said.to_owned() };
+    let pairs = plural(*pairs, "case");
+    let (before, change) = (before * 100.0, points(*change));
+    format!("{said}: {change} points from {before:.0}% over {pairs} (α {alpha})")
+}
+
+/// Where a prompt answers nearly nothing well, nothing can be lost, and a test says nothing.
+fn hardly_any<'t>(mut tests: impl Iterator<Item = &'t Compared>) -> Option<String> {
+    let is_low = |test: &Compared| test.quality_before.is_some_and(|share| share < FEW_GOOD);
+    tests.any(is_low).then(|| {
+        "the prompt as it is answers few cases well, so that hardly anything could be lost: look at \
+         the cases, the target and --max-tokens before you rely on this"
+            .to_owned()
+    })
 }
 
 /// Refuses before anything is spent what could not be decided.

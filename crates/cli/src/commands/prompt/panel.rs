@@ -38,11 +38,11 @@ impl Panel {
         let (mut judge, mut embedder) = (None, None);
         if needs(Helper::Judge) {
             let name = named(&terms.judge, "--judge", "judge")?;
-            judge = Some(Target::of(&name, terms, &Prompt::of_text(""), data)?);
+            judge = Some(target.beside(&name, terms, data)?);
         }
         if needs(Helper::Embedder) {
             let name = named(&terms.embed, "--embed", "similar")?;
-            embedder = Some(Target::embedder(&name, terms, data)?);
+            embedder = Some(target.embedder(&name, terms, data)?);
         }
         for asked in [Some(&target), judge.as_ref(), embedder.as_ref()].into_iter().flatten() {
             asking::limited(asked, terms)?;

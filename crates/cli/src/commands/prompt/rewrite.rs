@@ -70,7 +70,7 @@ pub(super) fn run(arguments: &Rewrite) -> Result<()> {
     let mut prompts = vec![("rules", by_rules), ("lossless rules", lossless)];
     let mut ended = Ok(());
     if let (Some(by), Some(asked)) = (&arguments.by, &mut asked) {
-        let by = Target::of(by, &arguments.terms, &Prompt::of_text(""), &arguments.data)?;
+        let by = asked.panel.target.beside(by, &arguments.terms, &arguments.data)?;
         asking::limited(&by, &arguments.terms)?;
         match shortened(&mut asked.panel.asking, &by, &prompts[0].1) {
             Ok(prompt) => prompts.insert(0, ("model", prompt)),
@@ -222,16 +222,7 @@ fn told(answer: &Answer, arguments: &Rewrite) -> Result<String> {
         write!(text, "by {name}: {tokens} tokens")?;
         match test {
             None => writeln!(text, "; not tested")?,
-            Some(tested) => {
-                let said = match tested.decision {
-                    Decision::NotWorse => "not worse by more than the margin",
-                    Decision::Worse => "worse by more than the margin",
-                    Decision::Open => "not decided",
-                };
-                let change = tested.change.map_or_else(|| "–".to_owned(), super::points);
-                let pairs = plural(tested.pairs, "case");
-                writeln!(text, "; {said}: {change} points over {pairs} (α {})", tested.alpha)?;
-            }
+            Some(tested) => writeln!(text, "; {}", super::compared(tested))?,
         }
     }
     match (adopted, &arguments.cases) {
@@ -253,6 +244,8 @@ fn told(answer: &Answer, arguments: &Rewrite) -> Result<String> {
     if let Some(bill) = &answer.bill {
         bill.tell(&mut text)?;
     }
+    let few = super::hardly_any(forms.iter().filter_map(|form| form.test.as_ref()));
+    text.push_str(&ui::notes(few.as_slice()));
     Ok(text)
 }
 

@@ -34,20 +34,40 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// One that makes embeddings, as OpenAI's API does.
-    pub(super) fn embedder(target: &str, terms: &Terms, data: &DataDir) -> Result<Target> {
-        let mut made = Target::of(target, terms, &Prompt::of_text(""), data)?;
-        made.path = made.path.replace("chat/completions", "embeddings");
-        made.dialect = call::Dialect::OpenaiEmbeddings;
-        Ok(made)
-    }
-
     /// The target that was named, for calls of this prompt.
     pub(super) fn of(
         target: &str,
         terms: &Terms,
         prompt: &Prompt,
         data: &DataDir,
+    ) -> Result<Target> {
+        Target::named(target, terms, prompt, data, Own::Given)
+    }
+
+    /// Another one that is asked. What was named as the key is the target's, and goes to its host only.
+    pub(super) fn beside(&self, name: &str, terms: &Terms, data: &DataDir) -> Result<Target> {
+        let origin = |target: &str| split(target).map(|(origin, _, _)| origin.to_lowercase());
+        let own = match origin(name) == origin(&self.name) {
+            true => Own::Given,
+            false => Own::Withheld,
+        };
+        Target::named(name, terms, &Prompt::of_text(""), data, own)
+    }
+
+    /// The same, of one that makes embeddings, as OpenAI's API does.
+    pub(super) fn embedder(&self, name: &str, terms: &Terms, data: &DataDir) -> Result<Target> {
+        let mut made = self.beside(name, terms, data)?;
+        made.path = made.path.replace("chat/completions", "embeddings");
+        made.dialect = call::Dialect::OpenaiEmbeddings;
+        Ok(made)
+    }
+
+    fn named(
+        target: &str,
+        terms: &Terms,
+        prompt: &Prompt,
+        data: &DataDir,
+        own: Own,
     ) -> Result<Target> {
         let (origin, base, model) = split(target)
             .with_context(|| format!("`{target}` is no URL with a model behind it"))
@@ -64,7 +84,9 @@ impl Target {
         let is_home = host == at_home;
         let open = |headers: &[(&'static str, String)]| Answerer::at(origin, headers);
         let probe = open(&[])?;
-        let key = key(terms, is_home || probe.is_here(), variable)?;
+        let held = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty());
+        let vendors = Some(variable).filter(|_| is_home || probe.is_here());
+        let key = key(terms.key_env.as_deref(), own, vendors, &held)?;
         if key.is_some() && !probe.is_private() && !probe.is_here() {
             bail!("{origin} would get the key unencrypted: name it with https://");
         }
@@ -108,14 +130,27 @@ fn speaks(named: Option<Dialect>, prompt: &Prompt, target: &str) -> Speaks {
     }
 }
 
-/// A vendor's key goes to that vendor, and to this machine, where a gateway may stand; to nobody else.
-fn key(terms: &Terms, may_have_vendors: bool, vendors: &str) -> Result<Option<String>> {
-    let held = |name: &str| std::env::var(name).ok().filter(|key| !key.is_empty());
-    match &terms.key_env {
-        Some(name) => {
+/// Whether the key that was named for the target may be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Own {
+    Given,
+    Withheld,
+}
+
+/// The key of one who is asked. `vendors` is the variable of the vendor's, where that may be had: by the
+/// vendor, and by this machine, where a gateway may stand; by nobody else.
+fn key(
+    named: Option<&str>,
+    own: Own,
+    vendors: Option<&str>,
+    held: &dyn Fn(&str) -> Option<String>,
+) -> Result<Option<String>> {
+    match (named, own) {
+        (Some(name), Own::Given) => {
             held(name).with_context(|| format!("the variable {name} is not set")).map(Some)
         }
-        None => Ok(held(OWN_KEY).or_else(|| held(vendors).filter(|_| may_have_vendors))),
+        (None, Own::Given) => Ok(held(OWN_KEY).or_else(|| held(vendors?))),
+        (_, Own::Withheld) => Ok(vendors.and_then(held)),
     }
 }
 
@@ -134,6 +169,20 @@ fn headers(speaks: Speaks, key: Option<String>) -> Vec<(&'static str, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_goes_to_whom_it_was_meant_for() {
+        let all = |name: &str| Some(format!("value of {name}"));
+        let got = |named, own, vendors| key(named, own, vendors, &all).unwrap();
+        assert_eq!(got(Some("MINE"), Own::Given, Some("V")).unwrap(), "value of MINE");
+        assert_eq!(got(None, Own::Given, Some("V")).unwrap(), "value of SCRIMP_TARGET_KEY");
+        assert_eq!(got(Some("MINE"), Own::Withheld, Some("V")).unwrap(), "value of V");
+        assert_eq!(got(Some("MINE"), Own::Withheld, None), None);
+        let vendors_only = |name: &str| (name == "V").then(|| name.to_owned());
+        assert_eq!(key(None, Own::Given, Some("V"), &vendors_only).unwrap().unwrap(), "V");
+        assert_eq!(key(None, Own::Given, None, &vendors_only).unwrap(), None);
+        assert!(key(Some("MINE"), Own::Given, None, &vendors_only).is_err());
+    }
 
     #[test]
     fn a_target_is_a_base_url_and_a_model() {
