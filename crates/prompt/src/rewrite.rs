@@ -82,7 +82,7 @@ mod tests {
             {"role": "user", "content": "please {\"a\": 1, \"b\": [1, 2]}"}]});
         let rules: Vec<_> = RULES.iter().collect();
         let (short, changes) = by_rules(&Prompt::of_body(body, 1), &rules);
-        let expected = serde_json::json!({"system": "be brief.", "messages": [
+        let expected = serde_json::json!({"system": "Be brief.", "messages": [
             {"role": "user", "content": "please {\"a\":1,\"b\":[1,2]}"}]});
         assert_eq!(short.body.unwrap(), expected);
         let told: Vec<_> = changes.iter().map(|change| (change.rule, change.places)).collect();
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn what_a_model_proposes_has_to_keep_the_places_that_are_filled() {
         let text = "Please answer {{question}} in one word.";
-        assert_eq!(proposed(text, " Answer {{question}}, one word.\n").unwrap().len(), 31);
+        assert_eq!(proposed(text, " Answer {{question}}, one word.\n").unwrap().len(), 30);
         assert_eq!(proposed(text, "Answer in one word."), None);
         assert_eq!(proposed(text, ""), None);
         assert_eq!(proposed(text, &format!("{text} Really.")), None);

@@ -118,6 +118,7 @@ fn several_prompts_show_what_is_alike_in_all_and_which_tools_nobody_calls() {
                 {"role": "tool", "content": rows}]});
         place.write(&format!("prompts/{name}.json"), body.to_string());
     }
+    place.write("prompts/LICENSE", "Not a prompt.");
     expect![[r#"
         2 prompts, about 268 tokens each (openai/gpt-4o)
 

@@ -89,7 +89,7 @@ impl Prefix {
             return self.whole[breaker.range.clone()].to_owned();
         }
         let rest = self.whole[breaker.range.start..].chars();
-        rest.take(40).collect::<String>().trim().to_owned()
+        rest.take(40).collect::<String>().split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     /// On which line of the instructions it ends.

@@ -30,7 +30,7 @@ pub(super) fn spots(text: &str) -> Vec<Spot> {
     let (before, after) = found.iter().fold((0, 0), |(before, after), spot| {
         (before + spot.range.len(), after + spot.instead.len())
     });
-    if before <= after || found[0].range.len() < found[0].instead.len() {
+    if before <= after {
         return Vec::new();
     }
     found
@@ -47,7 +47,7 @@ fn pair(text: &str) -> Option<Pair<'_>> {
     let (asked, answered, None) = (lines.next()?, lines.next()?, lines.next()) else { return None };
     let (first, asked) = asked.split_once(':')?;
     let (second, answered) = answered.split_once(':')?;
-    let is_plain = |text: &str| !text.contains([':', '{']) && !text.contains(BETWEEN.trim());
+    let is_plain = |text: &str| !text.contains([':', '{', '[']) && !text.contains(BETWEEN.trim());
     let (asked, answered) = (asked.trim(), answered.trim());
     (is_plain(asked) && is_plain(answered)).then(|| Pair {
         labels: [first.trim_matches(['*', ' ', '-']), second.trim_matches(['*', ' ', '-'])],

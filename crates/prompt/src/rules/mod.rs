@@ -176,7 +176,7 @@ mod tests {
         expect_test::expect![[r#"
             RULES
 
-            always answer in French, the language of the user.
+            Always answer in French, the language of the user.
             To help, look at {"id":1,"tags":["a","b"]}.
             ```
             please  keep

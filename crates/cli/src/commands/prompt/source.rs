@@ -17,18 +17,30 @@ use crate::ui::OrHint;
 /// One of each large vendor, for prompts that name none.
 const USUAL: [&str; 3] = ["openai/gpt-5.5", "anthropic/claude-opus-5-5", "gemini/gemini-2.5-pro"];
 
+/// What in a folder is taken for prompts; a licence or a program beside them is none. Files that are
+/// named are, whatever they are called.
+const PROMPTS: [&str; 8] = ["json", "jsonl", "ndjson", "txt", "md", "prompt", "j2", "tmpl"];
+
 /// Every prompt of files and folders.
 pub(super) fn all(paths: &[PathBuf]) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
-    for path in input::files(paths)? {
+    let is_one = |path: &PathBuf| paths.contains(path) || is_called_like_one(path);
+    for path in input::files(paths)?.into_iter().filter(is_one) {
         let file = path.display().to_string();
         let prompts = prompts(&path)?;
         sources.extend(prompts.into_iter().map(|prompt| Source { file: file.clone(), prompt }));
     }
     match sources.is_empty() {
-        true => bail!("no prompts were found"),
+        true => bail!("no prompts were found: no file that ends in {}", PROMPTS.join(", ")),
         false => Ok(sources),
     }
+}
+
+/// By the end of its name, behind which that of a compression may stand.
+fn is_called_like_one(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+    name.rsplit_once('.').is_some_and(|(_, end)| PROMPTS.contains(&end))
 }
 
 /// The one prompt of a file.
