@@ -56,8 +56,12 @@ pub(super) fn score(scenario: &Scenario, played: &Played) -> Outcome {
         }
     }
     let mut causes: BTreeMap<Cause, (i128, i128)> = BTreeMap::new();
-    truth.iter().for_each(|((_, cause), pico)| causes.entry(*cause).or_default().0 += pico);
-    said.iter().for_each(|((_, cause), pico)| causes.entry(*cause).or_default().1 += pico);
+    for ((_, cause), pico) in truth.iter() {
+        causes.entry(*cause).or_default().0 += pico;
+    }
+    for ((_, cause), pico) in said.iter() {
+        causes.entry(*cause).or_default().1 += pico;
+    }
     causes.remove(&Cause::Unexplained);
     let lines = found.providers.iter().flat_map(|provider| &provider.lines);
     let unexplained = lines.filter(|line| line.cause == Cause::Unexplained);
