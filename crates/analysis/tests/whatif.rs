@@ -138,6 +138,6 @@ fn a_policy_that_cannot_be_replayed_is_refused_by_naming_those_that_can() {
         assert_eq!(name.parse(), Ok(variant));
         assert_eq!(variant.to_string(), name);
     }
-    let refusal = "auto".parse::<Variant>().unwrap_err().to_string();
-    expect!["`auto` is no prompt-cache policy that can be replayed; there are none, client, system:short, system:long, tail:short, tail:long, bound"].assert_eq(&refusal);
+    let refusal = "lru".parse::<Variant>().unwrap_err().to_string();
+    expect!["`lru` is no prompt-cache policy that can be replayed; there are none, client, system:short, system:long, tail:short, tail:long, system+tail, anchor:2k, anchor:4k, anchor:8k, anchor:16k, anchor:32k, auto, bound"].assert_eq(&refusal);
 }

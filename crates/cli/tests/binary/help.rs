@@ -112,7 +112,7 @@ fn what_is_not_known_is_wrong_usage() {
 fn a_value_that_cannot_be_meant_is_wrong_usage() {
     let wrong = |arguments: &[&str]| Place::new().run(arguments).misused();
     expect![[r#"
-        error: invalid value 'foo' for '--prompt-cache <MODES>': `foo` is no prompt-cache policy that can be replayed; there are none, client, system:short, system:long, tail:short, tail:long, bound
+        error: invalid value 'foo' for '--prompt-cache <MODES>': `foo` is no prompt-cache policy that can be replayed; there are none, client, system:short, system:long, tail:short, tail:long, system+tail, anchor:2k, anchor:4k, anchor:8k, anchor:16k, anchor:32k, auto, bound
 
         For more information, try '--help'.
     "#]].assert_eq(&wrong(&["whatif", "logs", "--prompt-cache", "none,foo"]));

@@ -129,9 +129,10 @@ fn usage_alone_is_at_list_price_and_costs_alone_have_no_tokens() {
           computed      $7.00  2 calls here
           gap          +$7.00; 100% explained
 
-        cause          $  of paid  tokens  calls  sure
-        bypassed  +$7.00   50.00%  +2.20M      2  high
-        bypassed: used at the provider, never passed here
+        cause          $  of paid  tokens  calls    sure
+        bypassed  +$7.00   50.00%  +2.20M      2  medium
+        bypassed: used at the provider, never passed here; or batch: no report tells the tier, or what it
+          was charged
     "#]]
     .assert_eq(&run("usage.json"));
     expect![[r#"

@@ -56,10 +56,10 @@ pub(super) fn score(scenario: &Scenario, played: &Played) -> Outcome {
         }
     }
     let mut causes: BTreeMap<Cause, (i128, i128)> = BTreeMap::new();
-    for ((_, cause), pico) in truth.iter() {
+    for ((_, cause), pico) in &truth {
         causes.entry(*cause).or_default().0 += pico;
     }
-    for ((_, cause), pico) in said.iter() {
+    for ((_, cause), pico) in &said {
         causes.entry(*cause).or_default().1 += pico;
     }
     causes.remove(&Cause::Unexplained);

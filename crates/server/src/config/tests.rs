@@ -150,7 +150,7 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
     refuses(
         "[prompt_cache.\"op:x\"]\nstrategy = \"tial\"",
         expect![
-            "scrimp.toml:2:12: unknown variant `tial`, expected one of `none`, `client`, `system`, `tail`; did you mean `tail`?"
+            "scrimp.toml:2:12: unknown variant `tial`, expected one of `none`, `client`, `system`, `tail`, `auto`; did you mean `tail`?"
         ],
     );
     refuses(
