@@ -182,6 +182,11 @@ fn where_lives_are_mixed_the_table_says_how_that_was_read() {
     assert_eq!(place.run(&[&other[..], &["--json"]].concat()).json()["reading"], "writes_only");
 }
 
+/// Not with `auto`: which sessions try what is not known yet hangs on their names.
+fn whatif(file: &str) -> [&str; 5] {
+    ["whatif", file, "--json", "--prompt-cache", "none,client,tail:short"]
+}
+
 #[test]
 fn compressed_files_and_standard_input_say_the_same() {
     let place = Place::new();
@@ -190,10 +195,6 @@ fn compressed_files_and_standard_input_say_the_same() {
     gzip.write_all(&text).unwrap();
     place.write("a.gz", gzip.finish().unwrap());
     place.write("a.zst", zstd::encode_all(&text[..], 1).unwrap());
-    // Not `auto`: which sessions try what is not known yet hangs on their names.
-    fn whatif(file: &str) -> [&str; 5] {
-        ["whatif", file, "--json", "--prompt-cache", "none,client,tail:short"]
-    }
     let original = sample("brisk.json");
     let plain = place.run(&whatif(&original)).json();
     for file in ["a.gz", "a.zst"] {
