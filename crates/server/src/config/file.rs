@@ -296,7 +296,7 @@ pub(super) enum TtlWord {
     Short,
     /// An hour at Anthropic.
     Long,
-    /// As it pays; with `strategy = "auto"` only.
+    /// As it pays, with `strategy = "auto"`; with others the short one.
     Auto,
     /// The same as `short`.
     #[serde(rename = "5m")]
@@ -318,11 +318,13 @@ impl From<StrategyWord> for Strategy {
     }
 }
 
-impl From<TtlWord> for Ttl {
-    fn from(word: TtlWord) -> Ttl {
-        match word {
-            TtlWord::Short | TtlWord::FiveMinutes => Ttl::Short,
-            TtlWord::Long | TtlWord::OneHour | TtlWord::Auto => Ttl::Long,
+impl TtlWord {
+    /// The life that it names; `None`: whichever the strategy has without it.
+    pub(super) fn named(self) -> Option<Ttl> {
+        match self {
+            TtlWord::Short | TtlWord::FiveMinutes => Some(Ttl::Short),
+            TtlWord::Long | TtlWord::OneHour => Some(Ttl::Long),
+            TtlWord::Auto => None,
         }
     }
 }

@@ -28,7 +28,9 @@ use scrimp_core::{KeyRing, Share, State, Ttl};
 use toml::Spanned;
 
 pub use aws::AccessKey;
-use file::{File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable};
+use file::{
+    File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable, TtlWord,
+};
 pub use file::{Speaks, TlsFiles};
 pub use private::Upstream;
 pub use problem::ConfigError;
@@ -368,7 +370,7 @@ fn resolved(scope: Scope, rule: &RuleTable) -> PromptCache {
         scope,
         state: rule.state.unwrap_or(State::Observe),
         strategy,
-        ttl: rule.ttl.map_or(ttl, Ttl::from),
+        ttl: rule.ttl.and_then(TtlWord::named).unwrap_or(ttl),
         share: rule.share.map_or(Share::ALL, |portion| portion.0),
         experiment: rule.experiment.unwrap_or(0),
         client_marks: rule.client_marks.unwrap_or(ClientMarks::Keep),

@@ -59,6 +59,17 @@ fn rules_come_narrowest_first_and_inherit_what_they_leave_open() {
 }
 
 #[test]
+fn a_ttl_of_auto_is_the_one_that_the_strategy_has_without_it() {
+    for strategy in ["none", "system", "tail", "auto"] {
+        let rule = |ttl: &str| {
+            let text = format!("[prompt_cache]\nstate = \"on\"\nstrategy = {strategy:?}\n{ttl}");
+            read(&text).unwrap().prompt_cache.remove(0).ttl
+        };
+        assert_eq!(rule("ttl = \"auto\""), rule(""), "{strategy}");
+    }
+}
+
+#[test]
 fn a_key_comes_from_the_environment_and_is_never_shown() {
     let config = read("[providers.openai]\napi_key = \"${KEY}\"").unwrap();
     let Some(StoredKey::Sent(key)) = &config.providers["openai"].stored_key else {
