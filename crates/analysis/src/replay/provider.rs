@@ -10,9 +10,9 @@
 //! GPT-5.6 on; automatic in steps of 128 tokens before).
 
 use scrimp_core::flight::Outcome;
-use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::policy::prompt_cache::{Edit, own_mark};
 use scrimp_core::price::{CacheKind, CacheRules};
-use scrimp_core::{Metering, NodeId, PriceRow, Span, Time, Ttl, Usage};
+use scrimp_core::{Metering, NodeId, PriceRow, Time, Ttl, Usage};
 use serde::{Deserialize, Serialize};
 
 use super::calendar::{End, Reply, World};
@@ -185,7 +185,7 @@ impl<'a> PromptCacheWorld<'a> {
                 mark(set.block as usize, set.ttl);
             }
         }
-        if let Some(ttl) = own_mark(traced, rules, edits)
+        if let Some(ttl) = own_mark(traced.common.parameters.client_cache_options, rules, edits)
             && let Some(last) = links.iter().rposition(|link| link.markable)
         {
             mark(last, ttl);
@@ -269,7 +269,7 @@ impl<'a> PromptCacheWorld<'a> {
                     slot.readable = if was_alive { slot.readable } else { Time::NEVER };
                 }
             }
-            slot.expires = now + span_of(slot.life, rules);
+            slot.expires = now + rules.life(slot.life);
         }
         for mark in marks {
             let slot = &mut self.slots[mark.node.0 as usize];
@@ -277,7 +277,7 @@ impl<'a> PromptCacheWorld<'a> {
             if self.reading == Reading::Covers && !has_entry {
                 slot.life = life_at(mark.tokens, reach.long_mark);
                 slot.readable = Time::NEVER;
-                slot.expires = now + span_of(slot.life, rules);
+                slot.expires = now + rules.life(slot.life);
             }
             let readable = if mark.tokens <= reach.read { now } else { began };
             slot.readable = slot.readable.min(readable);
@@ -347,33 +347,6 @@ impl Reach {
     }
 }
 
-/// The mark that the provider sets by itself.
-fn own_mark(traced: &Traced, rules: &CacheRules, edits: &[Edit]) -> Option<Ttl> {
-    let has_options = traced.common.parameters.client_cache_options;
-    match rules.kind {
-        CacheKind::Automatic => None,
-        CacheKind::Marked => {
-            let is_removed = edits.contains(&Edit::RemoveCacheOptions);
-            (has_options && !is_removed).then_some(Ttl::Short)
-        }
-        CacheKind::Breakpoints if edits.contains(&Edit::ExplicitOnly) => None,
-        CacheKind::Breakpoints => {
-            let asked = edits.iter().find_map(|edit| match edit {
-                Edit::ImplicitTtl(ttl) => Some(*ttl),
-                _ => None,
-            });
-            Some(asked.filter(|_| rules.long.is_some()).unwrap_or(Ttl::Short))
-        }
-    }
-}
-
 fn life_at(tokens: u64, long_up_to: u64) -> Ttl {
     if tokens <= long_up_to { Ttl::Long } else { Ttl::Short }
-}
-
-fn span_of(life: Ttl, rules: &CacheRules) -> Span {
-    match life {
-        Ttl::Short => rules.short,
-        Ttl::Long => rules.long.unwrap_or(rules.short),
-    }
 }

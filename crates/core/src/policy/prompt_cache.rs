@@ -343,23 +343,7 @@ fn marks_after(call: &Call, cache: &CacheRules, edits: &[Edit]) -> Vec<(usize, T
         _ => None,
     });
     let mut marks: Vec<(usize, Ttl)> = clients.chain(ours).collect();
-    let own = match cache.kind {
-        CacheKind::Automatic => None,
-        CacheKind::Marked => {
-            let is_kept = !edits.contains(&Edit::RemoveCacheOptions);
-            (call.parameters.client_cache_options && is_kept).then_some(Ttl::Short)
-        }
-        CacheKind::Breakpoints if edits.contains(&Edit::ExplicitOnly) => None,
-        CacheKind::Breakpoints => Some(
-            edits
-                .iter()
-                .find_map(|edit| match edit {
-                    Edit::ImplicitTtl(ttl) => Some(*ttl),
-                    _ => None,
-                })
-                .unwrap_or(Ttl::Short),
-        ),
-    };
+    let own = own_mark(call.parameters.client_cache_options, cache, edits);
     if let Some(ttl) = own
         && let Some(end) = call.prompt.iter().rposition(|block| block.markable)
         && marks.iter().all(|(block, _)| *block != end)
@@ -370,6 +354,25 @@ fn marks_after(call: &Call, cache: &CacheRules, edits: &[Edit]) -> Vec<(usize, T
     let surplus = marks.len().saturating_sub(usize::from(cache.marks.max(1)));
     marks.drain(..surplus);
     marks
+}
+
+/// The life of the mark that the provider sets at the end by itself after these edits, if it sets one.
+pub fn own_mark(has_client_options: bool, cache: &CacheRules, edits: &[Edit]) -> Option<Ttl> {
+    match cache.kind {
+        CacheKind::Automatic => None,
+        CacheKind::Marked => {
+            let is_kept = has_client_options && !edits.contains(&Edit::RemoveCacheOptions);
+            is_kept.then_some(Ttl::Short)
+        }
+        CacheKind::Breakpoints if edits.contains(&Edit::ExplicitOnly) => None,
+        CacheKind::Breakpoints => {
+            let asked = edits.iter().find_map(|edit| match edit {
+                Edit::ImplicitTtl(ttl) => Some(*ttl),
+                _ => None,
+            });
+            Some(asked.filter(|_| cache.long.is_some()).unwrap_or(Ttl::Short))
+        }
+    }
 }
 
 /// A mark at the end with the short life, and one at `block` with the long.
