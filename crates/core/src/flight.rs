@@ -249,6 +249,7 @@ impl Flight {
                 self.ending.get_or_insert(ending);
             }
             Event::Cancelled { op, outcome } => {
+                self.give_up_entries(memory);
                 self.close(op, outcome, Some(Fault::Cancelled), now, &policies.prices);
             }
             Event::Failed { op, fault, outcome } => {
@@ -363,8 +364,11 @@ impl Flight {
         memory.auto.lock().expect("no step panics").learn(&expected, &outcome.metering);
     }
 
+    /// What no answer began to write is not there. Of a hedge the other request may still write it.
     fn give_up_entries(&mut self, memory: &Memory) {
+        let open = self.requests.iter().filter(|request| request.is_open).count();
         if self.relayed.is_none()
+            && open <= 1
             && let Some(expected) = self.expected.take()
         {
             memory.auto.lock().expect("no step panics").failed(&expected);

@@ -53,14 +53,18 @@ pub(super) struct Writes {
     pub(super) long: usize,
 }
 
+impl Piece {
+    /// Who writes what is being written saves nothing by it.
+    fn unless_pending(&self, saved: f64) -> f64 {
+        if self.is_pending { 0.0 } else { saved }
+    }
+}
+
 impl Prices {
     /// What it saves, in tokens of plain input, to write a piece with the short life.
     fn short(&self, piece: &Piece, belief: Belief) -> f64 {
-        let saved = match piece.is_pending {
-            true => 0.0,
-            false => belief.held * piece.chance.short * (self.short - self.read),
-        };
-        piece.tokens * (saved - (self.short - 1.0))
+        let saved = belief.held * piece.chance.short * (self.short - self.read);
+        piece.tokens * (piece.unless_pending(saved) - (self.short - 1.0))
     }
 
     /// The same with the long life, instead of the short.
@@ -70,7 +74,8 @@ impl Prices {
         let later = next + piece.chance.long * piece.pauses;
         let later = if piece.follows_long { later } else { 0.0 };
         let pauses = belief.covers * next + (1.0 - belief.covers) * later;
-        piece.tokens * (belief.held * pauses * (self.short - self.read) - (long - self.short))
+        let saved = belief.held * pauses * (self.short - self.read);
+        piece.tokens * (piece.unless_pending(saved) - (long - self.short))
     }
 
     /// Whether a long mark on what is read anyway, which costs nothing, is worth the risk that it is

@@ -6,7 +6,10 @@ use proptest::prelude::{prop, prop_assert, proptest};
 use super::super::*;
 use super::*;
 use crate::call::{Block, CallId, Caller, Content, Delivery, Dialect, Digest, Parameters, Role};
-use crate::price::CacheKind;
+use crate::flight::{Command, Event, Flight, Op, Outcome};
+use crate::policy::{Memory, Policies};
+use crate::price::{CacheKind, Card, Catalog, PriceRow, Tier};
+use crate::record::Fault;
 use crate::time::Time;
 use crate::usage::Usage;
 
@@ -231,6 +234,55 @@ fn what_another_call_is_writing_is_not_written_twice() {
         mark 1 Short
         leaves it: NotSentAgain"#]]
     .assert_eq(&told.join("\n"));
+}
+
+/// Flies a call as far as these events and returns what was sent.
+fn send(memory: &Memory, call: Call, after: &[fn(Op) -> Event]) -> Vec<Edit> {
+    let mut prices = Catalog::new();
+    prices.add(PriceRow {
+        provider: "anthropic".into(),
+        model: "claude".into(),
+        from: None,
+        until: None,
+        cards: vec![Card { tier: Tier::Standard, above: 0, rates: rates() }],
+        fast_permille: None,
+        us_permille: None,
+        eu_permille: None,
+        cache: Some(RULES),
+    });
+    let policies = Policies {
+        prompt_cache: vec![rule()],
+        hedge: None,
+        prices: prices.into(),
+        is_bypassed: false,
+    };
+    let now = call.arrived;
+    let (mut flight, mut commands) = (Flight::new(call.into()), Vec::new());
+    flight.step(Event::Arrived, now, &policies, memory, &mut commands);
+    let Some(Command::Send { op, edits }) = commands.first().cloned() else { panic!("it is sent") };
+    for event in after {
+        flight.step(event(op), now, &policies, memory, &mut commands);
+    }
+    edits
+}
+
+#[test]
+fn what_a_call_did_not_come_to_write_is_written_by_the_next() {
+    let hung_up: &[fn(Op) -> Event] =
+        &[|_| Event::HungUp, |op| Event::Cancelled { op, outcome: Outcome::nothing() }];
+    let failed: &[fn(Op) -> Event] =
+        &[|op| Event::Failed { op, fault: Fault::Reset, outcome: Outcome::nothing() }];
+    let refused: &[fn(Op) -> Event] = &[|op| Event::Opened { op, status: 529 }];
+    for never_written in [hung_up, failed, refused] {
+        let memory = Memory::default();
+        let first = send(&memory, call(0, "T:9000 S:9000 u"), never_written);
+        assert!(!first.is_empty());
+        assert_eq!(send(&memory, call(10, "T:9000 S:9000 u"), &[]), first);
+    }
+    // While its answer is awaited it may still come to be.
+    let memory = Memory::default();
+    send(&memory, call(0, "T:9000 S:9000 u"), &[]);
+    assert_eq!(send(&memory, call(10, "T:9000 S:9000 u"), &[]), []);
 }
 
 #[test]
