@@ -21,7 +21,7 @@ use crate::price::{CacheRules, Rates};
 use crate::time::{Span, Time};
 use crate::usage::{Metering, UsageState};
 
-/// Blocks that are remembered unless said otherwise: about 20 MB.
+/// Blocks that are remembered unless said otherwise: 17 MB when all are there.
 const REMEMBERED_BLOCKS: usize = 131_072;
 
 /// What `auto` remembers between calls.
@@ -64,6 +64,8 @@ struct Truth {
     lost: u32,
 }
 
+/// Of more models nothing is remembered: their names come from callers.
+const MOST_TRUTHS: usize = 1_024;
 /// Over so many calls a provider is remembered, and so far its picture may be wrong.
 const LONG_MEMORY: f64 = 400.0;
 const ERROR_WEIGHT: f64 = 0.05;
@@ -73,7 +75,7 @@ const LOST_FOR: u32 = 100;
 /// the other way round it would not be), and what was written is there.
 const FIRST_VOTES: [f64; 2] = [0.6, 0.4];
 const ENOUGH_VOTES: u32 = 3;
-const EXPLORING_PERCENT: u64 = 40;
+const EXPLORING_PERCENT: u64 = 50;
 const FIRST_FOUND: f64 = 30.0;
 const FIRST_TOKENS: f64 = 1_000.0;
 /// A prefix's own past weighs as much as its class at so many passes.
@@ -100,12 +102,15 @@ pub(super) struct Market<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     classes: Classes,
+    /// Names the conversation by the call that began it. Not by the session, which few callers name,
+    /// nor by the key or the first words, which all may share: then all would try, or nobody.
+    conversation: u64,
     turn: u16,
     truth: u64,
 }
 
 impl AutoMemory {
-    /// A memory of at most so many blocks (about 150 bytes each).
+    /// A memory of at most so many blocks (132 bytes each, measured by `cargo xtask bench marks`).
     pub fn with_capacity(blocks: usize) -> AutoMemory {
         AutoMemory {
             prefixes: Prefixes::new(blocks),
@@ -136,11 +141,12 @@ impl AutoMemory {
         }
         let known = self.path.iter().enumerate().rev().find_map(|(at, step)| {
             let before = step.before?;
-            Some((before, (before.blocks as usize).saturating_sub(at + 1)))
+            Some((before, (before.blocks as usize).saturating_sub(at + 1), step.tokens))
         });
+        let all = self.path.last().map_or(0, |last| last.tokens);
         let (shape, turn) = match known {
             None => (0, 0),
-            Some((before, ends)) => {
+            Some((before, ends, _)) => {
                 let is_next = ends == 0;
                 let turn = if is_next { before.turn.saturating_add(1) } else { 0 };
                 let shape = 1 + ends.min(ENDS) as u64;
@@ -148,13 +154,18 @@ impl AutoMemory {
                 (hash::chain(shape, gap_class(now.since(before.passed))), turn)
             }
         };
+        // Whoever repeats most of a prompt goes on with it, even if it changes the end.
+        let conversation = match known {
+            Some((before, ends, tokens)) if ends == 0 || all < 2 * tokens => before.conversation,
+            _ => self.path.last().map_or(0, |last| self.prefixes.name(last)),
+        };
         let last = call.prompt.last().map_or(0, |block| 1 + block.role as u64);
         let shape = hash::chain(hash::chain(shape, last), hash::text(&call.operation));
         let narrow = hash::chain(truth, shape);
         let family = hash::chain(truth, call.family());
         let length = hash::chain(truth, u64::from(u16::BITS - turn.leading_zeros()));
         let classes = [truth, length, narrow, hash::chain(narrow, family)];
-        Seen { classes, turn, truth }
+        Seen { classes, conversation, turn, truth }
     }
 
     /// Whether this picture of the provider has been wrong too often: the plain rule knows better.
@@ -177,7 +188,7 @@ impl AutoMemory {
         let reading = truth.belief().reading();
         let path = &self.path;
         let hit = self.prefixes.readable(path, reading, now);
-        let belief = truth.belief_for(call.unit());
+        let belief = truth.belief_for(seen.conversation);
         let pending = self.prefixes.pending(path, now);
         let long_up_to = self.prefixes.long(path, now);
         let mut pieces: Vec<Piece> = Vec::new();
@@ -243,7 +254,7 @@ impl AutoMemory {
         let written = self.prefixes.keep(&path, &marks, rules, now);
         let known = path.iter().take_while(|step| step.before.is_some()).count();
         let number = self.odds.wait(seen.classes, path.len() - known, 0 < known, now);
-        self.prefixes.sign(&path, number, seen.turn);
+        self.prefixes.sign(&path, number, seen.conversation, seen.turn);
         self.path = path;
         let certain = shortest + shortest / 4;
         Expected { truth: seen.truth, written, read, tokens: call.estimated_tokens(), certain }
@@ -264,6 +275,9 @@ impl AutoMemory {
         let input = metering.usage.input();
         if metering.state != UsageState::Measured || input == 0 || expected.tokens == 0 {
             return;
+        }
+        if MOST_TRUTHS < self.truths.len() {
+            self.truths.clear();
         }
         let truth = self.truths.entry(expected.truth).or_default();
         truth.estimated = truth.estimated * 0.99 + tokens(expected.tokens);
@@ -287,13 +301,13 @@ impl Truth {
         }
     }
 
-    /// What to go by for a unit: until the reading is known, a quarter of them tries the one that can
+    /// What to go by in a conversation: until the reading is known, some of them try the one that can
     /// be told from its outcome, and the others are on the safe side of the one that cannot.
-    fn belief_for(&self, unit: u64) -> Belief {
+    fn belief_for(&self, conversation: u64) -> Belief {
         let belief = self.belief();
         let covers = match ENOUGH_VOTES <= self.votes[0] + self.votes[1] {
             true => belief.reading() == Reading::Covers,
-            false => hash::mix(unit) % 100 < EXPLORING_PERCENT,
+            false => hash::mix(conversation) % 100 < EXPLORING_PERCENT,
         };
         Belief { covers: if covers { 1.0 } else { 0.0 }, ..belief }
     }

@@ -50,7 +50,8 @@ struct Node {
     blocks: u32,
     /// How many of these had been sent before.
     known: u32,
-    /// Of which turn of its conversation that one was.
+    /// Of which conversation that one was, and which turn of it.
+    conversation: u64,
     turn: u16,
     /// How many times it was passed within the short life of the time before, within the long, later.
     gaps: Gaps,
@@ -94,6 +95,7 @@ pub(super) struct Before {
     pub(super) blocks: u32,
     /// How many of these had been sent before.
     pub(super) known: u32,
+    pub(super) conversation: u64,
     pub(super) turn: u16,
     /// This pass is among them.
     pub(super) gaps: Gaps,
@@ -172,6 +174,7 @@ impl Prefixes {
                     waiting: node.waiting,
                     blocks: node.blocks,
                     known: node.known,
+                    conversation: node.conversation,
                     turn: node.turn,
                     gaps: node.gaps,
                 }
@@ -183,14 +186,14 @@ impl Prefixes {
     }
 
     /// Every block of the path was passed last by the call of this number.
-    pub(super) fn sign(&mut self, path: &[Step], waiting: u32, turn: u16) {
+    pub(super) fn sign(&mut self, path: &[Step], waiting: u32, conversation: u64, turn: u16) {
         let blocks = u32::try_from(path.len()).unwrap_or(u32::MAX);
         let known = path.iter().take_while(|step| step.before.is_some()).count();
         let known = u32::try_from(known).unwrap_or(u32::MAX);
         for step in path {
             let node = &mut self.nodes[step.place as usize];
             (node.waiting, node.blocks, node.known) = (waiting, blocks, known);
-            node.turn = turn;
+            (node.conversation, node.turn) = (conversation, turn);
         }
     }
 
@@ -202,6 +205,7 @@ impl Prefixes {
             waiting: u32::MAX,
             blocks: 0,
             known: 0,
+            conversation: 0,
             turn: 0,
             gaps: Gaps::default(),
             slots: [Slot::EMPTY; 2],
@@ -366,6 +370,11 @@ impl Prefixes {
                 }
             }
         }
+    }
+
+    /// Names the prefix by all that is in it.
+    pub(super) fn name(&self, step: &Step) -> u64 {
+        self.nodes[step.place as usize].chain
     }
 
     fn slot(&self, step: &Step, reading: Reading) -> &Slot {

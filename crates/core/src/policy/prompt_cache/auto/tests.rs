@@ -182,8 +182,8 @@ fn of_questions_that_nobody_asks_again_only_what_they_share_is_written() {
         first,
         &[(20, "T S b"), (40, "T S c")],
         expect![[r#"
-        mark 1 Long, mark 2 Long
-        mark 2 Long"#]],
+            mark 1 Long, mark 2 Long
+            mark 2 Long"#]],
     );
     check(questions("T S"), &[(20, "T S new")], expect!["mark 1 Short"]);
 }
@@ -200,8 +200,8 @@ fn a_conversation_goes_on_so_its_end_is_written_and_what_it_reads_is_kept_longer
         chats(),
         &[(30, "T S u"), (60, "T S u a v")],
         expect![[r#"
-        mark 2 Short
-        mark 4 Short"#]],
+            mark 1 Long, mark 2 Short
+            mark 2 Long, mark 4 Short"#]],
     );
 }
 
@@ -209,7 +209,11 @@ fn a_conversation_goes_on_so_its_end_is_written_and_what_it_reads_is_kept_longer
 fn a_last_block_that_each_call_replaces_is_not_written_but_the_one_before_it_is() {
     let turns = (0..40).map(|n| call(n * 20, &format!("T S {} now{n}", words("u", n))));
     let said = words("u", 40);
-    check(turns.collect(), &[(20, &format!("T S {said} now40"))], expect!["mark 42 Short"]);
+    check(
+        turns.collect(),
+        &[(20, &format!("T S {said} now40"))],
+        expect!["mark 41 Long, mark 42 Short"],
+    );
 }
 
 #[test]
@@ -219,8 +223,8 @@ fn a_turn_longer_than_the_look_back_marks_what_it_reads() {
         chats(),
         &[(0, "T S u"), (20, &format!("T S u {long}"))],
         expect![[r#"
-            mark 2 Short
-            mark 2 Short, mark 33 Short"#]],
+            mark 1 Long, mark 2 Short
+            mark 2 Long, mark 33 Short"#]],
     );
 }
 
@@ -283,6 +287,22 @@ fn what_a_call_did_not_come_to_write_is_written_by_the_next() {
     let memory = Memory::default();
     send(&memory, call(0, "T:9000 S:9000 u"), &[]);
     assert_eq!(send(&memory, call(10, "T:9000 S:9000 u"), &[]), []);
+}
+
+#[test]
+fn of_conversations_without_a_name_some_try_what_is_not_known_and_some_do_not() {
+    let first = |n: i64| call(n, &format!("T S u{n}"));
+    let lives = fly(&mut AutoMemory::default(), &rule(), &(0..40).map(first).collect::<Vec<_>>());
+    let count = |ttl| {
+        let has = |placement: &&Placement| {
+            placement
+                .edits
+                .iter()
+                .any(|edit| matches!(edit, Edit::SetMark(mark) if mark.ttl == ttl))
+        };
+        lives.iter().filter(has).count()
+    };
+    assert!(5 < count(Ttl::Short) && 5 < count(Ttl::Long), "{lives:?}");
 }
 
 #[test]
