@@ -25,6 +25,8 @@ pub(super) struct Prices {
 pub(super) struct Belief {
     /// The chance that a long mark gives its life to all that it covers.
     pub(super) covers: f64,
+    /// The same for what other conversations share, with which nothing is tried.
+    pub(super) covers_shared: f64,
     /// The chance that what should be there is.
     pub(super) held: f64,
 }
@@ -42,6 +44,8 @@ pub(super) struct Piece {
     pub(super) pauses: f64,
     /// All before it lives long, piece by piece.
     pub(super) follows_long: bool,
+    /// It ends with the tools and instructions, which most callers share even if nothing shows it yet.
+    pub(super) is_head: bool,
     /// Somebody else is writing it: it will be there without this call.
     pub(super) is_pending: bool,
 }
@@ -73,7 +77,8 @@ impl Prices {
         let next = piece.chance.long - piece.chance.short;
         let later = next + piece.chance.long * piece.pauses;
         let later = if piece.follows_long { later } else { 0.0 };
-        let pauses = belief.covers * next + (1.0 - belief.covers) * later;
+        let covers = if piece.is_head { belief.covers_shared } else { belief.covers };
+        let pauses = covers * next + (1.0 - covers) * later;
         let saved = belief.held * pauses * (self.short - self.read);
         piece.tokens * (piece.unless_pending(saved) - (long - self.short))
     }
@@ -147,7 +152,8 @@ pub(super) fn marks(
         let depth: f64 = written[..=at].iter().map(|piece| piece.tokens).sum();
         (written[at].chance.short - beyond) * depth
     };
-    let mut others: Vec<usize> = (0..written.len()).filter(|at| 1.0 < leaving(*at)).collect();
+    let is_useful = |at: &usize| 1.0 < leaving(*at) || written[*at].is_head;
+    let mut others: Vec<usize> = (0..written.len()).filter(is_useful).collect();
     others.sort_by(|a, b| leaving(*b).total_cmp(&leaving(*a)));
     for at in others {
         add(written[at].block, life(at));

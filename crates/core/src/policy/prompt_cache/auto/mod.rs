@@ -141,9 +141,8 @@ impl AutoMemory {
         }
         let known = self.path.iter().enumerate().rev().find_map(|(at, step)| {
             let before = step.before?;
-            Some((before, (before.blocks as usize).saturating_sub(at + 1), step.tokens))
+            Some((before, (before.blocks as usize).saturating_sub(at + 1), at + 1))
         });
-        let all = self.path.last().map_or(0, |last| last.tokens);
         let (shape, turn) = match known {
             None => (0, 0),
             Some((before, ends, _)) => {
@@ -154,9 +153,9 @@ impl AutoMemory {
                 (hash::chain(shape, gap_class(now.since(before.passed))), turn)
             }
         };
-        // Whoever repeats most of a prompt goes on with it, even if it changes the end.
+        // Whoever shares what was new in an earlier call goes on with it, even if it changes the end.
         let conversation = match known {
-            Some((before, ends, tokens)) if ends == 0 || all < 2 * tokens => before.conversation,
+            Some((before, _, shared)) if (before.known as usize) < shared => before.conversation,
             _ => self.path.last().map_or(0, |last| self.prefixes.name(last)),
         };
         let last = call.prompt.last().map_or(0, |block| 1 + block.role as u64);
@@ -173,6 +172,18 @@ impl AutoMemory {
         self.truths.get(&seen.truth).is_some_and(|truth| 0 < truth.lost)
     }
 
+    fn outlook(&self, seen: &Seen, short: Span, long: Option<Span>) -> Outlook {
+        let [wide, length, narrow, own] = seen.classes;
+        let fresh = self.path.iter().filter(|step| step.before.is_none()).count();
+        // A conversation is known by what it had sent before; of one that begins, that is what all
+        // share, and only its own end tells how it goes on.
+        let end = if 0 < seen.turn { ENDS } else { fresh.min(ENDS).checked_sub(1).unwrap_or(ENDS) };
+        let ahead = self.odds.chances(&[wide, length], short, long)[end];
+        let [.., known] = self.odds.chances(&[length, narrow, own], short, long);
+        let fresh = self.odds.chances(&[wide, narrow, own], short, long);
+        Outlook { fresh, known, pauses: ahead.pauses() }
+    }
+
     /// The marks that are expected to save most, by block and life.
     pub(super) fn marks(&self, call: &Call, seen: &Seen, market: &Market<'_>) -> Vec<(usize, Ttl)> {
         let Market { rules, rates, has_long, places } = *market;
@@ -180,10 +191,7 @@ impl AutoMemory {
         let Some(prices) = Prices::of(rates, rules, has_long) else { return Vec::new() };
         let truth = self.truths.get(&seen.truth).copied().unwrap_or_default();
         let long = rules.long.filter(|_| prices.long.is_some());
-        let [wide, length, narrow, own] = seen.classes;
-        let chances = self.odds.chances(&[wide, narrow, own], rules.short, long);
-        let [.., ahead] = self.odds.chances(&[wide, length], rules.short, long);
-        let pauses = (ahead.long - ahead.short) / (1.0 - ahead.long).max(0.02);
+        let outlook = self.outlook(seen, rules.short, long);
 
         let reading = truth.belief().reading();
         let path = &self.path;
@@ -200,14 +208,14 @@ impl AutoMemory {
                 continue;
             }
             let before = from.checked_sub(1).map_or(0, |before| path[before].tokens);
-            let own = chances[(path.len() - 1 - block).min(ENDS - 1)];
-            let own = with_past(own, &path[block]);
+            let (chance, pauses) = outlook.of(path, block);
             pieces.push(Piece {
                 block,
                 tokens: tokens(path[block].tokens - before),
-                chance: own,
+                chance,
                 pauses,
                 follows_long,
+                is_head: block + 1 == call.head_blocks(),
                 is_pending: pending.is_some_and(|pending| block <= pending),
             });
             from = block + 1;
@@ -224,10 +232,7 @@ impl AutoMemory {
         let must_mark_hit = hit.zip(last).is_some_and(|(hit, last)| {
             rules.look_back.is_some_and(|look_back| (look_back as usize) <= last - hit)
         });
-        let hit = hit.map(|hit| {
-            let [.., going_on] = chances;
-            (hit, prices.extends(with_past(going_on, &path[hit]), belief))
-        });
+        let hit = hit.map(|hit| (hit, prices.extends(outlook.of(path, hit).0, belief)));
         choose::marks(&pieces, writes, hit, must_mark_hit, places)
     }
 
@@ -297,6 +302,7 @@ impl Truth {
             [0, 1].map(|reading| FIRST_VOTES[reading] + f64::from(self.votes[reading]));
         Belief {
             covers: covers / (covers + writes),
+            covers_shared: 0.0,
             held: (self.found + FIRST_FOUND) / (self.expected + FIRST_FOUND),
         }
     }
@@ -305,11 +311,15 @@ impl Truth {
     /// be told from its outcome, and the others are on the safe side of the one that cannot.
     fn belief_for(&self, conversation: u64) -> Belief {
         let belief = self.belief();
-        let covers = match ENOUGH_VOTES <= self.votes[0] + self.votes[1] {
-            true => belief.reading() == Reading::Covers,
-            false => hash::mix(conversation) % 100 < EXPLORING_PERCENT,
-        };
-        Belief { covers: if covers { 1.0 } else { 0.0 }, ..belief }
+        let is_known = ENOUGH_VOTES <= self.votes[0] + self.votes[1];
+        let covers = belief.reading() == Reading::Covers;
+        let tries = hash::mix(conversation) % 100 < EXPLORING_PERCENT;
+        let as_chance = |is: bool| if is { 1.0 } else { 0.0 };
+        Belief {
+            covers: as_chance(if is_known { covers } else { tries }),
+            covers_shared: as_chance(is_known && covers),
+            ..belief
+        }
     }
 
     /// The shortest prefix that is cached, in tokens of our estimate.
@@ -385,13 +395,39 @@ fn candidates(call: &Call, path: &[Step]) -> Vec<usize> {
     found
 }
 
+/// What is expected of the prompt at hand.
+struct Outlook {
+    /// That what nobody sent before is sent again, by how many blocks follow it.
+    fresh: [Chance; ENDS + 1],
+    /// That what had been sent before is.
+    known: Chance,
+    /// How often the conversation pauses until it ends: see [`Piece::pauses`].
+    pauses: f64,
+}
+
+impl Outlook {
+    /// That the prompt is sent again up to this block, and how often that pauses until it ends.
+    fn of(&self, path: &[Step], block: usize) -> (Chance, f64) {
+        match path[block].before {
+            Some(_) => {
+                let chance = with_past(self.known, &path[block]);
+                (chance, chance.pauses())
+            }
+            None => (self.fresh[(path.len() - 1 - block).min(ENDS - 1)], self.pauses),
+        }
+    }
+}
+
 /// A class's chance, corrected by what a prefix's own past says.
 fn with_past(class: Chance, step: &Step) -> Chance {
     let Some(before) = step.before else { return class };
     let [short, long, late] =
         [before.gaps.short, before.gaps.long, before.gaps.late].map(f64::from);
+    let all = short + long + late;
+    // That it came again at all is what its class is about already.
+    let weight = (all - 1.0).max(0.0) / all.max(1.0);
     let blend =
-        |seen: f64, chance: f64| (seen + LEAN_OWN * chance) / (short + long + late + LEAN_OWN);
+        |seen: f64, chance: f64| (weight * seen + LEAN_OWN * chance) / (weight * all + LEAN_OWN);
     Chance { short: blend(short, class.short), long: blend(short + long, class.long) }
 }
 

@@ -93,6 +93,14 @@ pub(super) struct Chance {
     pub(super) long: f64,
 }
 
+impl Chance {
+    /// How many pauses between the short life and the long are expected until it ends, if each time
+    /// is like the next.
+    pub(super) fn pauses(self) -> f64 {
+        (self.long - self.short) / (1.0 - self.long).max(0.02)
+    }
+}
+
 impl Class {
     /// Somebody has waited through a stretch.
     fn pass(&mut self, end: usize, stretch: usize) {
