@@ -24,9 +24,9 @@ const EDGES: [i64; 12] = [2, 6, 20, 60, 120, 300, 600, 1_200, 1_800, 3_600, 14_4
 /// Of waiting calls and of classes, more are not remembered.
 const MOST_WAITING: usize = 65_536;
 const MOST_CLASSES: usize = 4_096;
-/// What is believed of traffic of which nothing was seen: half of all prompts come again within five
+/// What is believed of traffic of which nothing was seen: two prompts in five come again within five
 /// minutes. That is enough to try, and a few calls are enough to learn better.
-const FIRST_HAZARD: f64 = 0.11;
+const FIRST_HAZARD: f64 = 0.085;
 /// And what has come again before meets a pause that outlasts the short life as often as it ends.
 const FIRST_HAZARD_KNOWN: f64 = 0.16;
 /// What was seen of one stretch is believed of the next, which nobody may have reached yet, a little

@@ -315,6 +315,41 @@ fn of_conversations_without_a_name_some_try_what_is_not_known_and_some_do_not() 
 }
 
 #[test]
+fn sessions_with_one_large_prompt_are_not_one_conversation() {
+    let turns = |n: i64| {
+        let first = format!("T S:9000 u{n}");
+        [call(n * 60, &first), call(n * 60 + 30, &format!("{first} a{n} v{n}"))]
+    };
+    let calls: Vec<Call> = (0..60).flat_map(turns).collect();
+    let decided = fly(&mut AutoMemory::default(), &rule(), &calls);
+    let keeps = |placement: &&Placement| {
+        let kept = Edit::SetMark(Mark { block: 2, ttl: Ttl::Long });
+        placement.edits.contains(&kept)
+    };
+    let second = || decided[60..].iter().skip(1).step_by(2);
+    let (some, all) = (second().filter(keeps).count(), second().count());
+    assert!(5 < some && some < all - 5, "{some} of {all} keep what they read");
+}
+
+#[test]
+fn what_a_last_turn_repeats_is_not_written() {
+    // Every eighth question has a second turn, and none a third.
+    let asked = |n: i64, turn: i64| {
+        let second = if turn == 0 { String::new() } else { format!(" a{n} v{n}") };
+        call(n * 40 + turn * 20, &format!("S:500 p{n}:3000 q{n}:50{second}"))
+    };
+    let sessions =
+        (0..160).flat_map(|n| (0..=i64::from(n % 8 == 0)).map(move |turn| asked(n, turn)));
+    check(
+        sessions.collect(),
+        &[(20, "S:500 p:3000 q:50"), (40, "S:500 p:3000 q:50 a v")],
+        expect![[r#"
+            leaves it: NotSentAgain
+            leaves it: NotSentAgain"#]],
+    );
+}
+
+#[test]
 fn a_prefix_that_comes_every_ten_minutes_gets_the_long_life() {
     let jobs = (0..40).map(|n| call(n * 600, &format!("T S j{n}"))).collect();
     check(
