@@ -15,6 +15,7 @@ use scrimp_core::{Ending, Record, Time, hash};
 use scrimp_sim::workload::{Played, Workload, day, drive};
 use scrimp_sim::{FAULTS, FaultRule, Provider, Settings};
 use scrimp_store::{Options, Store};
+use tempfile::TempDir;
 use tokio::io::{DuplexStream, copy_bidirectional, duplex};
 
 use super::{Clock, Config, Connector, Gateway, Setup};
@@ -123,34 +124,58 @@ pub(super) fn fault_names() -> Vec<String> {
 
 /// Plays the seed's day and flies it again.
 pub(super) fn check(kind: Workload, strategy: &str, seed: u64, scale: f64) -> Checked {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .start_paused(true)
-        .build()
-        .expect("a runtime needs nothing that could be missing");
-    let directory = tempfile::tempdir().expect("there is room for a temporary directory");
-    let store = open(directory.path(), seed);
     let rule = |fault: &String| FaultRule {
         fault: fault.parse().expect("a name from the list of faults"),
         probability: FAULT_SHARE,
     };
     let faults = fault_names().iter().map(rule).collect();
     let provider = Provider::new(Settings { faults, ..Settings::usual(seed) });
-    let (gateway, played) = runtime.block_on(async {
-        let gateway = gateway(&rules(strategy), seed, store.clone(), &provider);
-        let played = all_day(&gateway, kind, seed, scale).await;
-        gateway.idle().await;
-        (gateway, played)
-    });
-    store.flush();
-    let live = store.reader().scan(Time::EPOCH, Time::NEVER);
-    let live: Vec<Record> = live.map(|record| record.expect("it was just written")).collect();
-    let replayed = decisions(&live, &gateway.running().policies);
-    let mut complaints = incomplete(&played, &live, &store);
-    let differing: Vec<String> = live.iter().zip(&replayed).filter_map(difference).collect();
+    let day = Day::play(kind, &rules(strategy), seed, scale, &provider);
+    let replayed = decisions(&day.live, &day.gateway.running().policies);
+    let mut complaints = incomplete(&day.played, &day.live, &day.store);
+    let differing: Vec<String> = day.live.iter().zip(&replayed).filter_map(difference).collect();
     let differ = differing.len();
     complaints.extend(differing);
-    Checked { counts: Counts::of(&live, &provider), differ, complaints }
+    Checked { counts: Counts::of(&day.live, &provider), differ, complaints }
+}
+
+/// A day that went by.
+pub(super) struct Day {
+    pub(super) gateway: Gateway,
+    played: Vec<Played>,
+    /// What was recorded of it.
+    pub(super) live: Vec<Record>,
+    store: Arc<Store>,
+    _directory: TempDir,
+}
+
+impl Day {
+    /// Plays the seed's day through a gateway with these rules.
+    pub(super) fn play(
+        kind: Workload,
+        rules: &str,
+        seed: u64,
+        scale: f64,
+        provider: &Arc<Provider>,
+    ) -> Day {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime needs nothing that could be missing");
+        let directory = tempfile::tempdir().expect("there is room for a temporary directory");
+        let store = open(directory.path(), seed);
+        let (gateway, played) = runtime.block_on(async {
+            let gateway = gateway(rules, seed, store.clone(), provider);
+            let played = all_day(&gateway, kind, seed, scale).await;
+            gateway.idle().await;
+            (gateway, played)
+        });
+        store.flush();
+        let live = store.reader().scan(Time::EPOCH, Time::NEVER);
+        let live = live.map(|record| record.expect("it was just written")).collect();
+        Day { gateway, played, live, store, _directory: directory }
+    }
 }
 
 /// Opens a store whose digest key comes from the seed: by default it is drawn, and with it which
