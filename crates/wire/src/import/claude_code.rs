@@ -1,4 +1,4 @@
-//! Transcripts of Claude Code: `~/.claude/projects/**/*.jsonl`.
+//! Transcripts of Claude Code: `~/.claude/projects/**/*.jsonl`, or a session as the web exports it.
 //!
 //! Rules (from the transcripts themselves and the bug reports of the tools that read them):
 //! - An answer is written in several lines, one for each content block, each with the usage *so
@@ -9,6 +9,8 @@
 //! - No usage is unknown usage, not none.
 //! - There are no latencies. The time from the line that is answered to the last line of the answer
 //!   is the nearest thing, and only where a user's line is answered.
+//! - A session of the web is one object whose `loglines` are the lines. They may have no names:
+//!   then each answer is a call, and what it answers is not known.
 
 use std::sync::Arc;
 
@@ -127,26 +129,40 @@ struct Transcript {
 
 fn fits(bytes: &[u8]) -> Result<(), String> {
     let wants = "`type` and `message` as Claude Code writes them";
-    lines::any::<Line<'_>>(bytes, wants, |line| {
+    let found = lines::any::<Line<'_>>(bytes, wants, |line| {
         let is_turn = matches!(line.kind.as_deref(), Some("user" | "assistant"));
         let is_known = matches!(line.kind.as_deref(), Some("summary" | "file-history-snapshot"));
         match &line.message {
             Some(message) => is_turn || message.usage.is_some(),
             None => is_known,
         }
-    })
+    });
+    found.or_else(|why| if is_export(bytes) { Ok(()) } else { Err(why) })
+}
+
+fn is_export(bytes: &[u8]) -> bool {
+    rows::fits(bytes, &["loglines"]).is_ok()
 }
 
 fn read(bytes: &[u8], source: &Source<'_>) -> Reading {
     let mut reading = Reading::default();
     let mut transcript = Transcript::default();
-    lines::read(bytes, &mut reading, |number, line: Line<'_>, reading| {
+    let mut see = |number: u64, line: Line<'_>, reading: &mut Reading| {
         let at = line.timestamp.as_deref().map(str::parse::<jiff::Timestamp>);
         match at.transpose() {
             Err(_) => reading.skip(number, "`timestamp` is no time"),
-            Ok(at) => transcript.see(number, line, at.map(time), source),
+            Ok(at) => transcript.see(line, at.map(time), source),
         }
-    });
+    };
+    match is_export(bytes) {
+        true => rows::pages(bytes, &mut reading, |number, json, reading| {
+            match serde_json::from_slice(json) {
+                Ok(line) => see(number, line, reading),
+                Err(error) => reading.skip(number, lines::complaint(&error)),
+            }
+        }),
+        false => lines::read(bytes, &mut reading, see),
+    }
     transcript.entries(source, &mut reading);
     reading
 }
@@ -156,7 +172,7 @@ fn time(at: jiff::Timestamp) -> Time {
 }
 
 impl Transcript {
-    fn see(&mut self, number: u64, line: Line<'_>, at: Option<Time>, source: &Source<'_>) {
+    fn see(&mut self, line: Line<'_>, at: Option<Time>, source: &Source<'_>) {
         let agent = line.agent();
         let session = line.session_id.as_deref().unwrap_or(source.name);
         if let Some(uuid) = &line.uuid {
@@ -175,13 +191,12 @@ impl Transcript {
             (None, _) => false,
         };
         if is_answer {
-            self.gather(number, line, at, agent, source);
+            self.gather(line, at, agent, source);
         }
     }
 
     fn gather(
         &mut self,
-        number: u64,
         line: Line<'_>,
         at: Option<Time>,
         agent: Option<String>,
@@ -197,7 +212,7 @@ impl Transcript {
             .id
             .or(line.request_id)
             .or(line.uuid)
-            .unwrap_or_else(|| format!("{}:{number}", source.name));
+            .unwrap_or_else(|| format!("{}:{}", source.name, self.calls.len()));
         let at_call = *self.by_key.entry(key.clone()).or_insert(self.calls.len());
         if at_call == self.calls.len() {
             self.calls.push(Gathered {

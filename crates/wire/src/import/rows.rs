@@ -22,7 +22,7 @@ const LOOKED_AT: usize = 5;
 /// Where the marks of a format must stand at the latest.
 const HEAD_BYTES: usize = 1 << 20;
 /// Members of an object that hold a page's records.
-const PAGES: &[&str] = &["data", "rows", "items", "logs", "observations", "Records"];
+const PAGES: &[&str] = &["data", "rows", "items", "logs", "observations", "Records", "loglines"];
 
 /// How a file may be read piece by piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,18 +190,25 @@ pub(super) fn raw_records(
                 each(source.lines_before + line, json, reading);
             }
         }
-        Layout::Whole => {
-            let mut all = Elements { bytes, counted: (0, 1), reading, each: &mut each };
-            let mut json = serde_json::Deserializer::from_slice(start(bytes));
-            // Usually one value; pages may follow each other.
-            while json.end().is_err() {
-                if let Err(error) = all.deserialize(&mut json) {
-                    all.reading.skip(error.line() as u64, lines::complaint(&error));
-                    break;
-                }
-            }
-        }
+        Layout::Whole => pages(bytes, reading, each),
         Layout::Table => table(bytes, source, reading, each),
+    }
+}
+
+/// Gives every record of lists and pages to `each` as JSON.
+pub(super) fn pages(
+    bytes: &[u8],
+    reading: &mut Reading,
+    mut each: impl FnMut(u64, &[u8], &mut Reading),
+) {
+    let mut all = Elements { bytes, counted: (0, 1), reading, each: &mut each };
+    let mut json = serde_json::Deserializer::from_slice(start(bytes));
+    // Usually one value; pages may follow each other.
+    while json.end().is_err() {
+        if let Err(error) = all.deserialize(&mut json) {
+            all.reading.skip(error.line() as u64, lines::complaint(&error));
+            break;
+        }
     }
 }
 
@@ -298,8 +305,8 @@ impl<'de> Visitor<'de> for NamesOf<'_> {
                 if first.is_page {
                     *self.0 = first;
                 }
-                value?;
                 self.0.names.push(name);
+                value?;
                 continue;
             }
             self.0.names.push(name);

@@ -158,6 +158,32 @@ fn claude_code_transcripts() {
 }
 
 #[test]
+fn claude_code_sessions_of_the_web() {
+    check(
+        &sample("claude-code-web"),
+        &expect![[r#"
+        1772442004000 claude-code unknown: unknown; took ?; trail none; Answered { status: 200, finish: None }
+        1772442009500 claude-code unknown: unknown; took ?; trail none; Answered { status: 200, finish: None }
+        1772442063000 claude-code claude-sonnet-4-5-20250929: in 40+0r+0s+0l out 6; took ?; trail none; Answered { status: 200, finish: Some("end_turn") }
+        skipped line 16: `timestamp` is no time
+        skipped line 17: a text where an object should be, at column 21
+    "#]],
+    );
+}
+
+#[test]
+fn a_session_of_the_web_on_one_line_keeps_what_came_before_it_broke_off() {
+    let long = "lamp ".repeat(1 << 18);
+    let text = String::from_utf8(sample("claude-code-web")).unwrap();
+    let text = text.replace('\n', "").replace("I will look.", &long);
+    assert_eq!(import::recognise(text.as_bytes()).unwrap().name, "claude-code");
+    let whole = read(text.as_bytes());
+    let cut = read(&text.as_bytes()[..text.len() - 20]);
+    assert_eq!((whole.entries.len(), cut.entries.len(), cut.skipped_lines), (3, 2, 3));
+    assert!(cut.entries.iter().zip(&whole.entries).all(|(a, b)| a.record == b.record));
+}
+
+#[test]
 fn own_records() {
     check(
         &sample("scrimp"),
