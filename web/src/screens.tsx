@@ -31,7 +31,7 @@ const SHARED: readonly string[] = ["window", ...NARROWINGS];
 /** In the order of the navigation: what happens, what could be better, who may call. */
 export const ENTRIES: readonly Entry[] = [
   { screen: "overview", name: "Overview", understands: ["window"], show: ({ query }) => <OverviewScreen query={query} /> },
-  { screen: "calls", name: "Live calls", understands: ["model", "operation"], show: ({ query }) => <CallsScreen query={query} /> },
+  { screen: "calls", name: "Live calls", understands: NARROWINGS, show: ({ query }) => <CallsScreen query={query} /> },
   { screen: "operations", name: "Operations", understands: [...SHARED, "measure"], show: ({ query }) => <OperationsScreen query={query} /> },
   { screen: "errors", name: "Errors", understands: SHARED, show: ({ query }) => <ErrorsScreen query={query} /> },
   { screen: "models", name: "Models", understands: [...SHARED, "search"], show: ({ query }) => <ModelsScreen query={query} /> },

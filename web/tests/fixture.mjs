@@ -117,7 +117,8 @@ function calls(query) {
   const rows = Array.from({ length: ROWS }, (_, n) => callRow(n));
   const asked = (name) => query.get(name) ?? "";
   return rows.filter((row) =>
-    (asked("model") === "" || row.model === asked("model"))
+    (asked("provider") === "" || row.provider === asked("provider"))
+    && (asked("model") === "" || row.model === asked("model"))
     && (asked("operation") === "" || row.operation === asked("operation"))
     && (asked("only") !== "errors" || row.ending !== "answered" || 400 <= row.status));
 }

@@ -1,8 +1,10 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { roundSteps } from "../src/parts/plot";
+import { passes } from "../src/screens/calls";
 import { nameOfKind } from "../src/screens/errors-kinds";
 import { cacheInWords, rateInWords, tiersInWords } from "../src/screens/models-prices";
+import type { CallRow } from "../src/types";
 import type { Price } from "../src/types-screens";
 
 const card = (tier: string, above: number): Price["cards"][number] => ({
@@ -29,6 +31,14 @@ test("a model without a cache is not said to have one from 0 tokens", () => {
   equal(cacheInWords(PRICE), "–");
   equal(cacheInWords(null), "–");
   equal(cacheInWords({ ...PRICE, cache: { kind: "marked", min_tokens: 4096, short_ms: 3e5, long_ms: null } }), "marks, from 4,096");
+});
+
+test("a call that ends is shown only if it passes all of the filter", () => {
+  const row = { provider: "azure", model: "m", operation: "o", status: 200, ending: { answered: { status: 200 } } } as unknown as CallRow;
+  const all = { only: "", provider: "", model: "", operation: "" };
+  const shown = (filter: Partial<typeof all>): boolean => passes(row, { ...all, ...filter });
+  deepEqual([{}, { provider: "azure" }, { provider: "azure", model: "m", operation: "o" }].map(shown), [true, true, true]);
+  deepEqual([{ provider: "openai" }, { provider: "azure", model: "n" }, { provider: "openai", model: "m" }].map(shown), [false, false, false]);
 });
 
 test("what went wrong is named by status, word or ending", () => {

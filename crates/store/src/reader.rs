@@ -47,6 +47,8 @@ pub struct CallFilter {
     pub before: Option<CallId>,
     /// Which endings.
     pub only: Only,
+    /// Only calls to this provider.
+    pub provider: Option<Arc<str>>,
     /// Only calls to this model.
     pub model: Option<Arc<str>>,
     /// Only calls of this operation.
@@ -65,7 +67,8 @@ pub enum Only {
 impl CallFilter {
     /// The latest `limit` calls.
     pub const fn latest(limit: usize) -> CallFilter {
-        CallFilter { limit, before: None, only: Only::All, model: None, operation: None }
+        let (before, only) = (None, Only::All);
+        CallFilter { limit, before, only, provider: None, model: None, operation: None }
     }
 }
 

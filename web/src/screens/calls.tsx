@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { cachedShare, clock, count, exact, inputTokens, ms, outputTokens, percent, usd, words } from "../format";
 import { get } from "../api";
+import type { Narrowing } from "../filters";
 import { useLoad } from "../load";
 import { href } from "../route";
 import { follow } from "../sse";
@@ -26,18 +27,20 @@ const BEAT = 250;
 
 interface Filter {
   only: string;
+  provider: string;
   model: string;
   operation: string;
 }
 
 function filterOf(query: URLSearchParams): Filter {
   const text = (name: string): string => query.get(name) ?? "";
-  return { only: text("only"), model: text("model"), operation: text("operation") };
+  return { only: text("only"), provider: text("provider"), model: text("model"), operation: text("operation") };
 }
 
 /** Whether a new row is one of those asked for. The list from the API is filtered there. */
 export function passes(row: CallRow, filter: Filter): boolean {
   return (filter.only !== "errors" || endingOf(row).is === "bad")
+    && (filter.provider === "" || row.provider === filter.provider)
     && (filter.model === "" || row.model === filter.model)
     && (filter.operation === "" || row.operation === filter.operation);
 }
@@ -50,12 +53,11 @@ export function merged(fresh: readonly CallRow[], old: readonly CallRow[]): Call
 
 export function CallsScreen({ query }: { query: URLSearchParams }): JSX.Element {
   const filter = filterOf(query);
-  const { only, model, operation } = filter;
   const asked = new URLSearchParams(Object.entries({ limit: String(PAGE), ...filter }).filter(([, value]) => value !== ""));
   const loaded = useLoad<{ calls: CallRow[] }>(`calls?${asked}`, null);
   const [paused, setPaused] = useState(false);
   const older = useOlder(asked.toString());
-  const live = useLive({ only, model, operation }, paused, loaded.again);
+  const live = useLive(filter, paused, loaded.again);
   return (
     <>
       <div class="title">
@@ -126,7 +128,7 @@ function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: C
   const [{ rows, held }, setLists] = useState<Lists>(NONE);
   const isPaused = useRef(paused);
   const [connected, setConnected] = useState<boolean | null>(null);
-  const { only, model, operation } = filter;
+  const { only, provider, model, operation } = filter;
   useEffect(() => {
     const stop = new AbortController();
     let fresh: CallRow[] = [];
@@ -144,7 +146,7 @@ function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: C
     void follow("live", stop.signal, ({ event, data }) => {
       if (event !== "call") return;
       const row = JSON.parse(data) as CallRow;
-      if (passes(row, { only, model, operation })) fresh = [row, ...fresh].slice(0, MOST_LIVE);
+      if (passes(row, { only, provider, model, operation })) fresh = [row, ...fresh].slice(0, MOST_LIVE);
     }, (yes) => {
       setConnected(yes);
       // What was settled while nobody listened is in the list.
@@ -155,7 +157,7 @@ function useLive(filter: Filter, paused: boolean, missed: () => void): { rows: C
       stop.abort();
       clearInterval(timer);
     };
-  }, [only, model, operation, missed]);
+  }, [only, provider, model, operation, missed]);
   useEffect(() => {
     isPaused.current = paused;
     if (!paused) setLists(shown);
@@ -177,8 +179,8 @@ function Filters({ filter, paused, pause }: { filter: Filter; paused: boolean; p
   const set = (change: Partial<Filter>): void => {
     location.hash = href("calls", { ...filter, ...change });
   };
-  const typed = { operation: useTyped(filter.operation), model: useTyped(filter.model) };
-  const text = (name: "model" | "operation", label: string): JSX.Element => (
+  const typed = { operation: useTyped(filter.operation), model: useTyped(filter.model), provider: useTyped(filter.provider) };
+  const text = (name: Narrowing, label: string): JSX.Element => (
     <label>
       {label}
       <input type="search" {...typed[name]} placeholder="any" onChange={(event) => set({ [name]: event.currentTarget.value.trim() })} />
@@ -188,6 +190,7 @@ function Filters({ filter, paused, pause }: { filter: Filter; paused: boolean; p
     <form class="inline filters" onSubmit={(event) => event.preventDefault()} aria-label="Which calls">
       {text("operation", "Operation")}
       {text("model", "Model")}
+      {text("provider", "Provider")}
       <label class="check">
         <input type="checkbox" checked={filter.only === "errors"} onChange={(event) => set({ only: event.currentTarget.checked ? "errors" : "" })} />
         Only errors

@@ -129,6 +129,6 @@ function columns(query: URLSearchParams): Column<Row>[] {
   ];
 }
 
-function concerned({ operation, model }: Name): string {
-  return href("calls", { only: "errors", operation, model });
+function concerned({ operation, model, provider }: Name): string {
+  return href("calls", { only: "errors", operation, model, provider });
 }

@@ -76,7 +76,7 @@ function columns(query: URLSearchParams, total: number | null): Column<ModelRow>
     },
     { head: "provider", value: (row) => row.provider },
     { head: "spend", cell: (row) => <Spend row={row} total={total} />, value: (row) => row.usd, unit: "USD" },
-    { head: "calls", cell: (row) => <a href={href("calls", { model: row.model })}>{count(row.calls)}</a>, value: (row) => row.calls },
+    { head: "calls", cell: (row) => <a href={href("calls", { model: row.model, provider: row.provider })}>{count(row.calls)}</a>, value: (row) => row.calls },
     { head: "unpriced calls", value: (row) => row.unpriced_calls },
     { head: "in", title: "Input tokens, cached or not", cell: (row) => <span title={exact(inputTokens(row.tokens))}>{count(inputTokens(row.tokens))}</span>, value: null },
     { head: "cached", title: "Share of input tokens read from the provider's cache", cell: (row) => percent(cachedShare(row.tokens), 0), value: null },

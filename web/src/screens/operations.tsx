@@ -146,6 +146,6 @@ function columns(query: URLSearchParams): Column<Row>[] {
   ];
 }
 
-function callsOf({ operation, model }: Name): string {
-  return href("calls", { operation, model });
+function callsOf({ operation, model, provider }: Name): string {
+  return href("calls", { operation, model, provider });
 }

@@ -36,7 +36,7 @@ function Ranking({ title, groups, total, name, filter }: {
       head: filter, is: "words",
       cell: (group) => (
         <>
-          <a class="name" title={name(group)} href={href("calls", { [filter]: name(group) })}>{name(group) || "(no name)"}</a>
+          <a class="name" title={name(group)} href={href("calls", { provider: group.provider ?? "", [filter]: name(group) })}>{name(group) || "(no name)"}</a>
           {group.provider && <span class="sub">{group.provider}</span>}
         </>
       ),

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { isoDay } from "../csv";
 import { cachedShare, count, exact, inputTokens, outputTokens, percent, ratio, toNumber, usd, utcDay } from "../format";
+import { NARROWINGS } from "../filters";
 import { href } from "../route";
 import { Badge, Unknown } from "../parts/figure";
 import { type Column, Table } from "../parts/table";
@@ -50,8 +51,8 @@ function Name({ row, by }: { row: SpendRow; by: By }): JSX.Element {
   const sub = row.provider ?? (row.name == null ? undefined : row.value);
   return (
     <>
-      {by === "model" || by === "operation"
-        ? <a class="name" title={name} href={href("calls", { [by]: name })}>{name || "(no name)"}</a>
+      {NARROWINGS.some((name) => name === by)
+        ? <a class="name" title={name} href={href("calls", { provider: row.provider ?? "", [by]: name })}>{name || "(no name)"}</a>
         : <span class="name" title={row.value ?? ""}>{name || "(no name)"}</span>}
       {sub && <span class="sub">{sub}</span>}
       {row.state !== undefined && row.state !== "active" && <Badge is="plain">{row.state}</Badge>}

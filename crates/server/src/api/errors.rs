@@ -120,14 +120,11 @@ fn sample(
     narrowing: &Narrowing,
     wrong: u64,
 ) -> Result<Value, StoreError> {
-    // No more than there are in the window: the next one may lie far before it. A list cannot be
-    // asked for one provider's calls.
-    let limit = match narrowing.provider {
-        Some(_) => SAMPLE,
-        None => usize::try_from(wrong).map_or(SAMPLE, |wrong| wrong.min(SAMPLE)),
-    };
+    // No more than there are in the window: the next one may lie far before it.
+    let limit = usize::try_from(wrong).map_or(SAMPLE, |wrong| wrong.min(SAMPLE));
     let filter = CallFilter {
         only: Only::Errors,
+        provider: narrowing.provider.as_deref().map(Into::into),
         model: narrowing.model.as_deref().map(Into::into),
         operation: narrowing.operation.as_deref().map(Into::into),
         ..CallFilter::latest(limit)
@@ -137,11 +134,7 @@ fn sample(
         0 => Vec::new(),
         _ => shared.store.reader().recent(&filter)?,
     };
-    let is_concerned = |record: &&Record| {
-        let call = &record.call;
-        from <= call.arrived && narrowing.passes(&call.provider, &call.model, &call.operation)
-    };
-    let concerned: Vec<_> = newest.iter().filter(is_concerned).collect();
+    let concerned: Vec<_> = newest.iter().filter(|record| from <= record.call.arrived).collect();
     let mut kinds = BTreeMap::<Kind, (&'static str, Vec<&Record>)>::new();
     for record in &concerned {
         if let Some((kind, advice)) = trouble(record) {

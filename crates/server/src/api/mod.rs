@@ -271,6 +271,7 @@ fn filter(query: &str) -> CallFilter {
             Some("errors") => Only::Errors,
             _ => Only::All,
         },
+        provider: named(query, "provider").map(Into::into),
         model: named(query, "model").map(Into::into),
         operation: named(query, "operation").map(Into::into),
     }

@@ -84,6 +84,7 @@ pub(super) const ROUTES: &[Route] = &[
             LIMIT,
             ("before", "string", "Only calls before the one with this id."),
             ("only", "string", "`errors`: only calls that got no good answer."),
+            PROVIDER,
             MODEL,
             OPERATION,
         ],

@@ -1,5 +1,7 @@
 //! What the dashboard's screens ask: operations, errors, models and prices.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::control::{get, request, status};
@@ -68,6 +70,30 @@ async fn a_narrowed_screen_still_names_what_else_there_is() {
         let told = get(&rig, &format!("/api/v1/{screen}?operation=nobody")).await;
         assert_eq!((&told["totals"]["calls"], &told["rows"]), (&json!(0), &json!([])), "{screen}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_are_listed_by_whom_they_went_to() {
+    let mut rig = Rig::new("", vec![vec![answer("200 OK", TOLD)]]);
+    rig.call(&asking("gpt-4o")).await;
+    let mut elsewhere = rig.record().await;
+    let mut call = scrimp_core::Call::clone(&elsewhere.call);
+    (call.id.0, call.provider) = (call.id.0 + 1, "azure".into());
+    let store = &rig.gateway.shared().store;
+    // The same model at two providers.
+    elsewhere.call = Arc::new(call);
+    store.settle(Arc::new(elsewhere));
+    let listed = async |query: &str| {
+        let told = get(&rig, &format!("/api/v1/calls?{query}")).await;
+        let calls = told["calls"].as_array().unwrap().iter();
+        calls.map(|call| call["provider"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("provider=").await, ["azure", "openai"]);
+    assert_eq!(listed("provider=azure&model=gpt-4o&limit=1").await, ["azure"]);
+    assert_eq!(listed("provider=openai&limit=1").await, ["openai"]);
+    assert!(listed("provider=azure&only=errors").await.is_empty());
+    store.seal().unwrap();
+    assert_eq!(listed("provider=openai&limit=1").await, ["openai"]);
 }
 
 #[tokio::test(start_paused = true)]

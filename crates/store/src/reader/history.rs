@@ -168,21 +168,33 @@ fn recent_hot(
             && model.is_none_or(|model| fact.model == model)
             && operation.is_none_or(|operation| fact.operation == operation)
             && (filter.only == Only::All || !fact.is_success);
-        if passes && latest.wants(fact.id) {
-            latest.add(fact.id);
+        if passes {
             found.push((fact.id, fact.seq));
         }
     })?;
+    found.sort_by_key(|(id, _)| Reverse(*id));
     let mut at_hand = AtHand::default();
     let mut records = BTreeMap::new();
-    for (id, seq) in found.into_iter().filter(|(id, _)| latest.wants(*id)) {
+    for (id, seq) in found {
+        if records.len() == filter.limit {
+            break;
+        }
         let blob = HotRows::new(db, &mut at_hand).blob(seq).and_then(|b| b.ok_or(Torn::Missing));
         match blob.and_then(|blob| blob::read_without_prompt(&blob)) {
-            Ok(record) => _ = records.insert(id, record),
+            // Facts do not say whose calls they are.
+            Ok(record) if !is_to(&record, filter) => {}
+            Ok(record) => {
+                latest.add(id);
+                records.insert(id, record);
+            }
             Err(torn) => sealed.suspects.note_torn(&torn),
         }
     }
     Ok(records)
+}
+
+fn is_to(record: &Record, filter: &CallFilter) -> bool {
+    filter.provider.as_ref().is_none_or(|provider| record.call.provider == *provider)
 }
 
 /// Segments that may hold calls that pass the filter, with their largest id, the latest first.
@@ -232,7 +244,8 @@ fn recent_in(
     if filter.only == Only::Errors {
         rows = file.failures(group, rows)?;
     }
-    for (column, wanted) in [("operation", &filter.operation), ("model", &filter.model)] {
+    let CallFilter { provider, model, operation, .. } = filter;
+    for (column, wanted) in [("operation", operation), ("model", model), ("provider", provider)] {
         match wanted {
             Some(wanted) if !rows.is_empty() => {
                 rows = file.with_text(group, column, wanted, rows)?;

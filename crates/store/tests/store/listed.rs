@@ -32,6 +32,7 @@ fn calls(count: usize, operations: &[Index], models: &[Index], failures: &[Index
         }
         if models.contains(&at) {
             call.model = "gemini-5-flash".into();
+            call.provider = "google".into();
         }
         record.call = Arc::new(call);
     }
@@ -41,6 +42,7 @@ fn calls(count: usize, operations: &[Index], models: &[Index], failures: &[Index
 fn passes(record: &Record, filter: &CallFilter) -> bool {
     let call = &record.call;
     filter.before.is_none_or(|before| call.id < before)
+        && filter.provider.as_ref().is_none_or(|provider| call.provider == *provider)
         && filter.model.as_ref().is_none_or(|model| call.model == *model)
         && filter.operation.as_ref().is_none_or(|operation| call.operation == *operation)
         && (filter.only == Only::All || !record.is_success())
@@ -56,6 +58,10 @@ fn filters(page: &CallFilter) -> Vec<CallFilter> {
         let all = CallFilter { model, operation, ..page.clone() };
         filters.push(CallFilter { only: Only::Errors, ..all.clone() });
         filters.push(all);
+    }
+    for provider in ["openai", "google", "baidu"] {
+        let of = |all: &CallFilter| CallFilter { provider: Some(provider.into()), ..all.clone() };
+        filters.extend([of(&filters[0]), of(&filters[1]), of(&filters[2])]);
     }
     filters
 }
