@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::hash;
+use crate::price::CacheKind;
 use crate::time::Time;
 
 /// Which API a call speaks. Records name a dialect by its place: new ones come last.
@@ -69,19 +70,20 @@ impl Dialect {
         }
     }
 
-    /// Whether requests of this dialect can say what of a prompt is to be cached, and an edit knows
-    /// how. Converse can, by parts that stand behind what they mark; edits do not write them yet.
-    pub const fn takes_marks(self) -> bool {
+    /// Whether requests of this dialect can say what of a prompt is to be cached where the provider
+    /// caches in this way.
+    pub const fn takes_marks(self, kind: CacheKind) -> bool {
         match self {
             Dialect::OpenaiChat
             | Dialect::OpenaiResponses
             | Dialect::AnthropicMessages
             | Dialect::AnthropicCountTokens => true,
+            // Its cache points are marks; it has no word for options beside them.
+            Dialect::BedrockConverse => matches!(kind, CacheKind::Marked),
             Dialect::OpenaiCompletions
             | Dialect::OpenaiEmbeddings
             | Dialect::GeminiGenerate
             | Dialect::GeminiEmbed
-            | Dialect::BedrockConverse
             | Dialect::Other => false,
         }
     }

@@ -279,7 +279,7 @@ impl Flight {
             && !is_stopped
             && let Some(row) = row
             && let Some(cache) = row.cache.as_ref().filter(|cache| cache.takes_marks())
-            && self.call.dialect.takes_marks()
+            && self.call.dialect.takes_marks(cache.kind)
         {
             let rates = row.rates(self.call.estimated_tokens(), Terms::default());
             let mut auto = memory.auto.lock().expect("no step panics");

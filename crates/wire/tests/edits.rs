@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 const CHAT: Dialect = Dialect::OpenaiChat;
 const MESSAGES: Dialect = Dialect::AnthropicMessages;
 const RESPONSES: Dialect = Dialect::OpenaiResponses;
+const CONVERSE: Dialect = Dialect::BedrockConverse;
 
 fn read_ok(dialect: Dialect, body: &[u8]) -> Request {
     read(dialect, body, &Key::new([7; 32])).expect("well formed")
@@ -80,6 +81,67 @@ fn breakpoints_go_on_what_is_said_to_a_response_and_not_on_its_instructions() {
         let refused = edited(RESPONSES, body, &[set(block, Ttl::Short)]).unwrap_err();
         assert_eq!(refused, CannotEdit::NotMarkable { block }, "{body}");
     }
+}
+
+#[test]
+fn cache_points_go_behind_tools_system_and_parts() {
+    check(
+        CONVERSE,
+        r#"{"messages":[{"content":[{"text":"a"} , {"toolUse":{"x":1}}],"role":"assistant"},{"role":"user","content":[{"toolResult":{"content":[{"text":"r"}]}}, {"text":"b"} ]}], "system":[ {"text":"s"} ],"toolConfig":{"tools":[{"toolSpec":{"name":"f"}}],"toolChoice":{"auto":{}}}}"#,
+        &[set(0, Ttl::Long), set(1, Ttl::Long), set(3, Ttl::Short), set(5, Ttl::Short)],
+        &expect![[
+            r#"{"messages":[{"content":[{"text":"a"} , {"toolUse":{"x":1}},{"cachePoint":{"type":"default"}}],"role":"assistant"},{"role":"user","content":[{"toolResult":{"content":[{"text":"r"}]}}, {"text":"b"},{"cachePoint":{"type":"default"}} ]}], "system":[ {"text":"s"},{"cachePoint":{"type":"default","ttl":"1h"}} ],"toolConfig":{"tools":[{"toolSpec":{"name":"f"}},{"cachePoint":{"type":"default","ttl":"1h"}}],"toolChoice":{"auto":{}}}}"#
+        ]],
+    );
+    let body = r#"{"system":[{"text":"s"}, {"cachePoint":{"type":"default"}} ],"messages":[{"role":"user","content":[{"text":"a"}
+        ,{"cachePoint" : {"type":"default","ttl":"1h"} , "x":null},{"text":"b"},{"cachePoint":{"type":"default"}}]}]}"#;
+    check(
+        CONVERSE,
+        body,
+        &[remove(0), remove(1), remove(2)],
+        &expect![[
+            r#"{"system":[{"text":"s"} ],"messages":[{"role":"user","content":[{"text":"a"},{"text":"b"}]}]}"#
+        ]],
+    );
+    check(
+        CONVERSE,
+        body,
+        &[remove(0), set(0, Ttl::Long), set(1, Ttl::Short), remove(2)],
+        &expect![[r#"
+            {"system":[{"text":"s"}, {"cachePoint":{"type":"default","ttl":"1h"}} ],"messages":[{"role":"user","content":[{"text":"a"}
+                    ,{"cachePoint" : {"type":"default"} , "x":null},{"text":"b"}]}]}"#]],
+    );
+}
+
+#[test]
+fn cache_points_that_bedrock_would_refuse_are_not_asked_for() {
+    let body = r#"{"system":"s","messages":[{"role":"user","content":[{"text":""},{"document":{"format":"csv"}},{"image":{}},{"video":{}},{"text":"t"}]},{"role":"assistant","content":[{"reasoningContent":{}},{"toolUse":{}}]}]}"#;
+    let prompt = read_ok(CONVERSE, body.as_bytes()).facts.prompt;
+    let markable: Vec<bool> = prompt.iter().map(|block| block.markable).collect();
+    assert_eq!(markable, [false, false, false, true, false, true, false, true]);
+    assert_eq!(
+        edited(CONVERSE, body, &[set(0, Ttl::Short)]),
+        Err(CannotEdit::NotMarkable { block: 0 })
+    );
+    let options = [WireEdit::Policy(Edit::ExplicitOnly)];
+    assert!(matches!(edited(CONVERSE, body, &options), Err(CannotEdit::Inexpressible { .. })));
+}
+
+#[test]
+fn cache_points_that_are_no_block_s_own_count_as_well() {
+    let point = r#"{"cachePoint":{"type":"default"}}"#;
+    let text = r#"{"text":"t"}"#;
+    let body = format!(r#"{{"system":[{point},{text},{point},{point},{text},{text}]}}"#);
+    let two = [set(1, Ttl::Short), set(2, Ttl::Short)];
+    assert_eq!(edited(CONVERSE, &body, &two), Err(CannotEdit::TooManyMarks { marks: 5 }));
+    check(
+        CONVERSE,
+        &body,
+        &[remove(0), set(2, Ttl::Short)],
+        &expect![[
+            r#"{"system":[{"cachePoint":{"type":"default"}},{"text":"t"},{"cachePoint":{"type":"default"}},{"text":"t"},{"text":"t"},{"cachePoint":{"type":"default"}}]}"#
+        ]],
+    );
 }
 
 #[test]
@@ -210,8 +272,48 @@ fn what_the_provider_would_refuse_is_refused() {
     );
 }
 
-/// A body of either dialect, with odd fields, marks of its own and both spellings of content.
+/// A body of any dialect that takes marks.
 fn bodies() -> impl Strategy<Value = (Dialect, Value)> {
+    prop_oneof![2 => bodies_with_marks_inside(), 1 => bodies_with_marks_behind()]
+}
+
+/// A body of Converse, whose marks are elements of their own.
+fn bodies_with_marks_behind() -> impl Strategy<Value = (Dialect, Value)> {
+    let text = prop::sample::select(vec!["", "a", "grüße \"\\\n", "{\"x\":["]);
+    let part = (text, 0_usize..4, prop::option::of(any::<bool>()));
+    let parts = || prop::collection::vec(part.clone(), 0..4);
+    let role = prop::sample::select(vec!["user", "assistant"]);
+    let messages = prop::collection::vec((role, parts()), 0..4);
+    (messages, parts(), parts()).prop_map(|(messages, system, tools)| {
+        let messages: Vec<_> = messages
+            .into_iter()
+            .map(|(role, parts)| json!({"content": behind(parts), "role": role}))
+            .collect();
+        let config = json!({"tools": behind(tools), "toolChoice": {"auto": {}}});
+        let body = json!({"messages": messages, "system": behind(system), "toolConfig": config});
+        (CONVERSE, body)
+    })
+}
+
+fn behind(parts: Vec<(&str, usize, Option<bool>)>) -> Value {
+    let elements = parts.into_iter().flat_map(|(text, kind, mark)| {
+        let block = match kind {
+            0 | 1 => json!({"text": text}),
+            2 => json!({"toolUse": {"input": {"cachePoint": text}}, "x": null}),
+            _ => json!({"document": {"name": text}}),
+        };
+        let point = match mark {
+            Some(true) => Some(json!({"cachePoint": {"type": "default", "ttl": "1h"}})),
+            Some(false) => Some(json!({"cachePoint": {"type": "default"}})),
+            None => None,
+        };
+        [Some(block), point]
+    });
+    elements.flatten().collect()
+}
+
+/// A body of either dialect, with odd fields, marks of its own and both spellings of content.
+fn bodies_with_marks_inside() -> impl Strategy<Value = (Dialect, Value)> {
     let text = prop::sample::select(vec!["", "a", "grüße \"\\\n", "🙂\u{1}", "{\"x\":[", "7 not"]);
     let part = (text.clone(), any::<bool>(), prop::option::of(any::<bool>()));
     let content = prop_oneof![

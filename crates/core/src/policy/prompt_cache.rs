@@ -240,7 +240,8 @@ impl PromptCache {
     }
 
     fn edits(&self, call: &Call, cache: Option<&CacheRules>) -> Result<Vec<Edit>, StoodDown> {
-        let cache = cache.filter(|_| call.dialect.takes_marks()).ok_or(StoodDown::NoCache)?;
+        let takes_marks = |cache: &&CacheRules| call.dialect.takes_marks(cache.kind);
+        let cache = cache.filter(takes_marks).ok_or(StoodDown::NoCache)?;
         if self.strategy == Strategy::Client {
             return Ok(Vec::new());
         }

@@ -107,6 +107,35 @@ async fn what_is_signed_is_what_goes_out_after_edits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn cache_points_are_placed_where_the_price_list_knows_that_marks_are_taken() {
+    let rules = "[prompt_cache]\nstate = \"on\"\nstrategy = \"system\"\nttl = \"1h\"\n";
+    let mut rig = Rig::new(&[KEYED, rules].concat(), told(4));
+    let text = format!(r#"{{"text":"{}"}}"#, "Answer by the handbook. ".repeat(900));
+    let tail = r#"],"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#;
+    let body = format!(r#"{{"system":[{text}{tail}"#);
+    let long = r#",{"cachePoint":{"type":"default","ttl":"1h"}}"#;
+    let short = r#",{"cachePoint":{"type":"default"}}"#;
+    for (at, (model, point)) in [
+        ("eu.anthropic.claude-sonnet-4-5-20250929-v1%3A0", long),
+        // Its price list has no rate for the long life.
+        ("anthropic.claude-3-7-sonnet-20250219-v1%3A0", short),
+        ("amazon.nova-pro-v1%3A0", ""),
+        ("house-1", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        rig.call(&post(&format!("/model/{model}/converse"), JSON, &body)).await;
+        let seen = rig.request(at);
+        let (_, sent) = seen.split_once("\r\n\r\n").unwrap();
+        assert_eq!(sent, format!(r#"{{"system":[{text}{point}{tail}"#), "{model}");
+        assert_eq!(values(&seen, "authorization"), [signed_again(&seen, 0)], "{model}");
+        let placed = rig.record().await.placement.unwrap();
+        assert_eq!(placed.edits.len(), usize::from(!point.is_empty()), "{model}: {placed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hedge_gets_a_signature_of_its_own() {
     let slow = vec![Act::Wait(90_000), answer("200 OK", TOLD)];
     let rig = Rig::new(KEYED, vec![slow, vec![answer("200 OK", TOLD)]]).hedge_after_ms(30_000);

@@ -25,12 +25,12 @@ pub(super) const CONVERSE: Words = Words {
     options: None,
     long: b"1h",
     text: "",
-    are_tools_markable: false,
-    is_system_markable: false,
+    are_tools_markable: true,
+    is_system_markable: true,
     role,
     content: |_| Content::Other,
     content_by_member,
-    is_markable: |_, _| false,
+    is_markable,
 };
 
 fn role(name: &[u8], content: Content) -> Role {
@@ -39,6 +39,12 @@ fn role(name: &[u8], content: Content) -> Role {
         (_, Content::Tool) => Role::ToolResult,
         _ => Role::User,
     }
+}
+
+/// A cache point behind a document or behind reasoning is refused: AWS turns the former into text and
+/// loses it on the way (aws/aws-sdk-java-v2#6277), and says so of the latter.
+fn is_markable(_: Role, content: Content) -> bool {
+    matches!(content, Content::Text | Content::Image | Content::Tool)
 }
 
 fn content_by_member(name: &[u8]) -> Option<Content> {

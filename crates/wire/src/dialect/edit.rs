@@ -10,7 +10,7 @@ use scrimp_core::call::Dialect;
 use scrimp_core::policy::prompt_cache::Edit;
 use scrimp_core::{Family, Ttl};
 
-use super::layout::{Layout, Object, Options, Place};
+use super::layout::{Layout, Object, Options, Place, Slot};
 use super::prompt::Words;
 use super::read::words;
 use crate::scan::Piece;
@@ -61,7 +61,7 @@ pub enum CannotEdit {
         /// How many it would have.
         marks: usize,
     },
-    /// Anthropic wants marks with the long life before those with the short one.
+    /// Anthropic and Bedrock want marks with the long life before those with the short one.
     #[error("block {block} would carry a mark with the long life behind one with the short life")]
     LongAfterShort {
         /// The block.
@@ -131,7 +131,7 @@ impl<'e> Wish<'e> {
                         Place::Fixed => {
                             return Err(CannotEdit::NotMarkable { block: mark.block });
                         }
-                        Place::Object { .. } | Place::Text(_) => {}
+                        Place::Object { .. } | Place::Behind { .. } | Place::Text(_) => {}
                     }
                     wish.mark(mark.block, Some(mark.ttl));
                 }
@@ -183,7 +183,7 @@ impl<'e> Wish<'e> {
         }
         let options = layout.cache_options.filter(|o| o.object.is_some() && !self.removes_options);
         let is_openai = dialect.family() == Family::Openai;
-        let mut marks = usize::from(options.is_some() && !is_openai);
+        let mut marks = usize::from(options.is_some() && !is_openai) + layout.strays;
         let mut has_short = false;
         for (block, place) in (0..).zip(&layout.places) {
             let ttl = self.mark_after(block, place.mark(body));
@@ -206,15 +206,19 @@ impl<'e> Wish<'e> {
         layout: &Layout,
         splices: &mut Splices<'_>,
     ) {
-        let Some(name) = words.mark else { return };
+        let Some(name) = words.mark.or(words.mark_behind) else { return };
         let name = std::str::from_utf8(name).expect("ASCII");
         for (block, wanted) in &self.marks {
             match (layout.places[*block as usize], wanted) {
-                (Place::Object { mark: Some(slot), .. }, None) => splices.cut(slot.cut),
-                (Place::Object { mark: Some(slot), .. }, Some(ttl)) => {
-                    splices.replace(slot.value, mark(dialect, words, *ttl));
+                (place, wanted) if let Some(slot) = place.slot() => match wanted {
+                    None => splices.cut(slot.cut),
+                    Some(ttl) => splices.replace(slot.value, mark(dialect, words, *ttl)),
+                },
+                (Place::Behind { at, .. }, Some(ttl)) => {
+                    let mark = mark(dialect, words, *ttl);
+                    splices.put(at, format!(r#",{{"{name}":{mark}}}"#));
                 }
-                (Place::Object { object, mark: None }, Some(ttl)) => {
+                (Place::Object { object, .. }, Some(ttl)) => {
                     splices.insert(object, name, &mark(dialect, words, *ttl));
                 }
                 (Place::Text(text), Some(ttl)) => {
@@ -222,8 +226,7 @@ impl<'e> Wish<'e> {
                     let mark = mark(dialect, words, *ttl);
                     splices.put(text.end, format!(r#","{name}":{mark}}}]"#));
                 }
-                (Place::Object { mark: None, .. } | Place::Text(_) | Place::Fixed, None)
-                | (Place::Fixed, Some(_)) => {}
+                (_, None) | (Place::Fixed, Some(_)) => {}
             }
         }
     }
@@ -293,10 +296,16 @@ impl<'e> Wish<'e> {
 }
 
 impl Place {
+    fn slot(&self) -> Option<Slot> {
+        match self {
+            Place::Object { mark, .. } | Place::Behind { mark, .. } => *mark,
+            Place::Text(_) | Place::Fixed => None,
+        }
+    }
+
     /// The mark that is there now.
     fn mark(&self, body: &[u8]) -> Option<Ttl> {
-        let Place::Object { mark: Some(slot), .. } = self else { return None };
-        let value = slot.value.of(body);
+        let value = self.slot()?.value.of(body);
         match value {
             b"null" => None,
             _ if memchr::memmem::find(value, b"\"1h\"").is_some() => Some(Ttl::Long),
@@ -315,6 +324,7 @@ fn place(layout: &Layout, block: u32) -> Result<&Place, CannotEdit> {
 fn mark(dialect: Dialect, words: &Words, ttl: Ttl) -> String {
     let head = match dialect {
         Dialect::OpenaiChat | Dialect::OpenaiResponses => r#"{"mode":"explicit""#,
+        Dialect::BedrockConverse => r#"{"type":"default""#,
         _ => r#"{"type":"ephemeral""#,
     };
     match ttl {

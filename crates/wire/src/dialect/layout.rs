@@ -19,6 +19,8 @@ pub struct Layout {
     pub(super) cache_options: Option<Options>,
     /// Where each block of the prompt takes a mark.
     pub(super) places: Vec<Place>,
+    /// Marks that are no block's own: before the first block, or one more behind the same.
+    pub(super) strays: usize,
 }
 
 /// An object that may get a member.
@@ -65,6 +67,13 @@ pub(super) enum Place {
         /// The object.
         object: Object,
         /// The member that is there.
+        mark: Option<Slot>,
+    },
+    /// As an element of its own behind it.
+    Behind {
+        /// Behind the block.
+        at: u32,
+        /// The element that is there: its value, and what to cut out to be rid of it.
         mark: Option<Slot>,
     },
     /// Its content is a plain string, which has to become an array of one text block.

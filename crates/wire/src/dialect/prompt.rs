@@ -69,6 +69,8 @@ pub(super) enum Speaker<'n> {
 pub(super) struct Reader<'k> {
     pub(super) words: &'static Words,
     pub(super) key: &'k Key,
+    /// See [`super::layout::Layout`].
+    pub(super) strays: usize,
     /// Decoded text of the block at hand, reused from block to block.
     pub(super) scratch: Vec<u8>,
 }
@@ -80,6 +82,8 @@ struct Part {
     content: Option<Content>,
     /// Its text: where in the scratch, and where in the body.
     text: Option<(std::ops::Range<usize>, Piece)>,
+    /// Behind it.
+    end: u32,
     mark: Option<Slot>,
     is_marked: bool,
     life: Option<Ttl>,
@@ -196,13 +200,15 @@ impl Reader<'_> {
             Kind::String => out.push(self.text(scanner, speaker)?),
             Kind::Array => {
                 let mut elements = scanner.enter_array()?;
+                let (first, mut end) = (scanner.at(), scanner.at());
                 while scanner.element(&mut elements)? {
                     let role = self.role(speaker, Content::Other);
                     match scanner.kind()? {
-                        Kind::Object if self.marks_behind(scanner, out)? => {}
+                        Kind::Object if self.marks_behind(scanner, end, end == first, out)? => {}
                         Kind::Object => out.push(self.part(scanner, speaker)?),
                         _ => out.push(self.anything(scanner, role, Content::Other)?),
                     }
+                    end = scanner.at();
                 }
             }
             _ => {
@@ -214,8 +220,14 @@ impl Reader<'_> {
     }
 
     /// Reads what is no block but the mark of the one before it. Where none is before it in the same
-    /// section it marks nothing.
-    fn marks_behind(&self, scanner: &mut Scanner<'_>, out: &mut [Draft]) -> Read<bool> {
+    /// section it marks nothing. `end`: where the element before it ends.
+    fn marks_behind(
+        &mut self,
+        scanner: &mut Scanner<'_>,
+        end: usize,
+        is_first: bool,
+        out: &mut [Draft],
+    ) -> Read<bool> {
         let Some(name) = self.words.mark_behind else { return Ok(false) };
         let mut ahead = scanner.clone();
         let mut members = ahead.enter_object()?;
@@ -223,10 +235,19 @@ impl Reader<'_> {
             Some(member) if member.key.is(name) => {}
             _ => return Ok(false),
         }
+        ahead.kind()?;
+        let value = ahead.at();
         let life = life(&mut ahead)?;
+        let value = Piece::new(value, ahead.at());
         scanner.skip()?;
-        if let Some(draft) = out.last_mut() {
+        let slot = Slot { cut: scanner.cut(end, is_first)?, value };
+        let mut last = out.last_mut();
+        if let Some(draft) = &mut last {
             draft.block.mark = Some(life.unwrap_or(Ttl::Short));
+        }
+        match last.map(|draft| &mut draft.place) {
+            Some(Place::Behind { mark: mark @ None, .. }) => *mark = Some(slot),
+            _ => self.strays += 1,
         }
         Ok(true)
     }
@@ -240,7 +261,10 @@ impl Reader<'_> {
         let role = self.role(speaker, Content::Text);
         let content = content_of(role, Content::Text);
         let mut block = block(self.key, Said { role, content, bytes: &self.scratch, opaque: 0 });
-        block.markable = block.characters != 0 && self.is_markable(speaker, role, content);
+        // Nothing can stand behind a plain string.
+        let is_alone = self.words.mark_behind.is_some();
+        block.markable =
+            block.characters != 0 && !is_alone && self.is_markable(speaker, role, content);
         let place = if block.markable { Place::Text(piece) } else { Place::Fixed };
         Ok(Draft { block, place, text: Some(piece), inherits: false })
     }
@@ -272,6 +296,7 @@ impl Reader<'_> {
             part.object.end = Piece::new(0, scanner.at()).end;
             part.object.members += 1;
         }
+        part.end = Piece::new(0, scanner.at()).end;
         Ok(self.draft(part, speaker))
     }
 
@@ -334,8 +359,8 @@ impl Reader<'_> {
     }
 
     fn draft(&self, part: Part, speaker: Speaker<'_>) -> Draft {
-        let Part { object, content, text, mark, is_marked, life, others, opaque, is_deferred } =
-            part;
+        let Part { object, content, text, end, mark, is_marked, life, .. } = part;
+        let Part { others, opaque, is_deferred, .. } = part;
         let content = match speaker {
             Speaker::Tool => Content::Tool,
             _ => content.unwrap_or(Content::Other),
@@ -353,7 +378,10 @@ impl Reader<'_> {
         block.mark = is_marked.then_some(life.unwrap_or(Ttl::Short));
         Draft {
             block,
-            place: Place::Object { object, mark },
+            place: match self.words.mark_behind {
+                Some(_) => Place::Behind { at: end, mark: None },
+                None => Place::Object { object, mark },
+            },
             text: text.map(|(_, piece)| piece).filter(|_| others == 0),
             inherits: is_marked && life.is_none(),
         }

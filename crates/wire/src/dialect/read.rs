@@ -99,7 +99,7 @@ struct Top<'k> {
 impl<'k> Top<'k> {
     fn new(words: &'static Words, key: &'k Key) -> Top<'k> {
         Top {
-            reader: Reader { words, key, scratch: Vec::with_capacity(USUAL_BLOCK) },
+            reader: Reader { words, key, strays: 0, scratch: Vec::with_capacity(USUAL_BLOCK) },
             object: Object::default(),
             model: None,
             streams: None,
@@ -196,6 +196,7 @@ impl<'k> Top<'k> {
                 stream_options,
                 cache_options,
                 places,
+                strays: reader.strays,
             },
         }
     }
