@@ -15,7 +15,7 @@ import { nameOf } from "./spend-plot";
 const WHY: Record<Exclude<SpendRow["kind"], "value">, string> = {
   rest: "Values that are not listed here, and those beyond the number that is counted apart in a day",
   without: "Calls that have none",
-  unknown: "Calls of days on which this was not counted yet",
+  unknown: "Calls of days on which this was not counted yet, or of which a sum cannot be read",
 };
 
 export function SpendTable({ spending, by, caption }: { spending: Spending; by: By; caption: string }): JSX.Element {

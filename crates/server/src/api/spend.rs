@@ -45,7 +45,7 @@ enum Group<'a> {
     Rest,
     /// Calls without a key, a tag, a session.
     Without,
-    /// Calls of days before calls were counted by this.
+    /// Calls of days before calls were counted by this, or of which a sum cannot be read.
     Unknown,
 }
 
@@ -122,7 +122,7 @@ fn divided<'a>(ledger: &[LedgerRow], allocation: &'a Allocation) -> Vec<Part<'a>
         }
     }
     for (day, left) in days.into_iter().filter(|(_, left)| *left != Spend::default()) {
-        let group = if is_known(day) { Group::Without } else { Group::Unknown };
+        let group = if allocation.is_whole(day) { Group::Without } else { Group::Unknown };
         parts.push((group, day, left));
     }
     parts

@@ -34,11 +34,13 @@ pub(crate) struct SpendRows {
 }
 
 /// What a stretch of days spent by one dimension. Everything in it is of the same moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allocation {
     sums: Vec<Sum>,
     /// The values of all sums, one after another: there are a hundred thousand.
     values: String,
+    /// Days of which a sum cannot be read.
+    torn: Vec<Time>,
     /// The names of all tags that any call of these days had, in order.
     pub tags: Vec<Arc<str>>,
     /// From this day on calls were counted by session and tag; `None`: always.
@@ -66,6 +68,11 @@ pub struct Allocated<'a> {
 }
 
 impl Allocation {
+    /// Whether what a day has beside its sums has no value, rather than one that is not known.
+    pub fn is_whole(&self, day: Time) -> bool {
+        self.since.is_none_or(|since| since <= day) && !self.torn.contains(&day)
+    }
+
     /// The sums, in the order of their days.
     pub fn rows(&self) -> impl Iterator<Item = Allocated<'_>> {
         self.sums.iter().scan(0, |from, Sum { day, until, spend }| {
@@ -128,9 +135,7 @@ impl SpendRows {
 }
 
 fn shorten_day(step: &Transaction<'_>, day: Time) -> rusqlite::Result<()> {
-    let dimension = Dimension::Session;
-    let (sums, values) = read_rows(step, &dimension, day, day + Width::Day.span())?;
-    let all = Allocation { sums, values, tags: Vec::new(), since: None };
+    let all = read_rows(step, &Dimension::Session, day, day + Width::Day.span())?;
     let mut rows: Vec<Allocated<'_>> = all.rows().filter(|row| row.value.is_some()).collect();
     rows.sort_by_key(|row| Reverse((row.spend.cost, row.spend.calls)));
     let other = Account::Session(None);
@@ -175,13 +180,13 @@ fn write_row(db: &Connection, day: Time, account: &Account, spend: &Spend) -> ru
     Ok(())
 }
 
-/// The sums of a dimension and their values, one after another.
+/// The sums of a dimension and their values.
 fn read_rows(
     db: &Connection,
     dimension: &Dimension,
     from: Time,
     to: Time,
-) -> rusqlite::Result<(Vec<Sum>, String)> {
+) -> rusqlite::Result<Allocation> {
     let mut read = db.prepare_cached(
         "SELECT day, value, body FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3
          ORDER BY day, value",
@@ -191,16 +196,22 @@ fn read_rows(
         Dimension::Tag(name) => format!("{TAG}{name}"),
     };
     let mut rows = read.query(params![name, from.secs(), to.secs()])?;
-    let (mut found, mut values) = (Vec::new(), String::new());
+    let mut found = Allocation::default();
     while let Some(row) = rows.next()? {
         let body = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
         let value = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        // What cannot be read is no value that spent nothing: the ledger has it, as of none.
-        let Ok(spend) = postcard::from_bytes(body) else { continue };
-        values.push_str(value);
-        found.push(Sum { day: Time::from_secs(row.get(0)?), until: values.len(), spend });
+        let day = Time::from_secs(row.get(0)?);
+        // What cannot be read is no value that spent nothing: the ledger has its calls.
+        let Ok(spend) = postcard::from_bytes(body) else {
+            if found.torn.last() != Some(&day) {
+                found.torn.push(day);
+            }
+            continue;
+        };
+        found.values.push_str(value);
+        found.sums.push(Sum { day, until: found.values.len(), spend });
     }
-    Ok((found, values))
+    Ok(found)
 }
 
 /// Every account of the days from `from` on, for a tally that begins.
@@ -242,21 +253,21 @@ pub(crate) fn allocation(
     to: Time,
 ) -> rusqlite::Result<Allocation> {
     let from = from.floor(Width::Day.span());
-    let (sums, values) =
-        dimension.map_or_else(|| Ok(Default::default()), |of| read_rows(db, of, from, to))?;
+    let mut found =
+        dimension.map_or_else(|| Ok(Allocation::default()), |of| read_rows(db, of, from, to))?;
     let sql = "SELECT EXISTS (SELECT 1 FROM spend WHERE dimension = ?1 AND ?2 <= day AND day < ?3)";
     let mut is_used = db.prepare_cached(sql)?;
-    let (mut tags, mut after) = (Vec::new(), String::new());
-    while tags.len() < MOST_LISTED {
+    let mut after = String::new();
+    while found.tags.len() < MOST_LISTED {
         let Some(name) = next_dimension(db, &after)? else { break };
         if let Some(tag) = name.strip_prefix(TAG)
             && is_used.query_row(params![name, from.secs(), to.secs()], |row| row.get(0))?
         {
-            tags.push(tag.into());
+            found.tags.push(tag.into());
         }
         after = name;
     }
     let sql = "SELECT CAST(value AS INTEGER) FROM state WHERE key = 'store.spend_since'";
-    let since = db.query_row(sql, [], |row| row.get(0)).optional()?;
-    Ok(Allocation { sums, values, tags, since: since.map(Time::from_secs) })
+    found.since = db.query_row(sql, [], |row| row.get(0)).optional()?.map(Time::from_secs);
+    Ok(found)
 }

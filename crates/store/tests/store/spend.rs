@@ -186,6 +186,25 @@ fn names_of_other_days_hide_none_of_these() {
 }
 
 #[test]
+fn of_a_day_with_a_sum_that_cannot_be_read_the_rest_has_not_simply_no_value() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let calls = [("a", NOON), ("b", NOON), ("a", NOON + DAY)].into_iter().zip(0..);
+    let calls: Vec<Record> =
+        calls.map(|((team, at), n)| call(n, at, None, &[("team", team)])).collect();
+    settle(&store, &calls);
+    let (day, team) = (NOON.floor(DAY), tag("team"));
+    assert!(ask(&store.reader(), &team).1.is_whole(day));
+    let db = rusqlite::Connection::open(dir.path().join("scrimp.db")).unwrap();
+    let sql = "UPDATE spend SET body = x'ff' WHERE value = 'a' AND day = ?1";
+    assert_eq!(db.execute(sql, [day.secs()]).unwrap(), 1);
+    let found = ask(&store.reader(), &team).1;
+    let left: Vec<_> = found.rows().map(|row| (row.day, row.value)).collect();
+    assert_eq!(left, [(day, Some("b")), (day + DAY, Some("a"))]);
+    assert_eq!([day, day + DAY].map(|day| found.is_whole(day)), [false, true]);
+}
+
+#[test]
 fn of_a_day_that_is_over_the_dearest_sessions_are_kept_and_the_rest_is_summed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
