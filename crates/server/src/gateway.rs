@@ -24,7 +24,7 @@ use crate::audit::Act;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Limits};
 use crate::counts::{Counted, Counts};
-use crate::downstream;
+use crate::downstream::{self, SocketOf};
 use crate::ids::Ids;
 use crate::journal::{self, Application, Files, JournalError};
 use crate::keys::{self, KeyError, Made, Wanted};
@@ -186,7 +186,7 @@ impl Gateway {
         let Some(identity) = self.shared.tls.load_full() else {
             // Without its certificate nobody is answered: least of all in plain text.
             let is_plain = self.shared.running.load().config.listen.tls.is_none();
-            if is_plain && let Some(broken) = self.serve(socket).await {
+            if is_plain && let Some(broken) = self.serve_over(socket, |tcp| Some(tcp)).await {
                 broken.set_zero_linger().ok();
             }
             return;
@@ -199,14 +199,22 @@ impl Gateway {
         };
         // One that is dropped lacks the farewell of TLS, which says by itself that it broke off.
         if let Ok(Ok(connection)) = greeted {
-            self.serve(connection).await;
+            self.serve_over(connection, |tls| Some(tls.get_ref().0)).await;
         }
     }
 
     /// Serves one connection of a client to its end. Gives it back if its other side has to see that
     /// it broke off, and could take closing it for the end of an answer.
     pub async fn serve<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I) -> Option<I> {
-        let mut connection = pin!(downstream::serve(self, io));
+        self.serve_over(io, |_| None).await
+    }
+
+    async fn serve_over<I: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: I,
+        socket_of: SocketOf<I>,
+    ) -> Option<I> {
+        let mut connection = pin!(downstream::serve(self, io, socket_of));
         let mut phase = self.shared.phase.subscribe();
         // A connection that has used its task's budget up must not keep this from being told.
         let stops = phase.wait_for(|phase| Phase::Serving < *phase);

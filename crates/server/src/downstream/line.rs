@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::answer::{Answer, Asked, Written};
 use super::head::{Head, Refused, Search};
 use super::incoming::{self, Feed, Given, Reading};
+use super::leaving::{SocketOf, Watch};
 use crate::config::Limits;
 use crate::door;
 use crate::gateway::{Gateway, Phase};
@@ -31,6 +32,9 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// A client's connection.
 pub(super) struct Line<I> {
     io: I,
+    socket_of: SocketOf<I>,
+    /// Says that the client left while no more is read.
+    watch: Option<Watch>,
     /// What came and has not been understood yet.
     seen: BytesMut,
     /// What is left of leave to send a body. Nothing is left to write of one that has yet to leave
@@ -68,10 +72,12 @@ pub(super) enum Next {
 struct HungUp;
 
 impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
-    pub(super) fn new(io: I, limits: &Limits) -> Line<I> {
+    pub(super) fn new(io: I, socket_of: SocketOf<I>, limits: &Limits) -> Line<I> {
         let shortest = limits.header_timeout.min(limits.chunk_timeout);
         Line {
             io,
+            socket_of,
+            watch: None,
             seen: BytesMut::new(),
             leave: None,
             patience: Patience::new(limits.header_timeout, shortest),
@@ -81,6 +87,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
 
     /// The head of the next request.
     pub(super) async fn head(&mut self, gateway: &Gateway) -> Result<Head, NoHead> {
+        self.watch = None;
         self.patience.give(gateway.limits().header_timeout);
         let mut search = Search::default();
         poll_fn(|cx| self.poll_head(cx, &mut search, gateway)).await
@@ -246,7 +253,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
             }
             self.write_leave(cx)?;
             if AHEAD <= self.seen.len() {
-                return Poll::Pending;
+                return self.poll_left(cx).map(|()| Err(HungUp));
             }
             let read = match feed.is_long(READ) {
                 true => http1::poll_read_much(&mut self.io, cx, &mut self.seen),
@@ -257,6 +264,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
                 Ok(0) | Err(_) => return Poll::Ready(Err(HungUp)),
             }
         }
+    }
+
+    /// Ready when the client left. What it sent before it did is not read for that.
+    fn poll_left(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.watch.is_none() {
+            self.watch = (self.socket_of)(&self.io).and_then(Watch::of);
+        }
+        self.watch.as_ref().map_or(Poll::Pending, |watch| watch.poll_left(cx))
     }
 
     fn write_leave(&mut self, cx: &mut Context<'_>) -> Result<(), HungUp> {

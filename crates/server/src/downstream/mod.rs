@@ -9,6 +9,7 @@ mod answer;
 mod date;
 mod head;
 mod incoming;
+mod leaving;
 mod line;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ mod tests;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub(crate) use incoming::{Cut, Incoming};
+pub(crate) use leaving::SocketOf;
 
 use crate::gateway::Gateway;
 use line::{Line, Next, NoHead};
@@ -25,8 +27,9 @@ use line::{Line, Next, NoHead};
 pub(crate) async fn serve<I: AsyncRead + AsyncWrite + Unpin>(
     gateway: &Gateway,
     io: I,
+    socket_of: SocketOf<I>,
 ) -> Option<I> {
-    let mut line = Line::new(io, &gateway.limits());
+    let mut line = Line::new(io, socket_of, &gateway.limits());
     let last = loop {
         let next = match line.head(gateway).await {
             Ok(head) => line.exchange(gateway, head).await,

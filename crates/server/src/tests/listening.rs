@@ -3,11 +3,15 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rcgen::CertifiedKey;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use scrimp_core::Ending;
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
@@ -42,17 +46,23 @@ async fn listen(rig: &Rig) -> SocketAddr {
     address
 }
 
-/// The answer to a call over TLS by a client that trusts nobody but `trusted`.
-async fn call(address: SocketAddr, trusted: &CertificateDer<'static>) -> Result<String, String> {
+/// A connection over TLS of a client that trusts nobody but `trusted`.
+async fn encrypted(
+    address: SocketAddr,
+    trusted: &CertificateDer<'static>,
+) -> Result<TlsStream<TcpStream>, String> {
     let mut roots = RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let tcp = TcpStream::connect(address).await.unwrap();
     let name = ServerName::try_from("localhost").unwrap();
-    let mut tls = TlsConnector::from(Arc::new(config))
-        .connect(name, tcp)
-        .await
-        .map_err(|error| error.to_string())?;
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+    connected.map_err(|error| error.to_string())
+}
+
+/// The answer to a call over TLS by a client that trusts nobody but `trusted`.
+async fn call(address: SocketAddr, trusted: &CertificateDer<'static>) -> Result<String, String> {
+    let mut tls = encrypted(address, trusted).await?;
     tls.write_all(&chat(CALL)).await.unwrap();
     let mut got = Vec::new();
     // The gateway closes the connection without a farewell.
@@ -92,6 +102,32 @@ async fn clients_are_shown_the_certificate_and_a_renewed_one_from_then_on() {
     std::fs::write(folder.path().join("cert.pem"), whole).unwrap();
     rig.gateway.reload().unwrap_err();
     assert_eq!(call(address, &second).await.as_deref(), Ok("{}"));
+}
+
+/// Sends a call and much more behind it, and leaves when the call has reached the provider.
+async fn leave_much_behind(mut client: impl AsyncWrite + Unpin, rig: &Rig) {
+    let much = [chat(CALL), vec![b'x'; 150_000]].concat();
+    client.write_all(&much).await.unwrap();
+    while rig.seen().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_behind_more_than_is_read_ahead_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = write_identity(folder.path());
+    for config in [String::new(), config(folder.path())] {
+        // The provider never answers.
+        let mut rig = Rig::new(&config, vec![]);
+        let address = listen(&rig).await;
+        match config.is_empty() {
+            true => leave_much_behind(TcpStream::connect(address).await.unwrap(), &rig).await,
+            false => leave_much_behind(encrypted(address, &trusted).await.unwrap(), &rig).await,
+        }
+        let record = timeout(Duration::from_secs(20), rig.record()).await.expect("it is noticed");
+        assert_eq!(record.ending, Ending::Abandoned);
+    }
 }
 
 #[tokio::test]
