@@ -271,7 +271,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Line<I> {
         if self.watch.is_none() {
             self.watch = (self.socket_of)(&self.io).and_then(Watch::of);
         }
-        self.watch.as_ref().map_or(Poll::Pending, |watch| watch.poll_left(cx))
+        self.watch.as_mut().map_or(Poll::Pending, |watch| watch.poll_left(cx))
     }
 
     fn write_leave(&mut self, cx: &mut Context<'_>) -> Result<(), HungUp> {
