@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 
 use self::choose::{Belief, Piece, Prices};
 use self::odds::{Chance, Classes, ENDS, Odds};
-use self::prefixes::{Marked, Prefixes, READINGS, Reading, Step, Written};
+use self::prefixes::{EntryName, Marked, Prefixes, READINGS, Reading, Step};
 use crate::call::{Call, Ttl};
 use crate::hash;
 use crate::price::{CacheRules, Rates};
@@ -38,7 +38,9 @@ pub struct AutoMemory {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expected {
     truth: u64,
-    written: Vec<Written>,
+    written: Vec<EntryName>,
+    /// The entry that is read, under each reading.
+    found: [Option<EntryName>; 2],
     /// Tokens read, under each reading, and of the whole prompt, by estimate.
     read: [u64; 2],
     tokens: u64,
@@ -70,6 +72,8 @@ const MOST_TRUTHS: usize = 1_024;
 const LONG_MEMORY: f64 = 400.0;
 const ERROR_WEIGHT: f64 = 0.05;
 const MOST_ERROR: f64 = 0.3;
+/// Who reads less than this part of what was expected has not found the entry.
+const FOUND: f64 = 0.5;
 const LOST_FOR: u32 = 100;
 /// Before anything was seen: marks rather cover what they stand behind (it is learnt by trying this;
 /// the other way round it would not be), and what was written is there.
@@ -252,17 +256,23 @@ impl AutoMemory {
             .filter(|(block, _)| path.get(*block).is_some_and(|step| shortest <= step.tokens))
             .map(|(block, ttl)| Marked { block: *block, ttl: *ttl })
             .collect();
-        let read = READINGS.map(|reading| {
-            let hit = self.prefixes.hit(&path, &marks, rules, reading, now);
-            hit.map_or(0, |hit| path[hit].tokens)
-        });
+        let hits = READINGS.map(|reading| self.prefixes.hit(&path, &marks, rules, reading, now));
+        let read = hits.map(|hit| hit.map_or(0, |hit| path[hit].tokens));
+        let found = hits.map(|hit| Some(self.prefixes.entry(&path[hit?])));
         let written = self.prefixes.keep(&path, &marks, rules, now);
         let known = path.iter().take_while(|step| step.before.is_some()).count();
         let number = self.odds.wait(seen.classes, path.len() - known, 0 < known, now);
         self.prefixes.sign(&path, number, seen.conversation, seen.turn);
         self.path = path;
         let certain = shortest + shortest / 4;
-        Expected { truth: seen.truth, written, read, tokens: call.estimated_tokens(), certain }
+        Expected {
+            truth: seen.truth,
+            written,
+            found,
+            read,
+            tokens: call.estimated_tokens(),
+            certain,
+        }
     }
 
     /// The answer has begun.
@@ -292,7 +302,11 @@ impl AutoMemory {
         }
         let share = |part: u64, whole: u64| tokens(part) / tokens(whole);
         let read = share(metering.usage.cache_read, input);
-        truth.compare(read, expected.read.map(|part| share(part, expected.tokens)));
+        let believed = expected.read.map(|part| share(part, expected.tokens));
+        truth.compare(read, believed);
+        if believed.iter().all(|believed| read < believed * FOUND) {
+            self.prefixes.lost(&expected.found, &expected.written);
+        }
     }
 }
 
@@ -345,7 +359,7 @@ impl Truth {
                 (self.expected, self.found) = (self.expected / 2.0, self.found / 2.0);
             }
             self.expected += 1.0;
-            self.found += if believed * 0.5 < read { 1.0 } else { 0.0 };
+            self.found += if believed * FOUND < read { 1.0 } else { 0.0 };
         }
         self.calls = self.calls.saturating_add(1);
         let error = (read - believed).abs();

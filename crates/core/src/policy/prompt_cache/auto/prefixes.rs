@@ -109,9 +109,9 @@ pub(super) struct Marked {
     pub(super) ttl: Ttl,
 }
 
-/// An entry that a call writes. It can be read once the answer has begun.
+/// Names an entry: what the provider keeps at a mark. It can be read once the answer has begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Written {
+pub(super) struct EntryName {
     place: Place,
     chain: u64,
 }
@@ -297,14 +297,18 @@ impl Prefixes {
         marks: &[Marked],
         rules: &CacheRules,
         now: Time,
-    ) -> Vec<Written> {
+    ) -> Vec<EntryName> {
         let Some(last) = marks.iter().map(|mark| mark.block).max() else { return Vec::new() };
         for reading in READINGS {
             let hit = self.hit(path, marks, rules, reading, now);
             self.keep_as(&path[..=last], marks, rules, reading, hit, now);
         }
-        let written = marks.iter().map(|mark| path[mark.block].place);
-        written.map(|place| Written { place, chain: self.nodes[place as usize].chain }).collect()
+        marks.iter().map(|mark| self.entry(&path[mark.block])).collect()
+    }
+
+    /// The entry at this block's end.
+    pub(super) fn entry(&self, step: &Step) -> EntryName {
+        EntryName { place: step.place, chain: self.nodes[step.place as usize].chain }
     }
 
     fn keep_as(
@@ -351,8 +355,8 @@ impl Prefixes {
     }
 
     /// The answer of the call that wrote these has begun.
-    pub(super) fn began(&mut self, written: &[Written], now: Time) {
-        for Written { place, chain } in written {
+    pub(super) fn began(&mut self, written: &[EntryName], now: Time) {
+        for EntryName { place, chain } in written {
             let node = self.nodes.get_mut(*place as usize).filter(|node| node.chain == *chain);
             for slot in node.into_iter().flat_map(|node| &mut node.slots) {
                 slot.readable = slot.readable.min(now);
@@ -361,13 +365,24 @@ impl Prefixes {
     }
 
     /// The call that should have written these failed.
-    pub(super) fn failed(&mut self, written: &[Written]) {
-        for Written { place, chain } in written {
+    pub(super) fn failed(&mut self, written: &[EntryName]) {
+        for EntryName { place, chain } in written {
             let node = self.nodes.get_mut(*place as usize).filter(|node| node.chain == *chain);
             for slot in node.into_iter().flat_map(|node| &mut node.slots) {
                 if slot.readable == Time::NEVER {
                     *slot = Slot::EMPTY;
                 }
+            }
+        }
+    }
+
+    /// The provider did not find these, one under each reading, and has only what the call wrote.
+    pub(super) fn lost(&mut self, found: &[Option<EntryName>; 2], written: &[EntryName]) {
+        for (entry, reading) in found.iter().zip(READINGS) {
+            let Some(entry) = entry.filter(|entry| !written.contains(entry)) else { continue };
+            let node = self.nodes.get_mut(entry.place as usize);
+            if let Some(node) = node.filter(|node| node.chain == entry.chain) {
+                node.slots[reading as usize] = Slot::EMPTY;
             }
         }
     }

@@ -229,6 +229,27 @@ fn a_turn_longer_than_the_look_back_marks_what_it_reads() {
 }
 
 #[test]
+fn what_the_provider_has_lost_is_written_again() {
+    // A long mark on what is read would write it again at once.
+    let rule = PromptCache { ttl: Ttl::Short, ..rule() };
+    for lost in [false, true] {
+        let mut memory = AutoMemory::default();
+        fly(&mut memory, &rule, &chats());
+        let first = call(3_700, "T S:9000 x");
+        fly(&mut memory, &rule, std::slice::from_ref(&first));
+        let (_, expected) =
+            rule.place_by(&mut memory, &call(3_720, "T S:9000 y"), &RULES, &rates());
+        assert!(9_000 < expected.read[0], "{expected:?}");
+        let cache_read = if lost { 0 } else { expected.read[0] };
+        let usage = Usage { cache_read, uncached: expected.tokens - cache_read, ..Usage::ZERO };
+        memory.learn(&expected, &Metering::measured(usage));
+        let next = rule.place_by(&mut memory, &call(3_740, "T S:9000 z"), &RULES, &rates()).0;
+        let is_written = blocks(&next.edits).contains(&1);
+        assert_eq!(is_written, lost, "{next:?}");
+    }
+}
+
+#[test]
 fn what_another_call_is_writing_is_not_written_twice() {
     let mut memory = AutoMemory::default();
     fly(&mut memory, &rule(), &questions("T:9000 S:9000"));
