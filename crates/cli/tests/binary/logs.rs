@@ -22,7 +22,7 @@ fn each_mode_has_a_row() {
         system:long     $0.79        0.8292            23.8%        $0.86  replayed
         tail:short      $0.59        0.6237            54.5%        $0.67  replayed
         tail:long       $0.48        0.5034            78.8%        $0.55  replayed
-        auto            $0.66        0.6991            54.5%        $0.74  replayed
+        auto            $0.54        0.5654            60.9%        $0.61  replayed
         bound           $0.37        0.3957                –        $0.45  modelled
 
         note: 13 calls with unknown block boundaries: look-back not modelled
@@ -49,7 +49,7 @@ fn a_narrow_terminal_keeps_the_costs_and_breaks_the_notes() {
         system:long     $0.52        0.8284
         tail:short      $0.20        0.3121
         tail:long       $0.28        0.4504
-        auto            $0.27        0.4250
+        auto            $0.20        0.3121
         bound           $0.19        0.3079
 
         note: 8 calls with unknown block
