@@ -93,6 +93,7 @@ fn entry(session: u64, turn: u64, at_ms: i64, symbols: &[u64]) -> Entry {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: vec![block(Role::System, head), block(Role::User, input - head)],
         body_bytes: 0,
@@ -139,6 +140,7 @@ fn block(role: Role, tokens: u64) -> Block {
         characters: tokens,
         tokens,
         features: None,
+        outline: None,
         mark: None,
         markable: true,
     }

@@ -95,6 +95,7 @@ pub(crate) fn entry(sketch: &Sketch) -> Entry {
         characters: tokens * 4,
         tokens: *tokens,
         features: None,
+        outline: None,
         mark: None,
         markable: true,
     });
@@ -115,6 +116,7 @@ pub(crate) fn entry(sketch: &Sketch) -> Entry {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: blocks.collect(),
         body_bytes: 1,

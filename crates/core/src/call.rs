@@ -160,6 +160,47 @@ pub struct Features {
     pub bag: u64,
 }
 
+/// What tells how two blocks differ, without their text: of tools, instructions and calls to tools.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outline {
+    /// Keyed hash of what the text consists of beside its `spans`, whatever the order. Equal where
+    /// two texts differ only in their spans, or only in the order of their parts.
+    pub bag: u64,
+    /// What looks as if it could be another at the next call, in order: the first few.
+    pub spans: Vec<Varying>,
+    /// Keyed hashes of the names of the tools that the block defines or calls.
+    pub tools: Vec<u64>,
+}
+
+/// A piece of text that looks as if it could be another at the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Varying {
+    /// What it looks like.
+    pub look: Look,
+    /// Keyed hash of it.
+    pub hash: u32,
+    /// Where it starts, in bytes of what the block says.
+    pub start: u32,
+    /// How many bytes it has.
+    pub length: u16,
+}
+
+/// What a piece of text looks like. Records name a look by its place: new ones come last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// A time of day, or seconds since 1970.
+    Time,
+    /// A date.
+    Date,
+    /// Names something: a UUID, a prefix with a number, what follows `id`.
+    Id,
+    /// Letters and digits that mean nothing.
+    Random,
+    /// A number.
+    Number,
+}
+
 /// One block of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Block {
@@ -178,6 +219,9 @@ pub struct Block {
     pub tokens: u32,
     /// What gates compare, where taken.
     pub features: Option<Box<Features>>,
+    /// What tells how it differs from another, where taken.
+    #[serde(default)]
+    pub outline: Option<Box<Outline>>,
     /// The client's own cache mark on this block.
     pub mark: Option<Ttl>,
     /// Whether the provider accepts a cache mark here (thinking blocks and empty text: no).
@@ -210,6 +254,11 @@ pub struct Parameters {
     pub client_cache_options: bool,
     /// Keyed digest over every other field of the body that can change the answer.
     pub digest: Digest,
+    /// Keyed hash of those fields that a provider renders into the prompt (which tool is to be
+    /// called, how to think, the answer's schema), so that another value ends what a cache can give;
+    /// zero without any. `None`: not known.
+    #[serde(default)]
+    pub rendered: Option<u64>,
 }
 
 /// Who calls, as far as is known.

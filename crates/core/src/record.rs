@@ -12,7 +12,7 @@ use crate::time::{Span, Time};
 use crate::usage::{Metering, Usage, UsageState};
 
 /// The version of [`Record`]'s shape. A store writes it beside every record.
-pub const RECORD_VERSION: u16 = 1;
+pub const RECORD_VERSION: u16 = 2;
 
 /// Everything kept of one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -83,6 +83,7 @@ impl Clock {
                 usage_in_stream: false,
                 client_cache_options: false,
                 digest: Digest::default(),
+                rendered: None,
             },
             prompt,
             body_bytes: 0,
@@ -108,6 +109,7 @@ fn prompt(conversation: u64, blocks: usize) -> Vec<Block> {
             characters: 1_200,
             tokens: 300,
             features: None,
+            outline: None,
             mark: None,
             markable: true,
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use scrimp_core::call::{Content, Features};
+use scrimp_core::call::{Content, Features, Look, Outline, Varying};
 use scrimp_core::policy::Arm;
 use scrimp_core::policy::prompt_cache::{Edit, Mark, Placement, StoodDown};
 use scrimp_core::price::{Region, Terms, Tier};
@@ -87,6 +87,7 @@ pub(crate) fn any_record(seed: u64) -> Record {
             usage_in_stream: dice.flip(),
             client_cache_options: dice.flip(),
             digest: dice.digest(),
+            rendered: dice.maybe(Dice::any),
         },
         prompt,
         body_bytes: dice.any(),
@@ -136,8 +137,23 @@ fn any_block(dice: &mut Dice) -> Block {
                 bag: dice.any(),
             })
         }),
+        outline: dice.maybe(|dice| Box::new(any_outline(dice))),
         mark: dice.maybe(|dice| dice.of(&[Ttl::Short, Ttl::Long])),
         markable: dice.flip(),
+    }
+}
+
+fn any_outline(dice: &mut Dice) -> Outline {
+    let varying = |dice: &mut Dice| Varying {
+        look: dice.of(&[Look::Time, Look::Date, Look::Id, Look::Random, Look::Number]),
+        hash: dice.any() as u32,
+        start: dice.any() as u32,
+        length: dice.any() as u16,
+    };
+    Outline {
+        bag: dice.any(),
+        spans: (0..dice.below(4)).map(|_| varying(dice)).collect(),
+        tools: (0..dice.below(3)).map(|_| dice.any()).collect(),
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use postcard::take_from_bytes;
 use rustc_hash::FxHasher;
-use scrimp_core::call::{Content, Features};
+use scrimp_core::call::{Content, Features, Outline, Varying};
 use scrimp_core::policy::prompt_cache::Placement;
 use scrimp_core::record::{RECORD_VERSION, Timing};
 use scrimp_core::{
@@ -22,9 +22,20 @@ use scrimp_core::{
 };
 use serde::Deserialize;
 
-use crate::draft::{Drafts, put_base};
+use crate::draft::{Drafts, put_start};
 use crate::resolve::Known;
 use crate::view::Skipped;
+
+/// The first version of a record's shape. Its blocks have no outline, and its parameters do not say
+/// which of them are rendered into the prompt.
+pub(crate) const FIRST: u16 = 1;
+
+/// What a blob begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Start {
+    pub(crate) version: u16,
+    pub(crate) base: Option<Base>,
+}
 
 /// Where a prompt's beginning is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +67,14 @@ pub(crate) enum Torn {
 }
 
 /// A block without its mark, in the order of the fields on disk.
-type BlockIn = (Role, Content, Digest, Box<[u64]>, u32, u32, Option<Box<Features>>, bool);
+type BlockIn = (BlockInFirst, Option<Box<Outline>>);
+/// As the first version had it.
+type BlockInFirst = (Role, Content, Digest, Box<[u64]>, u32, u32, Option<Box<Features>>, bool);
 type Marks = Vec<(u32, Ttl)>;
-type CallIn =
-    (CallId, u64, Time, Dialect, Arc<str>, Arc<str>, Arc<str>, Caller, Delivery, Parameters, u64);
+/// A call up to its parameters.
+type CallIn = (CallId, u64, Time, Dialect, Arc<str>, Arc<str>, Arc<str>, Caller, Delivery);
+/// Parameters as the first version had them.
+type ParametersInFirst = (Option<u64>, Option<u32>, u32, bool, bool, Digest);
 type RestIn = (Option<Placement>, Vec<Attempt>, Ending, Metering, Option<Usd>, Option<Usd>, Timing);
 
 /// The part of a blob that says what its prompt is.
@@ -79,10 +94,10 @@ pub(crate) fn write(record: &Record, base: Option<Base>, mut out: Vec<u8>) -> Ve
 }
 
 /// Takes a blob apart without verifying it: what it begins with, and all that follows.
-pub(crate) fn split(blob: &[u8]) -> Result<(Option<Base>, &[u8]), Torn> {
+pub(crate) fn split(blob: &[u8]) -> Result<(Start, &[u8]), Torn> {
     let (mut rest, _) = blob.split_last_chunk::<4>().ok_or(Torn::Shape)?;
-    match base_of(&mut rest) {
-        Ok(base) => Ok((base, rest)),
+    match start_of(&mut rest) {
+        Ok(start) => Ok((start, rest)),
         // What looks newer may be broken.
         Err(torn) => Err(verified(blob).err().unwrap_or(torn)),
     }
@@ -93,9 +108,9 @@ pub(crate) fn split(blob: &[u8]) -> Result<(Option<Base>, &[u8]), Torn> {
 pub(crate) fn rebase(blob: &[u8], base: Option<Base>, out: &mut Vec<u8>) -> Result<(), Torn> {
     let (body, sum) = blob.split_last_chunk::<4>().ok_or(Torn::Shape)?;
     let mut rest = body;
-    base_of(&mut rest)?;
+    let Start { version, .. } = start_of(&mut rest)?;
     let start = out.len();
-    put_base(base, out);
+    put_start(Start { version, base }, out);
     out.extend_from_slice(rest);
     let [found, moved] = checksums(body, &out[start..]);
     if found.to_le_bytes() != *sum {
@@ -109,15 +124,20 @@ pub(crate) fn rebase(blob: &[u8], base: Option<Base>, out: &mut Vec<u8>) -> Resu
 /// Reads the part of a blob that says what its prompt is. Verifies the whole blob.
 pub(crate) fn read_prompt(blob: &[u8]) -> Result<Prompt, Torn> {
     let mut rest = verified(blob)?;
-    prompt_of(&mut rest)
+    let Start { version, base } = start_of(&mut rest)?;
+    prompt_of(version, base, &mut rest)
 }
 
 /// Reads a record without its prompt, which stays empty: what other rows hold of it is not asked for.
 pub(crate) fn read_without_prompt(blob: &[u8]) -> Result<Record, Torn> {
     let mut rest = verified(blob)?;
-    base_of(&mut rest)?;
-    let _: (Skipped<BlockIn>, Skipped<(u32, Ttl)>) = take(&mut rest)?;
-    record_of(&mut rest, Vec::new())
+    let Start { version, .. } = start_of(&mut rest)?;
+    match version {
+        FIRST => drop(take::<Skipped<BlockInFirst>>(&mut rest)?),
+        _ => drop(take::<Skipped<BlockIn>>(&mut rest)?),
+    }
+    let _: Skipped<(u32, Ttl)> = take(&mut rest)?;
+    record_of(version, &mut rest, Vec::new())
 }
 
 /// Reads a record. `base` gives the whole prompt of the row that this one's begins with.
@@ -126,10 +146,11 @@ pub(crate) fn read(
     base: impl FnOnce(Base) -> Result<Known, Torn>,
 ) -> Result<Record, Torn> {
     let mut rest = verified(blob)?;
-    let prompt = prompt_of(&mut rest)?;
+    let Start { version, base: own } = start_of(&mut rest)?;
+    let prompt = prompt_of(version, own, &mut rest)?;
     let known = prompt.base.map(base).transpose()?;
     let blocks = prompt.resolve(known.as_ref().map(Known::blocks))?;
-    record_of(&mut rest, blocks)
+    record_of(version, &mut rest, blocks)
 }
 
 impl Prompt {
@@ -150,8 +171,18 @@ impl Prompt {
 /// A hash over everything of a block but its mark: equal hashes mean equal bytes on disk. Most of it
 /// are keyed digests, so that a quick hash tells them apart. It is in memory only.
 pub(crate) fn block_hash(block: &Block) -> u64 {
-    let Block { role, content, digest, chunks, characters, tokens, features, mark: _, markable } =
-        block;
+    let Block {
+        role,
+        content,
+        digest,
+        chunks,
+        characters,
+        tokens,
+        features,
+        outline,
+        mark: _,
+        markable,
+    } = block;
     let mut hasher = FxHasher::default();
     let mut add = |word| hasher.write_u64(word);
     add((*role as u64) << 16 | (*content as u64) << 8 | u64::from(*markable));
@@ -167,39 +198,80 @@ pub(crate) fn block_hash(block: &Block) -> u64 {
         add(*order);
         add(*bag);
     }
+    if let Some(outline) = outline {
+        let Outline { bag, spans, tools } = &**outline;
+        add(*bag);
+        add(spans.len() as u64);
+        for Varying { look, hash, start, length } in spans {
+            add(u64::from(*hash) << 32 | u64::from(*start));
+            add(u64::from(*length) << 8 | *look as u64);
+        }
+        tools.iter().for_each(|tool| add(*tool));
+    }
     hasher.finish()
 }
 
-fn block_in(block: BlockIn) -> Block {
+fn block_in((block, outline): BlockIn) -> Block {
     let (role, content, digest, chunks, characters, tokens, features, markable) = block;
-    Block { role, content, digest, chunks, characters, tokens, features, mark: None, markable }
+    let mark = None;
+    Block { role, content, digest, chunks, characters, tokens, features, outline, mark, markable }
 }
 
-fn prompt_of(rest: &mut &[u8]) -> Result<Prompt, Torn> {
-    let base = base_of(rest)?;
-    let (added, marks): (Vec<BlockIn>, Marks) = take(rest)?;
-    Ok(Prompt { base, added: added.into_iter().map(block_in).collect(), marks })
+fn prompt_of(version: u16, base: Option<Base>, rest: &mut &[u8]) -> Result<Prompt, Torn> {
+    let added: Vec<Block> = match version {
+        FIRST => {
+            let added: Vec<BlockInFirst> = take(rest)?;
+            added.into_iter().map(|block| block_in((block, None))).collect()
+        }
+        _ => take::<Vec<BlockIn>>(rest)?.into_iter().map(block_in).collect(),
+    };
+    Ok(Prompt { base, added, marks: take(rest)? })
 }
 
-fn base_of(rest: &mut &[u8]) -> Result<Option<Base>, Torn> {
+fn start_of(rest: &mut &[u8]) -> Result<Start, Torn> {
     let version: u16 = take(rest)?;
-    if version != RECORD_VERSION {
+    if !(FIRST..=RECORD_VERSION).contains(&version) {
         return Err(Torn::Version(version));
     }
-    match take(rest)? {
-        None => Ok(None),
+    let base: Option<(u64, u64)> = take(rest)?;
+    let base = match base {
+        None => None,
         Some((row, shared)) => {
-            let shared: u64 = shared;
-            Ok(Some(Base { row, shared: usize::try_from(shared).map_err(|_| Torn::Shape)? }))
+            Some(Base { row, shared: usize::try_from(shared).map_err(|_| Torn::Shape)? })
         }
-    }
+    };
+    Ok(Start { version, base })
 }
 
-fn record_of(rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
+fn parameters_of(version: u16, rest: &mut &[u8]) -> Result<Parameters, Torn> {
+    if version != FIRST {
+        return take(rest);
+    }
+    let parameters: ParametersInFirst = take(rest)?;
+    let (
+        max_output_tokens,
+        temperature_permille,
+        answers,
+        usage_in_stream,
+        client_cache_options,
+        digest,
+    ) = parameters;
+    Ok(Parameters {
+        max_output_tokens,
+        temperature_permille,
+        answers,
+        usage_in_stream,
+        client_cache_options,
+        digest,
+        rendered: None,
+    })
+}
+
+fn record_of(version: u16, rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
     let call: CallIn = take(rest)?;
-    let (id, seed, arrived, dialect, provider, model, operation, caller, delivery, parameters, _) =
-        call;
-    let body_bytes = call.10;
+    let (id, seed, arrived, dialect, provider, model, operation, caller, delivery) = call;
+    let parameters = parameters_of(version, rest)?;
+    let body_bytes = take(rest)?;
     let call = Arc::new(Call {
         id,
         seed,
@@ -267,7 +339,8 @@ mod tests {
     use crate::any_record::any_record;
     use crate::chains::Chains;
     use crate::fixture::{NOON, turn_of};
-    use crate::resolve::{Prompts, Rows};
+    use crate::resolve::{Known, Prompts, Rows};
+    use crate::view::View;
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -314,7 +387,8 @@ mod tests {
             let mut moved = vec![7];
             rebase(&blob, Some(base), &mut moved).unwrap();
             prop_assert!(verified(&moved[1..]).is_ok());
-            prop_assert_eq!(split(&moved[1..]).unwrap(), (Some(base), split(&blob).unwrap().1));
+            let start = Start { version: RECORD_VERSION, base: Some(base) };
+            prop_assert_eq!(split(&moved[1..]).unwrap(), (start, split(&blob).unwrap().1));
             let mut flipped = blob.clone();
             flipped[at.index(blob.len())] ^= 1 << bit;
             prop_assert!(rebase(&flipped, Some(base), &mut moved).is_err());
@@ -362,9 +436,48 @@ mod tests {
             stored += chained(record, row, &mut chains).len();
         }
         expect_test::expect![[r#"
-            whole 1044 kB, stored 99 kB
+            whole 1085 kB, stored 101 kB
         "#]]
         .assert_eq(&format!("whole {} kB, stored {} kB\n", whole / 1000, stored / 1000));
+    }
+
+    /// Records of the first version, as it wrote them, and as it showed them.
+    fn first() -> impl Iterator<Item = (&'static [u8], Record)> {
+        let mut blobs: &[u8] = include_bytes!("../tests/records/version-1.bin");
+        let texts = include_str!("../tests/records/version-1.jsonl");
+        texts.lines().map(move |text| {
+            let (length, rest) = blobs.split_first_chunk().unwrap();
+            let (blob, rest) = rest.split_at(u32::from_le_bytes(*length) as usize);
+            blobs = rest;
+            (blob, serde_json::from_str(text).unwrap())
+        })
+    }
+
+    #[test]
+    fn records_of_the_first_version_are_read_moved_and_shown() {
+        assert_eq!(first().count(), 24);
+        for (blob, record) in first() {
+            assert_eq!(read(blob, |_| Err(Torn::NoBase)).as_ref(), Ok(&record));
+            let prompt = read_prompt(blob).unwrap().resolve(None);
+            assert_eq!(prompt.as_ref(), Ok(&record.call.prompt));
+            let call = Call { prompt: Vec::new(), ..Call::clone(&record.call) };
+            let bare = Record { call: Arc::new(call), ..record.clone() };
+            assert_eq!(read_without_prompt(blob), Ok(bare));
+            let base = Some(Base { row: 3, shared: 0 });
+            let mut moved = Vec::new();
+            rebase(blob, base, &mut moved).unwrap();
+            assert_eq!(
+                split(&moved).unwrap(),
+                (Start { version: FIRST, base }, split(blob).unwrap().1)
+            );
+            assert_eq!(read(&moved, |_| Ok(Known::Blocks(Arc::default()))).as_ref(), Ok(&record));
+            let (Start { version, .. }, rest) = split(blob).unwrap();
+            let view = View::read(version, rest).unwrap();
+            let tokens = |prompt: &[Block]| prompt.iter().map(|b| b.tokens).collect::<Vec<_>>();
+            let seen: Vec<u32> = view.added.iter().map(|block| block.tokens).collect();
+            assert_eq!((view.call.id, seen), (record.call.id, tokens(&record.call.prompt)));
+            assert_eq!(view.timing, record.timing);
+        }
     }
 
     #[test]
@@ -373,8 +486,8 @@ mod tests {
         // the version before.
         let sums: Vec<u32> =
             (0..4).map(|seed| checksum(&write(&any_record(seed), None, Vec::new()))).collect();
-        assert_eq!(RECORD_VERSION, 1);
-        expect_test::expect!["[2540294d, 462ae7a8, cebeb7fe, 69a6c32c]"]
+        assert_eq!(RECORD_VERSION, 2);
+        expect_test::expect!["[72d76d21, 2f64f242, 6d10b87f, aa49c347]"]
             .assert_eq(&format!("{sums:x?}"));
     }
 }

@@ -7,13 +7,13 @@
 
 use std::ops::Range;
 
-use scrimp_core::call::Features;
+use scrimp_core::call::{Features, Outline, Varying};
 use scrimp_core::record::{RECORD_VERSION, Timing};
 use scrimp_core::{
     Attempt, Block, Call, CallId, Caller, Metering, Parameters, Record, Span, Time, Usage, Usd,
 };
 
-use crate::blob::{Base, block_hash, checksum};
+use crate::blob::{Base, Start, block_hash, checksum};
 use crate::chains;
 use crate::commit::classes;
 use crate::put::Put;
@@ -148,7 +148,7 @@ impl Draft<'_> {
     /// Appends the record as it is stored, without the blocks that its base has.
     pub(crate) fn write(&self, base: Option<Base>, out: &mut Vec<u8>) {
         let start = out.len();
-        put_base(base, out);
+        put_start(Start { version: RECORD_VERSION, base }, out);
         let shared = base.map_or(0, |base| base.shared);
         out.word((self.blocks.len() - shared) as u64);
         let from = self.blocks[..shared].last().map_or(0, |block| block.end);
@@ -190,8 +190,8 @@ impl Draft<'_> {
 }
 
 /// Begins a record: its version, and where the beginning of its prompt is.
-pub(crate) fn put_base(base: Option<Base>, out: &mut Vec<u8>) {
-    out.word(u64::from(RECORD_VERSION));
+pub(crate) fn put_start(Start { version, base }: Start, out: &mut Vec<u8>) {
+    out.word(u64::from(version));
     out.maybe(base, |out, Base { row, shared }| {
         out.word(row);
         out.word(shared as u64);
@@ -199,8 +199,18 @@ pub(crate) fn put_base(base: Option<Base>, out: &mut Vec<u8>) {
 }
 
 fn put_block(block: &Block, out: &mut Vec<u8>) {
-    let Block { role, content, digest, chunks, characters, tokens, features, mark: _, markable } =
-        block;
+    let Block {
+        role,
+        content,
+        digest,
+        chunks,
+        characters,
+        tokens,
+        features,
+        outline,
+        mark: _,
+        markable,
+    } = block;
     out.push(*role as u8);
     out.push(*content as u8);
     out.extend_from_slice(&digest.0);
@@ -209,6 +219,20 @@ fn put_block(block: &Block, out: &mut Vec<u8>) {
     out.word(u64::from(*tokens));
     out.maybe(features.as_deref(), put_features);
     out.flag(*markable);
+    out.maybe(outline.as_deref(), put_outline);
+}
+
+fn put_outline(out: &mut Vec<u8>, outline: &Outline) {
+    let Outline { bag, spans, tools } = outline;
+    out.word(*bag);
+    out.word(spans.len() as u64);
+    for Varying { look, hash, start, length } in spans {
+        out.push(*look as u8);
+        out.word(u64::from(*hash));
+        out.word(u64::from(*start));
+        out.word(u64::from(*length));
+    }
+    out.words(tools);
 }
 
 fn put_features(out: &mut Vec<u8>, features: &Features) {
@@ -281,6 +305,7 @@ fn put_parameters(parameters: &Parameters, out: &mut Vec<u8>) {
         usage_in_stream,
         client_cache_options,
         digest,
+        rendered,
     } = parameters;
     out.maybe(*max_output_tokens, Vec::word);
     out.maybe(temperature_permille.map(u64::from), Vec::word);
@@ -288,6 +313,7 @@ fn put_parameters(parameters: &Parameters, out: &mut Vec<u8>) {
     out.flag(*usage_in_stream);
     out.flag(*client_cache_options);
     out.extend_from_slice(&digest.0);
+    out.maybe(*rendered, Vec::word);
 }
 
 fn put_attempt(attempt: &Attempt, out: &mut Vec<u8>) {

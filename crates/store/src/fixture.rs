@@ -37,6 +37,7 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
             characters: tokens * 4,
             tokens,
             features: None,
+            outline: None,
             // The client marks the last block of each turn, as agents do.
             mark: (i == 2 * turn + 1).then_some(Ttl::Short),
             markable: true,
@@ -73,6 +74,7 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
             usage_in_stream: true,
             client_cache_options: false,
             digest: Digest([9; 16]),
+            rendered: None,
         },
         prompt,
         body_bytes: tokens * 4,

@@ -15,7 +15,7 @@ use scrimp_core::{
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::blob::Torn;
+use crate::blob::{FIRST, Torn};
 use crate::cursor::{Cursor, Misshapen};
 
 /// By their places in the bytes.
@@ -77,9 +77,9 @@ pub(crate) enum EndingView<'a> {
 }
 
 impl<'a> View<'a> {
-    /// Reads what follows the base in the bytes of a record whose checksum was verified.
-    pub(crate) fn read(rest: &'a [u8]) -> Result<View<'a>, Torn> {
-        Ok(view(&mut Cursor(rest))?)
+    /// Reads what follows the base in the bytes of a record of this version whose checksum was verified.
+    pub(crate) fn read(version: u16, rest: &'a [u8]) -> Result<View<'a>, Torn> {
+        Ok(view(version, &mut Cursor(rest))?)
     }
 
     /// Whether the caller got what it asked for.
@@ -120,12 +120,12 @@ impl<'a> View<'a> {
     }
 }
 
-fn view<'a>(bytes: &mut Cursor<'a>) -> Result<View<'a>, Misshapen> {
-    let added = (0..bytes.word()?).map(|_| block(bytes)).collect::<Result<_, _>>()?;
+fn view<'a>(version: u16, bytes: &mut Cursor<'a>) -> Result<View<'a>, Misshapen> {
+    let added = (0..bytes.word()?).map(|_| block(version, bytes)).collect::<Result<_, _>>()?;
     // A mark is a place and a length of life.
     let marks = bytes.word()?;
     bytes.skip_words(marks.saturating_mul(2))?;
-    let call = call(bytes)?;
+    let call = call(version, bytes)?;
     let placement = bytes.any()?;
     let attempts = bytes.small()?;
     let mut last_status = None;
@@ -146,7 +146,7 @@ fn view<'a>(bytes: &mut Cursor<'a>) -> Result<View<'a>, Misshapen> {
     })
 }
 
-fn block(bytes: &mut Cursor<'_>) -> Result<BlockView, Misshapen> {
+fn block(version: u16, bytes: &mut Cursor<'_>) -> Result<BlockView, Misshapen> {
     let role = bytes.one_of(&ROLES)?;
     // What it holds.
     bytes.skip(1)?;
@@ -164,10 +164,23 @@ fn block(bytes: &mut Cursor<'_>) -> Result<BlockView, Misshapen> {
     })?;
     // Whether it can be marked.
     bytes.skip(1)?;
+    if version != FIRST {
+        bytes.maybe(skip_outline)?;
+    }
     Ok(BlockView { role, digest, tokens })
 }
 
-fn call<'a>(bytes: &mut Cursor<'a>) -> Result<CallView<'a>, Misshapen> {
+fn skip_outline(bytes: &mut Cursor<'_>) -> Result<(), Misshapen> {
+    // The bag, then spans: a look and three numbers. Then names of tools.
+    bytes.skip_words(1)?;
+    for _ in 0..bytes.word()? {
+        bytes.skip(1)?;
+        bytes.skip_words(3)?;
+    }
+    bytes.skip_list()
+}
+
+fn call<'a>(version: u16, bytes: &mut Cursor<'a>) -> Result<CallView<'a>, Misshapen> {
     let id = CallId(u128::from_be_bytes(bytes.bytes()?));
     // The seed.
     bytes.skip_words(1)?;
@@ -182,12 +195,16 @@ fn call<'a>(bytes: &mut Cursor<'a>) -> Result<CallView<'a>, Misshapen> {
         bytes.skip_text()?;
         bytes.skip_text()?;
     }
-    // The delivery, and the parameters: two limits, answers, two flags, a digest. Bytes of the body.
+    // The delivery, and the parameters: two limits, answers, two flags, a digest, what is rendered.
+    // Bytes of the body.
     bytes.skip(1)?;
     bytes.maybe(|bytes| bytes.skip_words(1))?;
     bytes.maybe(|bytes| bytes.skip_words(1))?;
     bytes.skip_words(1)?;
     bytes.skip(2 + 16)?;
+    if version != FIRST {
+        bytes.maybe(|bytes| bytes.skip_words(1))?;
+    }
     bytes.skip_words(1)?;
     Ok(CallView { id, arrived, provider, model, operation, key, session })
 }
@@ -279,9 +296,9 @@ mod tests {
         fn a_view_shows_what_the_record_says(seed: u64) {
             let record = any_record(seed);
             let bytes = blob::write(&record, None, Vec::new());
-            let (base, rest) = blob::split(&bytes).unwrap();
-            prop_assert_eq!(base, None);
-            let view = View::read(rest).unwrap();
+            let (start, rest) = blob::split(&bytes).unwrap();
+            prop_assert_eq!(start.base, None);
+            let view = View::read(start.version, rest).unwrap();
             let call = &record.call;
             prop_assert_eq!(view.call.id, call.id);
             prop_assert_eq!(view.call.arrived, call.arrived);

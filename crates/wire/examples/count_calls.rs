@@ -2,7 +2,8 @@
 //!
 //! Build with `cargo build --release -p scrimp-wire --example count_calls`, run
 //! `valgrind --tool=callgrind` on it with `request 1000` and with `request 2000`: the difference is
-//! a thousand requests. So it is with `answer` (a whole one), `stream`, and `long` (400 kB).
+//! a thousand requests. So it is with `answer` (a whole one), `stream`, `long` (400 kB), and `agent`
+//! (twelve tools, two pages of instructions with a date, and a few turns).
 
 use std::hint::black_box;
 
@@ -29,17 +30,20 @@ const STREAM: &str = concat!(
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
-    let what = arguments.next().expect("request, answer, stream or long");
+    let what = arguments.next().expect("request, answer, stream, long or agent");
     let times = arguments.next().and_then(|times| times.parse().ok()).expect("how often");
     let key = Key::new([7; 32]);
-    let (short, long) = (chat(1_000), chat(400_000));
+    let (short, long, agent) = (chat(1_000), chat(400_000), agent());
     for _ in 0..times {
         match what.as_str() {
             "request" => drop(black_box(read(Dialect::OpenaiChat, black_box(&short), &key))),
             "long" => drop(black_box(read(Dialect::OpenaiChat, black_box(&long), &key))),
+            "agent" => {
+                drop(black_box(read(Dialect::AnthropicMessages, black_box(&agent), &key)));
+            }
             "answer" => meter(Framing::Whole, ANSWER),
             "stream" => meter(Framing::Sse, STREAM),
-            _ => panic!("only request, answer, stream and long are known"),
+            _ => panic!("only request, answer, stream, long and agent are known"),
         }
     }
 }
@@ -48,6 +52,29 @@ fn chat(characters: usize) -> Vec<u8> {
     let text: String = FOX.chars().cycle().take(characters).collect();
     format!(
         r#"{{"model":"gpt-4o","messages":[{{"role":"system","content":"Be brief."}},{{"role":"user","content":"{text}"}}]}}"#
+    )
+    .into_bytes()
+}
+
+fn agent() -> Vec<u8> {
+    let text = |characters: usize| FOX.chars().cycle().take(characters).collect::<String>();
+    let tool = |at: usize| {
+        let about = text(400);
+        format!(
+            r#"{{"name":"tool_{at}","description":"{about}","input_schema":{{"type":"object","properties":{{"path":{{"type":"string","description":"Where it is."}},"limit":{{"type":"integer","minimum":1,"maximum":2000}}}},"required":["path"],"additionalProperties":false}}}}"#
+        )
+    };
+    let tools: Vec<String> = (0..12).map(tool).collect();
+    let turn = |at: usize| {
+        let (asked, said) = (text(300), text(900));
+        format!(
+            r#"{{"role":"user","content":"{asked}"}},{{"role":"assistant","content":[{{"type":"text","text":"{asked}"}},{{"type":"tool_use","id":"toolu_{at}","name":"tool_{at}","input":{{"path":"src/lib.rs","limit":200}}}}]}},{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"toolu_{at}","content":"{said}"}}]}}"#
+        )
+    };
+    let turns: Vec<String> = (0..6).map(turn).collect();
+    let (tools, turns, rules) = (tools.join(","), turns.join(","), text(8_000));
+    format!(
+        r#"{{"model":"claude-haiku-5-5","max_tokens":1024,"tools":[{tools}],"system":"{rules} Today is 2026-11-23.","messages":[{turns}]}}"#
     )
     .into_bytes()
 }

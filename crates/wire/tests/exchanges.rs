@@ -167,15 +167,29 @@ fn key() -> Key {
 }
 
 fn line(block: &Block) -> String {
-    let Block { role, content, digest, chunks, characters, tokens, features, mark, markable } =
-        block;
+    let Block {
+        role,
+        content,
+        digest,
+        chunks,
+        characters,
+        tokens,
+        features,
+        outline,
+        mark,
+        markable,
+    } = block;
+    let outline = outline.as_ref().map_or(String::new(), |outline| {
+        let looks: Vec<_> = outline.spans.iter().map(|span| span.look).collect();
+        format!(" spans={looks:?} tools={}", outline.tools.len())
+    });
     let mark = mark.map_or(String::new(), |mark| format!(" mark={mark:?}"));
     let features = features.as_ref().map_or(String::new(), |features| {
         let (numbers, names) = (features.numbers.len(), features.names.len());
         format!(" numbers={numbers} names={names} negations={}", features.negations)
     });
     format!(
-        "  {role:?} {content:?} {characters} characters {tokens} tokens {} chunks{}{mark}{features} {:.8}",
+        "  {role:?} {content:?} {characters} characters {tokens} tokens {} chunks{}{mark}{features}{outline} {:.8}",
         chunks.len(),
         if *markable { " markable" } else { "" },
         digest.to_string()

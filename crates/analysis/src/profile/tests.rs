@@ -91,6 +91,7 @@ fn record(sketch: &Sketch) -> Record {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: Vec::new(),
         body_bytes: 1,

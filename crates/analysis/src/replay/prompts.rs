@@ -206,8 +206,18 @@ impl Prompts {
 impl Link {
     fn block(&self) -> Block {
         let Link { digest, characters, tokens, role, content, mark, markable, .. } = *self;
-        let (chunks, features) = (Box::default(), None);
-        Block { role, content, digest, chunks, characters, tokens, features, mark, markable }
+        Block {
+            role,
+            content,
+            digest,
+            chunks: Box::default(),
+            characters,
+            tokens,
+            features: None,
+            outline: None,
+            mark,
+            markable,
+        }
     }
 }
 
@@ -224,6 +234,7 @@ mod tests {
             characters: 4,
             tokens: 1,
             features: None,
+            outline: None,
             mark,
             markable: true,
         }

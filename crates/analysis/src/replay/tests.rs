@@ -106,6 +106,7 @@ fn call(number: u32, arrives_ms: i64) -> Arc<Call> {
             usage_in_stream: true,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: Vec::new(),
         body_bytes: 2,

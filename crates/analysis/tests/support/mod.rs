@@ -95,6 +95,7 @@ pub(crate) fn entry(number: usize, asks: &Asks) -> Entry {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: blocks,
         body_bytes: 0,
@@ -133,6 +134,7 @@ fn block((at, Says(says, tokens, mark)): (usize, &Says)) -> Block {
         characters: *tokens,
         tokens: *tokens,
         features: None,
+        outline: None,
         mark: *mark,
         markable: true,
     }

@@ -43,6 +43,7 @@ fn call() -> Arc<Call> {
             usage_in_stream: true,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: Vec::new(),
         body_bytes: 2,

@@ -97,6 +97,7 @@ fn blank(
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: Vec::new(),
         body_bytes: 0,

@@ -144,6 +144,7 @@ fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: Vec::new(),
         body_bytes: 0,

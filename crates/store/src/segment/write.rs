@@ -87,7 +87,7 @@ impl SegmentWriter {
         blob: &[u8],
         whole: impl FnOnce() -> std::result::Result<Record, Torn>,
     ) -> std::result::Result<(), Torn> {
-        let (base, _) = blob::split(blob)?;
+        let (blob::Start { base, .. }, _) = blob::split(blob)?;
         let moved = base.map(|base| self.moved(base));
         let base = moved.and_then(|(_, base)| base);
         self.record.clear();
@@ -97,8 +97,8 @@ impl SegmentWriter {
             }
             Some((_, Some(_))) | None => blob::rebase(blob, base, &mut self.record)?,
         }
-        let (_, rest) = blob::split(&self.record)?;
-        let view = View::read(rest)?;
+        let (blob::Start { version, .. }, rest) = blob::split(&self.record)?;
+        let view = View::read(version, rest)?;
         let named = base.and_then(|base| self.ids.get(usize::try_from(base.row).ok()?).copied());
         self.bytes += self.record.len();
         self.columns.push(&view, base, named, &self.record);

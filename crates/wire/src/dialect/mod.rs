@@ -12,6 +12,7 @@ mod features;
 mod gemini;
 mod layout;
 mod openai;
+mod outline;
 mod parameters;
 mod prompt;
 mod read;

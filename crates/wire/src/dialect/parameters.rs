@@ -23,6 +23,29 @@ const NOT_OF_THE_ANSWER: &[&[u8]] = &[
     b"serviceTier",
 ];
 
+/// Fields that a provider renders into the prompt, or that its cache keeps apart.
+const RENDERED: &[&[u8]] = &[
+    b"tool_choice",
+    b"toolChoice",
+    b"toolConfig",
+    b"tool_config",
+    b"parallel_tool_calls",
+    b"thinking",
+    b"thinkingConfig",
+    b"reasoning",
+    b"reasoning_effort",
+    b"response_format",
+    b"responseSchema",
+    b"responseJsonSchema",
+    b"output_format",
+    b"output_config",
+    b"text",
+    b"verbosity",
+    b"speed",
+    b"functions",
+    b"additionalModelRequestFields",
+];
+
 /// Bytes that hold most values, so that none but a long one is moved while it is written down.
 const USUAL: usize = 32;
 
@@ -34,6 +57,8 @@ pub(super) struct Collected {
     most_output: Option<u64>,
     temperature: Option<u32>,
     answers: Option<u32>,
+    /// Members of an object of parameters that are rendered into the prompt.
+    rendered: Vec<Vec<u8>>,
 }
 
 impl Collected {
@@ -80,15 +105,41 @@ impl Collected {
     fn note_members(&mut self, mut scanner: Scanner<'_>) -> Result<(), Wrong> {
         let mut members = scanner.enter_object()?;
         while let Some(member) = scanner.member(&mut members)? {
-            self.note(&member.key.decoded(), scanner.clone());
-            scanner.skip()?;
+            let name = member.key.decoded();
+            self.note(&name, scanner.clone());
+            match RENDERED.contains(&&*name) {
+                true => {
+                    let mut entry = name.to_vec();
+                    entry.push(crate::scan::QUOTE);
+                    scanner.canonical(&mut entry)?;
+                    self.rendered.push(entry);
+                }
+                false => drop(scanner.skip()?),
+            }
         }
         Ok(())
+    }
+
+    /// Names what is rendered into the prompt; zero if nothing is.
+    fn rendered(&self, key: &Key) -> u64 {
+        let name = |entry: &&Vec<u8>| {
+            let name = entry.split(|byte| *byte == crate::scan::QUOTE).next();
+            RENDERED.contains(&name.unwrap_or_default())
+        };
+        let mut parts: Vec<&Vec<u8>> =
+            self.others.iter().filter(name).chain(&self.rendered).collect();
+        if parts.is_empty() {
+            return 0;
+        }
+        parts.sort_unstable();
+        let parts: Vec<&[u8]> = parts.iter().flat_map(|e| [e.as_slice(), b"\xff"]).collect();
+        key.digest_parts("rendered", &parts).word() | 1
     }
 
     /// The parameters, with a digest that does not depend on the order of fields.
     pub(super) fn finish(mut self, key: &Key) -> Parameters {
         self.others.sort_unstable();
+        let rendered = self.rendered(key);
         let parts: Vec<&[u8]> = self.others.iter().flat_map(|e| [e.as_slice(), b"\xff"]).collect();
         Parameters {
             max_output_tokens: self.most_output,
@@ -97,6 +148,7 @@ impl Collected {
             usage_in_stream: false,
             client_cache_options: false,
             digest: key.parameters(&parts),
+            rendered: Some(rendered),
         }
     }
 }
@@ -110,6 +162,7 @@ pub(super) fn none() -> Parameters {
         usage_in_stream: false,
         client_cache_options: false,
         digest: Digest::default(),
+        rendered: None,
     }
 }
 

@@ -86,6 +86,7 @@ const UNKNOWN_PARAMETERS: Parameters = Parameters {
     usage_in_stream: false,
     client_cache_options: false,
     digest: Digest([0; 16]),
+    rendered: None,
 };
 
 /// Policies place marks by dialect, so a log's calls get that of their provider.
@@ -133,6 +134,7 @@ pub(super) fn block(role: Role, hash: u64, tokens: u64) -> Block {
         characters: 0,
         tokens,
         features: None,
+        outline: None,
         mark: None,
         markable: true,
     }

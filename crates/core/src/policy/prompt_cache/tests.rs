@@ -32,6 +32,7 @@ fn call(prompt: &str) -> Call {
             characters: 4_000,
             tokens: 1_000,
             features: None,
+            outline: None,
             mark: letter.is_ascii_uppercase().then_some(Ttl::Short),
             markable: true,
         });
@@ -53,6 +54,7 @@ fn call(prompt: &str) -> Call {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: blocks,
         body_bytes: 0,

@@ -73,6 +73,7 @@ fn call(at_s: i64, prompt: &str) -> Call {
             characters: 0,
             tokens: tokens.trim_end_matches('!').parse().expect("tokens"),
             features: None,
+            outline: None,
             mark,
             markable: true,
         }
@@ -94,6 +95,7 @@ fn call(at_s: i64, prompt: &str) -> Call {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: prompt.split_whitespace().map(block).collect(),
         body_bytes: 0,

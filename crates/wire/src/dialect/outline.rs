@@ -1,0 +1,245 @@
+//! Outlines: what tells how two blocks differ, without their text.
+//!
+//! A block that differs in a date from the one before it should be told from one whose parts stand in
+//! another order, and from one that says something else. So the pieces that look as if they changed
+//! are told apart from the rest, and of the rest there is a sum over its bytes that does not depend on
+//! their order. Only texts that prompts begin with have an outline: tools and instructions.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+use scrimp_core::call::{Look, Outline, Varying};
+
+use crate::Key;
+use crate::scan::QUOTE;
+
+mod look;
+
+/// Bytes that are counted and added up at once: short enough for counters of a byte, and for sums of
+/// 32 bits.
+pub(super) const STRIDE: usize = 192;
+/// Numbers that are kept of a block, and pieces that are none: lists are numbered, and would crowd out
+/// the rest.
+const MOST: usize = 32;
+/// Pieces that are looked at, so that a table of numbers costs no more than any other text.
+const MOST_LOOKED_AT: usize = 256;
+/// Tools that one block may define.
+const MOST_TOOLS: usize = 256;
+
+/// Makes the outline of what a block says.
+pub(super) struct Outlining<'a> {
+    bytes: &'a [u8],
+    key: &'a Key,
+    sum: u64,
+    spans: Vec<Varying>,
+    /// Up to where pieces have been looked for.
+    done: usize,
+    /// How many pieces are kept: numbers come second.
+    counts: [usize; 2],
+    looked_at: usize,
+}
+
+/// Names of tools in what a block says. Of a call, and of most definitions, the first that is given
+/// is its own; any other belongs to what it holds.
+pub(super) fn tools(canonical: &[u8], key: &Key) -> Vec<u64> {
+    static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\xffname\xff\xff"));
+    let holds_many = [&b"\xfffunctionDeclarations"[..], b"\xfffunction_declarations"];
+    let most = match holds_many.iter().any(|name| canonical.starts_with(name)) {
+        true => MOST_TOOLS,
+        false => 1,
+    };
+    let name = |at: usize| {
+        let rest = &canonical[at + NAME.needle().len()..];
+        let name = &rest[..memchr::memchr(QUOTE, rest).unwrap_or(rest.len())];
+        key.word(name)
+    };
+    NAME.find_iter(canonical).take(most).map(name).collect()
+}
+
+/// The sum of the squares of all bytes: of no use for finding a text, and the same for two texts of
+/// the same bytes. This is vectorised.
+fn squares(stride: &[u8]) -> u64 {
+    let square =
+        |sum: i32, byte: &u8| sum + i32::from(i16::from(*byte)) * i32::from(i16::from(*byte));
+    let (strides, rest) = stride.as_chunks::<32>();
+    let sum = strides.iter().fold(0, |sum, stride| stride.iter().fold(sum, square));
+    u64::from(rest.iter().fold(sum, square).cast_unsigned())
+}
+
+impl<'a> Outlining<'a> {
+    pub(super) fn new(bytes: &'a [u8], key: &'a Key) -> Outlining<'a> {
+        let spans = Vec::new();
+        Outlining { bytes, key, sum: 0, spans, done: 0, counts: [0; 2], looked_at: 0 }
+    }
+
+    /// Sees the stride that starts there and has so many digits.
+    pub(super) fn see(&mut self, start: usize, digits: usize) {
+        let end = self.bytes.len().min(start + STRIDE);
+        self.sum += squares(&self.bytes[start..end]);
+        if digits != 0 {
+            self.through(start..end);
+        }
+    }
+
+    pub(super) fn outline(self) -> Outline {
+        let Outlining { bytes, key, mut sum, spans, .. } = self;
+        for Varying { start, length, .. } in &spans {
+            let piece = &bytes[*start as usize..][..usize::from(*length)];
+            sum -= piece.chunks(STRIDE).map(squares).sum::<u64>();
+        }
+        Outline { bag: key.seal(sum), spans, tools: Vec::new() }
+    }
+
+    #[inline(never)]
+    fn through(&mut self, stride: Range<usize>) {
+        let mut from = stride.start.max(self.done);
+        while self.looked_at < MOST_LOOKED_AT
+            && let Some(digit) = look::first_digit(&self.bytes[from.min(stride.end)..stride.end])
+        {
+            self.looked_at += 1;
+            let range = look::around(self.bytes, from + digit, self.done);
+            from = range.end;
+            self.note(range);
+        }
+    }
+
+    fn note(&mut self, range: Range<usize>) {
+        let last = self.spans.last().map(|last| last.start as usize + usize::from(last.length));
+        self.done = range.end;
+        // The year behind a day.
+        if let (Some(end), Some(last)) = (last, self.spans.last_mut())
+            && last.look == Look::Date
+            && range.len() == 4
+            && range.start <= end + 2
+        {
+            let start = last.start as usize;
+            *last = varying(self.bytes, self.key, Look::Date, start..range.end);
+            return;
+        }
+        let (look, range) = look::of(self.bytes, range);
+        let floor = last.unwrap_or(0);
+        let range = range.start.max(floor)..range.end;
+        self.done = self.done.max(range.end);
+        let count = &mut self.counts[usize::from(look == Look::Number)];
+        if *count < MOST {
+            *count += 1;
+            self.spans.push(varying(self.bytes, self.key, look, range));
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a hash; bodies are shorter than 4 GiB")]
+fn varying(bytes: &[u8], key: &Key, look: Look, range: Range<usize>) -> Varying {
+    // The rest of what is longer is part of the text.
+    let length = u16::try_from(range.len()).unwrap_or(u16::MAX);
+    let piece = &bytes[range.start..][..usize::from(length)];
+    Varying { look, hash: key.word(piece) as u32, start: range.start as u32, length }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outline(text: &str) -> Outline {
+        of(text, &Key::new([3; 32]))
+    }
+
+    fn of(text: &str, key: &Key) -> Outline {
+        let mut outlining = Outlining::new(text.as_bytes(), key);
+        for (at, stride) in text.as_bytes().chunks(STRIDE).enumerate() {
+            let digits = stride.iter().filter(|byte| byte.is_ascii_digit()).count();
+            outlining.see(at * STRIDE, digits);
+        }
+        outlining.outline()
+    }
+
+    fn told(text: &str) -> Vec<(Look, &str)> {
+        let piece = |span: &Varying| {
+            let start = span.start as usize;
+            (span.look, &text[start..start + usize::from(span.length)])
+        };
+        outline(text).spans.iter().map(piece).collect()
+    }
+
+    #[test]
+    fn what_may_change_is_told_by_its_look() {
+        use Look::{Date, Id, Number, Random, Time};
+        let table: &[(&str, &[(Look, &str)])] = &[
+            ("It is 10:15.", &[(Time, "10:15")]),
+            ("It is 10:15:30 PM, Ada.", &[(Time, "10:15:30 PM")]),
+            ("now=2026-11-23T10:15:30.5Z", &[(Time, "2026-11-23T10:15:30.5Z")]),
+            ("now=2026-11-23 10:15", &[(Date, "2026-11-23"), (Time, "10:15")]),
+            ("t: 1795392000", &[(Time, "1795392000")]),
+            ("t: 1795392000123", &[(Time, "1795392000123")]),
+            ("Today is 2026-11-23.", &[(Date, "2026-11-23")]),
+            ("Today is Monday, November 23, 2026.", &[(Date, "Monday, November 23, 2026")]),
+            ("Today is Mon 23 Nov 2026!", &[(Date, "Mon 23 Nov 2026")]),
+            ("Date: 23.11.2026", &[(Date, "23.11.2026")]),
+            (
+                "Trace 0b6c3a1e-77aa-4b2c-9d1e-001122334455",
+                &[(Id, "0b6c3a1e-77aa-4b2c-9d1e-001122334455")],
+            ),
+            ("Request id: 4711", &[(Id, "4711")]),
+            ("requestId is 8f3a9c", &[(Id, "8f3a9c")]),
+            ("user req_8f3a9c01", &[(Id, "req_8f3a9c01")]),
+            ("nonce 8f3a9c01d2e4", &[(Random, "8f3a9c01d2e4")]),
+            ("seed=42", &[(Random, "42")]),
+            ("x aGVsbG8gd29ybGQ9/9+a", &[(Random, "aGVsbG8gd29ybGQ9/9+a")]),
+            ("This is call 17.", &[(Number, "17")]),
+            ("It costs $12.50 or 3%", &[(Number, "12.50"), (Number, "3")]),
+            ("no digits at all", &[]),
+        ];
+        for (text, looks) in table {
+            assert_eq!(told(text), *looks, "{text}");
+        }
+    }
+
+    #[test]
+    fn two_texts_that_differ_in_such_a_piece_or_in_their_order_have_one_bag() {
+        let same = [
+            ("It is 10:15 now.", "It is 9:05 PM now."),
+            ("Today is Monday, May 5, 2026.", "Today is Tuesday, November 16, 2027."),
+            (
+                "Id: 0b6c3a1e-77aa-4b2c-9d1e-001122334455",
+                "Id: 1b6c3a1e-77aa-4b2c-9d1e-00112233445f",
+            ),
+            (r#"{"name": "a", "size": 3}"#, r#"{"size": 3, "name": "a"}"#),
+            ("one\ntwo\nthree", "two\none\nthree"),
+        ];
+        for (one, other) in same {
+            assert_eq!(outline(one).bag, outline(other).bag, "{one}");
+        }
+        for (one, other) in
+            [("You are Ada.", "You are Bob."), ("Be brief.", "Be brief"), ("a", "b")]
+        {
+            assert_ne!(outline(one).bag, outline(other).bag, "{one}");
+        }
+    }
+
+    #[test]
+    fn a_bag_depends_on_the_key() {
+        let other = of("Be brief.", &Key::new([4; 32]));
+        assert_ne!(outline("Be brief.").bag, other.bag);
+    }
+
+    #[test]
+    fn a_table_of_numbers_does_not_crowd_out_what_comes_after_it() {
+        let text = format!("{} id 0b6c3a1e-77aa-4b2c-9d1e-001122334455", "7 ".repeat(100));
+        let spans = outline(&text).spans;
+        assert_eq!((spans.len(), spans[MOST].look), (MOST + 1, Look::Id));
+        assert_eq!(outline(&"7 ".repeat(100_000)).spans.len(), MOST);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn spans_are_in_order_apart_and_inside(text in "[ a-fT0-9:,./_é\u{ff}PMay-]{0,400}") {
+            let spans = outline(&text).spans;
+            let end = |span: &Varying| span.start as usize + usize::from(span.length);
+            for pair in spans.windows(2) {
+                proptest::prop_assert!(end(&pair[0]) <= pair[1].start as usize, "{spans:?}");
+            }
+            proptest::prop_assert!(spans.iter().all(|span| end(span) <= text.len()));
+        }
+    }
+}
