@@ -5,6 +5,7 @@
 //! which of the two it rests on.
 
 mod bound;
+mod breaks;
 pub mod findings;
 pub mod noninferiority;
 pub mod profile;

@@ -329,6 +329,11 @@ impl Call {
     }
 }
 
+impl Block {
+    /// Bytes of a chunk: about two thousand tokens.
+    pub const CHUNK_BYTES: usize = 8_192;
+}
+
 impl Digest {
     /// The first eight bytes, for hash tables and assignments.
     pub fn word(&self) -> u64 {

@@ -4,6 +4,7 @@
 //! have saved on the very same calls, and a proposal that saves nothing is not shown. What is only
 //! noticed (a slow operation, a model without a price) claims no money at all.
 
+mod breaker;
 mod prompt_cache;
 mod slow;
 mod truncated;
@@ -25,6 +26,7 @@ use crate::replay::{Basis, Reading, Trace};
 /// Every rule, in the order of the report. A new rule is a new file and a line here.
 pub const FINDINGS: &[Rule] = &[
     prompt_cache::RULE,
+    breaker::RULE,
     unpriced::RULE,
     unknown_usage::RULE,
     truncated::RULE,

@@ -45,6 +45,7 @@ pub(super) struct NowIs {
 }
 
 /// What each call costs and reads from the cache, in the order of the calls.
+#[derive(Clone)]
 pub(super) struct Bill {
     cost: Vec<Usd>,
     read: Vec<u64>,
@@ -117,6 +118,48 @@ impl<'a> Scales<'a> {
         };
         fly(self.study.trace, &self.calls, &policies, self.study.reading, &mut settled);
         bill
+    }
+
+    /// What every call costs if so many more tokens of some had been read from the cache, at what was
+    /// paid for them.
+    pub(super) fn bill_if_read(&self, more: &[(usize, u64)]) -> Bill {
+        let mut bill = self.now.clone();
+        for (at, tokens) in more {
+            bill.cost[*at] = bill.cost[*at] - self.worth_of_reading(*at, *tokens);
+            bill.read[*at] += tokens;
+        }
+        bill
+    }
+
+    /// What reading so many more tokens from the cache would have saved a call.
+    fn worth_of_reading(&self, at: usize, tokens: u64) -> Usd {
+        let call = &self.calls[at];
+        let usage = call.traced.metering.usage;
+        let rates = call.answered.rates(usage.input(), call.traced.common.terms);
+        let Usage { uncached, cache_write_short, cache_write_long, .. } = usage;
+        let paid = Usage { uncached, cache_write_short, cache_write_long, ..Usage::ZERO };
+        let tokens = tokens.min(paid.input());
+        let Some(read) = rates.cache_read else { return Usd::ZERO };
+        rates.cost(&paid).scaled(tokens, paid.input()) - read.times(tokens)
+    }
+
+    /// A call of these that shows what it cost, and what it would have cost under `bill`.
+    pub(super) fn measured_example(&self, bill: &Bill, members: &Members) -> Option<Example> {
+        let saved = |at: usize| self.now.cost[at] - bill.cost[at];
+        let at = *members.iter().max_by_key(|at| saved(**at))?;
+        let call = &self.calls[at];
+        let before = call.answered.cost(&call.traced.metering.usage, call.traced.common.terms);
+        Some(Example {
+            id: call.traced.id.to_string(),
+            input_tokens: call.traced.input(),
+            usd_before: before,
+            usd_after: before - saved(at),
+        })
+    }
+
+    /// The calls, in their order.
+    pub(super) fn calls(&self) -> &[Priced<'a>] {
+        &self.calls
     }
 
     /// The calls of one operation; of all without a name.

@@ -4,7 +4,7 @@
 //! block and the prompt before that, so that what two calls begin with is kept once.
 
 use rustc_hash::FxHashMap;
-use scrimp_core::call::{Block, Content, Digest, Role};
+use scrimp_core::call::{Block, Content, Digest, Outline, Role};
 use scrimp_core::{NodeId, PrefixTree, Ttl, hash};
 
 /// Names a prompt.
@@ -15,6 +15,15 @@ pub(crate) struct PromptId(u32);
 #[derive(Debug, Default)]
 pub(crate) struct Prompts {
     links: Vec<Link>,
+    /// What tells how blocks differ, by digest, where it was taken.
+    facts: FxHashMap<Digest, Facts>,
+}
+
+/// What tells how two blocks differ.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) outline: Option<Box<Outline>>,
+    pub(crate) chunks: Box<[u64]>,
 }
 
 /// A prompt's last block, where it ends, and what comes before it.
@@ -25,11 +34,11 @@ pub(crate) struct Link {
     pub(crate) end: NodeId,
     /// Tokens up to its end, as the record claims.
     pub(crate) claimed: u64,
-    digest: Digest,
+    pub(crate) digest: Digest,
     characters: u32,
     tokens: u32,
-    role: Role,
-    content: Content,
+    pub(crate) role: Role,
+    pub(crate) content: Content,
     pub(crate) mark: Option<Ttl>,
     pub(crate) markable: bool,
 }
@@ -128,6 +137,12 @@ impl Prompts {
         }
         let id = PromptId(u32::try_from(self.links.len()).expect("fewer than 2^32 blocks"));
         self.links.push(link);
+        if block.outline.is_some() || !block.chunks.is_empty() {
+            let (outline, chunks) = (&block.outline, &block.chunks);
+            self.facts
+                .entry(digest)
+                .or_insert_with(|| Facts { outline: outline.clone(), chunks: chunks.clone() });
+        }
         known.0.insert(name, id);
         id
     }
@@ -197,9 +212,20 @@ impl Prompts {
         links.iter().map(Link::block).collect()
     }
 
+    /// What tells how a block differs from others, where that was taken.
+    pub(crate) fn facts(&self, block: &Link) -> Option<&Facts> {
+        self.facts.get(&block.digest)
+    }
+
+    /// Its outline.
+    pub(crate) fn outline(&self, block: &Link) -> Option<&Outline> {
+        self.facts(block)?.outline.as_deref()
+    }
+
     /// Nothing is added any more.
     pub(super) fn shrink(&mut self) {
         self.links.shrink_to_fit();
+        self.facts.shrink_to_fit();
     }
 }
 

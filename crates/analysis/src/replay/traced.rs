@@ -16,7 +16,7 @@ pub(crate) struct Traced {
     pub(crate) id: CallId,
     seed: u64,
     pub(crate) arrived: Time,
-    session: Option<Digest>,
+    pub(crate) session: Option<Digest>,
     body_bytes: u64,
     pub(crate) common: Arc<Common>,
     pub(crate) prompt: PromptId,
@@ -42,7 +42,7 @@ pub(crate) struct Common {
     pub(crate) model: Arc<str>,
     pub(crate) operation: Arc<str>,
     /// Its session is each call's own.
-    caller: Caller,
+    pub(crate) caller: Caller,
     delivery: Delivery,
     pub(crate) parameters: Parameters,
     pub(crate) terms: Terms,

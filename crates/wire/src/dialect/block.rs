@@ -6,9 +6,9 @@ use scrimp_core::{Block, Role};
 use super::outline::{self, Outlining, STRIDE};
 use crate::Key;
 
-/// Bytes of a chunk: about two thousand tokens, and as much as the hash's vector lanes take at once
-/// (400 kB in chunks of 1, 2, 4, 8, 16 KiB: 467, 247, 153, 106, 103 µs with AVX2).
-const CHUNK: usize = 8192;
+/// As much as the hash's vector lanes take at once (400 kB in chunks of 1, 2, 4, 8, 16 KiB: 467, 247,
+/// 153, 106, 103 µs with AVX2).
+const CHUNK: usize = Block::CHUNK_BYTES;
 
 /// Tokens of an image where only its encoding is known: about what both vendors count for the
 /// largest image that they do not scale down.

@@ -11,8 +11,8 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 use scrimp_core::call::{Look, Outline, Varying};
 
-use crate::Key;
 use crate::scan::QUOTE;
+use crate::{Key, ascii};
 
 mod look;
 
@@ -23,7 +23,7 @@ pub(super) const STRIDE: usize = 192;
 /// the rest.
 const MOST: usize = 32;
 /// Pieces that are looked at, so that a table of numbers costs no more than any other text.
-const MOST_LOOKED_AT: usize = 256;
+const MOST_LOOKED_AT: usize = 512;
 /// Tools that one block may define.
 const MOST_TOOLS: usize = 256;
 
@@ -37,6 +37,9 @@ pub(super) struct Outlining<'a> {
     done: usize,
     /// How many pieces are kept: numbers come second.
     counts: [usize; 2],
+    /// Numbers that are not kept: where the first starts, the sum of their hashes, and that of their
+    /// squares.
+    surplus: Option<(usize, u64, u64)>,
     looked_at: usize,
 }
 
@@ -67,10 +70,23 @@ fn squares(stride: &[u8]) -> u64 {
     u64::from(rest.iter().fold(sum, square).cast_unsigned())
 }
 
+fn all_squares(piece: &[u8]) -> u64 {
+    piece.chunks(STRIDE).map(squares).sum()
+}
+
 impl<'a> Outlining<'a> {
     pub(super) fn new(bytes: &'a [u8], key: &'a Key) -> Outlining<'a> {
         let spans = Vec::new();
-        Outlining { bytes, key, sum: 0, spans, done: 0, counts: [0; 2], looked_at: 0 }
+        Outlining {
+            bytes,
+            key,
+            sum: 0,
+            spans,
+            done: 0,
+            counts: [0; 2],
+            surplus: None,
+            looked_at: 0,
+        }
     }
 
     /// Sees the stride that starts there and has so many digits.
@@ -82,11 +98,17 @@ impl<'a> Outlining<'a> {
         }
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "a hash; bodies are shorter than 4 GiB")]
     pub(super) fn outline(self) -> Outline {
-        let Outlining { bytes, key, mut sum, spans, .. } = self;
+        let Outlining { bytes, key, mut sum, mut spans, surplus, .. } = self;
         for Varying { start, length, .. } in &spans {
             let piece = &bytes[*start as usize..][..usize::from(*length)];
-            sum -= piece.chunks(STRIDE).map(squares).sum::<u64>();
+            sum -= all_squares(piece);
+        }
+        if let Some((start, hashes, squares)) = surplus {
+            sum -= squares;
+            let hash = key.seal(hashes) as u32;
+            spans.push(Varying { look: Look::Number, hash, start: start as u32, length: 0 });
         }
         Outline { bag: key.seal(sum), spans, tools: Vec::new() }
     }
@@ -125,6 +147,12 @@ impl<'a> Outlining<'a> {
         if *count < MOST {
             *count += 1;
             self.spans.push(varying(self.bytes, self.key, look, range));
+        } else if look == Look::Number {
+            let piece = &self.bytes[range.clone()];
+            let hash = self.key.mix_word(piece, ascii::lower(ascii::load(piece)));
+            let (_, hashes, squares) = self.surplus.get_or_insert((range.start, 0, 0));
+            *hashes = hashes.wrapping_add(hash);
+            *squares += all_squares(piece);
         }
     }
 }
@@ -227,8 +255,17 @@ mod tests {
     fn a_table_of_numbers_does_not_crowd_out_what_comes_after_it() {
         let text = format!("{} id 0b6c3a1e-77aa-4b2c-9d1e-001122334455", "7 ".repeat(100));
         let spans = outline(&text).spans;
-        assert_eq!((spans.len(), spans[MOST].look), (MOST + 1, Look::Id));
-        assert_eq!(outline(&"7 ".repeat(100_000)).spans.len(), MOST);
+        let looks: Vec<Look> = spans[MOST..].iter().map(|span| span.look).collect();
+        assert_eq!(looks, [Look::Id, Look::Number]);
+        assert_eq!(outline(&"7 ".repeat(100_000)).spans.len(), MOST + 1);
+    }
+
+    #[test]
+    fn numbers_that_are_too_many_to_be_kept_differ_as_one() {
+        let [one, other] = ["8", "9"].map(|last| outline(&format!("{}{last} m", "7 ".repeat(100))));
+        assert_eq!(one.bag, other.bag);
+        assert_eq!(one.spans[..MOST], other.spans[..MOST]);
+        assert_ne!(one.spans[MOST].hash, other.spans[MOST].hash);
     }
 
     proptest::proptest! {
@@ -236,8 +273,9 @@ mod tests {
         fn spans_are_in_order_apart_and_inside(text in "[ a-fT0-9:,./_é\u{ff}PMay-]{0,400}") {
             let spans = outline(&text).spans;
             let end = |span: &Varying| span.start as usize + usize::from(span.length);
-            for pair in spans.windows(2) {
-                proptest::prop_assert!(end(&pair[0]) <= pair[1].start as usize, "{spans:?}");
+            let kept: Vec<_> = spans.iter().filter(|span| span.length != 0).collect();
+            for pair in kept.windows(2) {
+                proptest::prop_assert!(end(pair[0]) <= pair[1].start as usize, "{spans:?}");
             }
             proptest::prop_assert!(spans.iter().all(|span| end(span) <= text.len()));
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use scrimp_core::call::Look;
 
 use crate::ascii;
+use crate::scan::QUOTE;
 
 /// Words that say that what follows names something.
 const NAMES: [u64; 13] = packed([
@@ -182,7 +183,13 @@ fn word_before(bytes: &[u8], at: usize) -> Range<usize> {
         |at: usize| floor < at && (bytes[at - 1].is_ascii_alphabetic() || bytes[at - 1] == b'_');
     let mut end = at;
     while !is_word(end) {
-        if end <= floor || at - end == MOST_SIGNS || bytes[end - 1].is_ascii_digit() {
+        let is_between = floor < end
+            && at - end < MOST_SIGNS
+            && matches!(
+                bytes[end - 1],
+                b' ' | b',' | b'.' | b':' | b'=' | b'#' | b'"' | b'\'' | b'-' | QUOTE
+            );
+        if !is_between {
             return at..at;
         }
         end -= 1;

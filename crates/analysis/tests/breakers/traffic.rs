@@ -1,0 +1,587 @@
+//! Seeded traffic: conversations and questions as bodies of requests, clean or with one thing in them
+//! that breaks their prefix, read as the gateway reads them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use scrimp_core::call::{Caller, Dialect, Digest};
+use scrimp_core::price::{CacheKind, CacheRules, Card, Rates, Terms};
+use scrimp_core::record::Timing;
+use scrimp_core::{
+    Attempt, Call, CallId, Catalog, Ending, Entry, Metering, PriceRow, Record, Span, Tier, Time,
+    Usage, hash,
+};
+use scrimp_wire::Key;
+use scrimp_wire::dialect::read;
+
+/// What is wrong with a family of calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Planted {
+    Time,
+    Date,
+    Id,
+    Random,
+    Number,
+    KeyOrder,
+    ToolKeyOrder,
+    ToolOrder,
+    ToolChanged,
+    ToolSet,
+    Trimmed,
+    Rewritten,
+    Model,
+    Parameter,
+}
+
+pub(crate) const ALL: [Planted; 14] = [
+    Planted::Time,
+    Planted::Date,
+    Planted::Id,
+    Planted::Random,
+    Planted::Number,
+    Planted::KeyOrder,
+    Planted::ToolKeyOrder,
+    Planted::ToolOrder,
+    Planted::ToolChanged,
+    Planted::ToolSet,
+    Planted::Trimmed,
+    Planted::Rewritten,
+    Planted::Model,
+    Planted::Parameter,
+];
+
+/// Numbers from a seed.
+#[derive(Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = hash::mix(self.0);
+        self.0 % end
+    }
+
+    fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap()
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.index(choices.len())]
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for at in (1..items.len()).rev() {
+            items.swap(at, self.index(at + 1));
+        }
+    }
+
+    fn letters(&mut self, alphabet: &str, length: usize) -> String {
+        let letters: Vec<char> = alphabet.chars().collect();
+        (0..length).map(|_| self.of(&letters)).collect()
+    }
+
+    /// Prose of about so many characters, with numbers that stay.
+    fn prose(&mut self, length: usize) -> String {
+        const WORDS: [&str; 40] = [
+            "the", "customer", "answer", "never", "order", "always", "within", "24", "hours",
+            "refund", "policy", "if", "it", "costs", "more", "than", "$12.50", "ask", "first",
+            "user", "for", "naïve", "details", "and", "who", "wants", "to", "know", "about",
+            "shipping", "must", "be", "told", "that", "nothing", "else", "can", "help", "them",
+            "today",
+        ];
+        let mut text = String::new();
+        while text.len() < length {
+            text.push_str(self.of(&WORDS));
+            text.push_str(if self.below(9) == 0 { ".\n" } else { " " });
+        }
+        text
+    }
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+struct Asked {
+    at_s: i64,
+    session: u64,
+    model: &'static str,
+    parameters: String,
+    tools: Vec<String>,
+    system: Vec<String>,
+    messages: Vec<(&'static str, String)>,
+}
+
+/// A family of calls that should share a prefix.
+struct Family {
+    dice: Dice,
+    dialect: Dialect,
+    is_named: bool,
+    tools: Vec<Vec<String>>,
+    rules: Vec<String>,
+    /// Where in the rules something is planted: the block, and the byte.
+    spot: (usize, usize),
+    /// Which look the planted thing has in this family.
+    look: u64,
+}
+
+const MODELS: [&str; 4] = ["model-a", "model-b", "model-c", "model-d"];
+
+impl Family {
+    fn new(seed: u64) -> Family {
+        let mut dice = Dice(hash::mix(seed));
+        let tools = 4 + dice.below(9);
+        let tools = (0..tools).map(|at| tool(&mut dice, at)).collect();
+        let blocks = 1 + dice.below(3);
+        let rules: Vec<String> = (0..blocks)
+            .map(|_| {
+                let length = 3_000 + dice.index(9_000);
+                dice.prose(length)
+            })
+            .collect();
+        let block = dice.index(rules.len());
+        let at = dice.index(rules[block].len());
+        let at = (0..=at).rev().find(|at| rules[block].as_bytes()[*at] == b' ').unwrap_or(0);
+        Family {
+            dialect: dice.of(&[Dialect::AnthropicMessages, Dialect::OpenaiChat]),
+            is_named: dice.below(2) == 0,
+            tools,
+            rules,
+            spot: (block, at),
+            look: dice.below(4),
+            dice,
+        }
+    }
+
+    /// Turn `turn` of a conversation of which `history` is all that was said.
+    fn ask(&mut self, at_s: i64, session: u64, history: &[(&'static str, String)]) -> Asked {
+        Asked {
+            at_s,
+            session,
+            model: MODELS[0],
+            parameters: String::new(),
+            tools: self.tools.iter().map(|members| format!("{{{}}}", members.join(","))).collect(),
+            system: self.rules.clone(),
+            messages: history.to_vec(),
+        }
+    }
+
+    /// Puts a text into the instructions, where this family has what changes.
+    fn put(&self, asked: &mut Asked, text: &str) {
+        let (block, at) = self.spot;
+        asked.system[block].insert_str(at, text);
+    }
+
+    fn plant(&mut self, planted: Planted, asked: &mut Asked, number: u64) {
+        let look = self.look;
+        let dice = &mut self.dice;
+        match planted {
+            Planted::Time => {
+                let (hour, minute, second) = (dice.below(24), dice.below(60), dice.below(60));
+                let text = match look {
+                    0 => format!(" It is {hour:02}:{minute:02}:{second:02} now."),
+                    1 => format!(" Now: 2026-11-23T{hour:02}:{minute:02}:{second:02}Z."),
+                    2 => format!(" Timestamp {}.", 1_795_392_000 + dice.below(90_000)),
+                    _ => format!(" The time is {}:{minute:02} PM.", 1 + hour % 12),
+                };
+                self.put(asked, &text);
+            }
+            Planted::Date => {
+                let (month, day) = (dice.below(12), 1 + dice.below(28));
+                let name = [
+                    "January",
+                    "February",
+                    "March",
+                    "April",
+                    "May",
+                    "June",
+                    "July",
+                    "August",
+                    "September",
+                    "October",
+                    "November",
+                    "December",
+                ][month as usize];
+                let week = dice.of(&["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]);
+                let text = match look {
+                    0 => format!(" Today is 2026-{:02}-{day:02}.", month + 1),
+                    1 => format!(" Today is {week}, {name} {day}, 2026."),
+                    2 => format!(" As of {day} {} 2026, all is open.", &name[..3]),
+                    _ => format!(" Date: {day:02}.{:02}.2026!", month + 1),
+                };
+                self.put(asked, &text);
+            }
+            Planted::Id => {
+                let hex = "0123456789abcdef";
+                let mut part = |length| dice.letters(hex, length);
+                let text = match look {
+                    0 => format!(" ({}-{}-{}-{}-{})", part(8), part(4), part(4), part(4), part(12)),
+                    1 => format!(" Request id: {}.", part(12)),
+                    2 => format!(" user_id={} is asking.", 10_000 + dice.below(90_000)),
+                    _ => format!(" Trace req_{}.", part(16)),
+                };
+                self.put(asked, &text);
+            }
+            Planted::Random => {
+                let all = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+                let text = match look {
+                    0 => format!(" Nonce {}.", dice.letters("0123456789abcdef", 32)),
+                    1 => format!(" ({})", dice.letters(all, 22)),
+                    2 => format!(" seed={}", dice.below(1_000_000)),
+                    // Every fifth has no digit at all.
+                    _ => format!(" [{}]", dice.letters(all, 10)),
+                };
+                self.put(asked, &text);
+            }
+            Planted::Number => self.put(asked, &format!(" This is call {number} of today.")),
+            Planted::KeyOrder => {
+                let mut members: Vec<String> =
+                    (0..8).map(|at| format!("\"key_{at}\": \"{}\"", "v".repeat(at))).collect();
+                dice.shuffle(&mut members);
+                let text = match look {
+                    0 => format!(" Settings: {{{}}}.", members.join(", ")),
+                    1 => format!(" Set: {{{}}}.", members.join(", ")),
+                    _ => format!("\n- {}\n", members.join("\n- ")),
+                };
+                self.put(asked, &text);
+            }
+            Planted::ToolKeyOrder => {
+                let at = self.spot.1 % self.tools.len();
+                let mut members = self.tools[at].clone();
+                // The name stays in front, as most libraries write it.
+                self.dice.shuffle(&mut members[1..]);
+                asked.tools[at] = format!("{{{}}}", members.join(","));
+            }
+            Planted::ToolOrder => dice.shuffle(&mut asked.tools),
+            Planted::ToolChanged => {
+                let at = self.spot.1 % asked.tools.len();
+                let names = ["Ada", "Grace", "Barbara", "Frances", "Jean", "Radia"];
+                let who = format!("For {} and {}. ", dice.of(&names), dice.of(&names));
+                asked.tools[at] = match look {
+                    0 => asked.tools[at].replacen(
+                        "\"default\":",
+                        &format!("\"limit\":{number},\"default\":"),
+                        1,
+                    ),
+                    _ => asked.tools[at].replacen("About ", &who, 1),
+                };
+            }
+            Planted::ToolSet => {
+                let keep = 2 + dice.index(asked.tools.len() - 2);
+                while keep < asked.tools.len() {
+                    let at = dice.index(asked.tools.len());
+                    asked.tools.remove(at);
+                }
+            }
+            Planted::Trimmed => {
+                let most = 7;
+                let surplus = asked.messages.len().saturating_sub(most).next_multiple_of(2);
+                asked.messages.drain(..surplus);
+            }
+            Planted::Rewritten => {
+                let last = asked.messages.len() - 1;
+                // Of all but the last answers only the beginning is kept, or each turn another is.
+                let at = 1 + 2 * (number as usize % 2);
+                for (place, (role, text)) in asked.messages.iter_mut().enumerate() {
+                    if *role == "assistant" && place < last.min(at + 1) {
+                        let kept: String = text.chars().take(60).collect();
+                        *text = format!("[{number} cleared] {kept}");
+                    }
+                }
+            }
+            Planted::Model => asked.model = dice.of(&MODELS),
+            Planted::Parameter => {
+                let choice = dice.below(5);
+                asked.parameters = match (self.dialect, look) {
+                    (Dialect::OpenaiChat, 0) => {
+                        format!(
+                            r#""response_format":{{"type":"json_schema","json_schema":{{"name":"answer_{choice}"}}}},"#
+                        )
+                    }
+                    (Dialect::OpenaiChat, _) => {
+                        let effort = ["minimal", "low", "medium", "high", "none"][choice as usize];
+                        format!(r#""reasoning_effort":"{effort}","#)
+                    }
+                    (_, 0) => format!(r#""tool_choice":{{"type":"tool","name":"tool_{choice}"}},"#),
+                    _ => format!(
+                        r#""thinking":{{"type":"enabled","budget_tokens":{}}},"#,
+                        1_024 * (1 + choice)
+                    ),
+                };
+            }
+        }
+    }
+}
+
+/// The members of a tool's definition.
+fn tool(dice: &mut Dice, at: u64) -> Vec<String> {
+    let about = dice.prose(300).replace(['\n', '"'], " ");
+    vec![
+        format!("\"name\":\"tool_{at}\""),
+        format!("\"description\":\"About {about}\""),
+        format!(
+            "\"input_schema\":{{\"type\":\"object\",\"properties\":{{\"path\":{{\"type\":\"string\"}},\"limit\":{{\"type\":\"integer\",\"default\":{}}}}},\"required\":[\"path\"]}}",
+            10 + at
+        ),
+        "\"strict\":true".to_owned(),
+    ]
+}
+
+/// Conversations side by side, each turn soon after the one before.
+fn conversations(family: &mut Family, planted: Option<Planted>) -> Vec<Asked> {
+    if matches!(planted, Some(Planted::Trimmed | Planted::Rewritten | Planted::Parameter)) {
+        // What breaks in a conversation costs most where that is most of the prompt.
+        family.rules.truncate(1);
+    }
+    let sessions = 3 + family.dice.below(3);
+    let turns = 7 + family.dice.below(4);
+    let mut all = Vec::new();
+    for session in 0..sessions {
+        let mut history = Vec::new();
+        let start = 37 * session.cast_signed() + family.dice.below(60).cast_signed();
+        for turn in 0..turns {
+            let asked = 200 + family.dice.index(600);
+            history.push(("user", family.dice.prose(asked)));
+            let at_s = start + 60 * turn.cast_signed() + family.dice.below(20).cast_signed();
+            all.push(family.ask(at_s, session, &history));
+            let said = 300 + family.dice.index(2_000);
+            history.push(("assistant", family.dice.prose(said)));
+        }
+    }
+    all.sort_by_key(|asked| asked.at_s);
+    for (asked, number) in all.iter_mut().zip(10..) {
+        if let Some(planted) = planted {
+            family.plant(planted, asked, number);
+        }
+    }
+    all
+}
+
+/// Traffic with something planted in it.
+pub(crate) fn broken(planted: Planted, seed: u64) -> Vec<Entry> {
+    let mut family = Family::new(seed);
+    let asked = conversations(&mut family, Some(planted));
+    entries(&family, &asked, "chat")
+}
+
+/// Traffic in which nothing breaks, of every kind side by side.
+pub(crate) fn clean(seed: u64) -> Vec<Entry> {
+    let mut all = Vec::new();
+    let mut add = |name: &'static str, make: &dyn Fn(&mut Family) -> Vec<Asked>| {
+        let mut family = Family::new(hash::chain(seed, hash::text(name)));
+        let mut asked = make(&mut family);
+        asked.sort_by_key(|asked| asked.at_s);
+        all.extend(entries(&family, &asked, name));
+    };
+    add("conversation", &|family| conversations(family, None));
+    add("one-shot", &|family| one_shots(family, 80));
+    add("fan-out", &fan_out);
+    add("edited", &edited);
+    add("compacted", &compacted);
+    add("two models", &two_models);
+    add("retried", &|family| {
+        let asked = conversations(family, None);
+        asked
+            .iter()
+            .flat_map(|asked| [asked.clone(), Asked { at_s: asked.at_s + 3, ..asked.clone() }])
+            .collect()
+    });
+    add("sub-agents", &|family| {
+        let mut all = conversations(family, None);
+        let mut other = Family::new(family.dice.0);
+        other.tools = family.tools.clone();
+        all.extend(conversations(&mut other, None));
+        all
+    });
+    all.sort_by_key(|entry| entry.record.call.arrived);
+    all
+}
+
+fn one_shots(family: &mut Family, calls: u64) -> Vec<Asked> {
+    let ask = |at: u64| {
+        let text = family.dice.prose(900);
+        family.ask(15 * at.cast_signed(), at, &[("user", text)])
+    };
+    (0..calls).map(ask).collect()
+}
+
+/// Many questions about one long text.
+fn fan_out(family: &mut Family) -> Vec<Asked> {
+    let mut all = Vec::new();
+    for document in 0..4 {
+        let text = family.dice.prose(12_000);
+        for question in 0..10 {
+            let asked = family.dice.prose(120);
+            let at_s = 400 * document + 2 * question;
+            let messages = [("user", text.clone()), ("user", asked)];
+            all.push(family.ask(at_s, 50 + document.cast_unsigned(), &messages));
+        }
+    }
+    all
+}
+
+/// The last message is written anew, and the conversation goes on from there.
+fn edited(family: &mut Family) -> Vec<Asked> {
+    let mut all = Vec::new();
+    for asked in conversations(family, None) {
+        let mut again = asked.clone();
+        again.at_s += 9;
+        let last = again.messages.len() - 1;
+        again.messages[last].1 = family.dice.prose(400);
+        all.extend([again, asked]);
+    }
+    all
+}
+
+/// Once in a long conversation all but the last turn becomes a summary.
+fn compacted(family: &mut Family) -> Vec<Asked> {
+    let mut all = Vec::new();
+    for session in 0..4 {
+        let mut history: Vec<(&'static str, String)> = Vec::new();
+        for turn in 0..24 {
+            history.push(("user", family.dice.prose(500)));
+            let at_s = 50 * turn + 11 * session;
+            all.push(family.ask(at_s, 90 + session.cast_unsigned(), &history));
+            history.push(("assistant", family.dice.prose(1_500)));
+            if turn == 14 {
+                let kept = history.split_off(history.len() - 2);
+                history = vec![("user", family.dice.prose(1_200))];
+                history.extend(kept);
+            }
+        }
+    }
+    all
+}
+
+/// Every prompt goes to two models, to compare them.
+fn two_models(family: &mut Family) -> Vec<Asked> {
+    let both = |asked: &Asked| {
+        [asked.clone(), Asked { model: MODELS[1], at_s: asked.at_s + 1, ..asked.clone() }]
+    };
+    conversations(family, None).iter().flat_map(both).collect()
+}
+
+impl Asked {
+    fn body(&self, dialect: Dialect) -> String {
+        let Asked { model, parameters, tools, system, messages, .. } = self;
+        let text = |text: &String| serde_json::to_string(text).unwrap();
+        let mut body =
+            format!("{{\"model\":\"{model}\",\"max_tokens\":800,{parameters}\"tools\":[");
+        match dialect {
+            Dialect::OpenaiChat => {
+                let wrapped = |tool: &String| format!(r#"{{"type":"function","function":{tool}}}"#);
+                body.push_str(&tools.iter().map(wrapped).collect::<Vec<_>>().join(","));
+                body.push_str("],\"messages\":[");
+                for block in system {
+                    write!(body, "{{\"role\":\"system\",\"content\":{}}},", text(block)).unwrap();
+                }
+            }
+            _ => {
+                body.push_str(&tools.join(","));
+                let blocks: Vec<String> = system
+                    .iter()
+                    .map(|block| format!(r#"{{"type":"text","text":{}}}"#, text(block)))
+                    .collect();
+                write!(body, "],\"system\":[{}],\"messages\":[", blocks.join(",")).unwrap();
+            }
+        }
+        let said = |(role, said): &(&str, String)| {
+            format!("{{\"role\":\"{role}\",\"content\":{}}}", text(said))
+        };
+        body.push_str(&messages.iter().map(said).collect::<Vec<_>>().join(","));
+        body.push_str("]}");
+        body
+    }
+}
+
+fn entries(family: &Family, asked: &[Asked], operation: &str) -> Vec<Entry> {
+    let key = Key::new([7; 32]);
+    let entry = |(asked, number): (&Asked, u64)| {
+        let body = asked.body(family.dialect);
+        let facts = read(family.dialect, body.as_bytes(), &key).expect("a good body").facts;
+        let session = hash::chain(hash::text(operation), asked.session);
+        let session = Digest(u128::from(session).to_le_bytes());
+        let call = Call {
+            id: CallId(u128::from(hash::text(operation)) << 64 | u128::from(number)),
+            seed: number,
+            arrived: Time::from_secs(1_795_000_000 + asked.at_s),
+            dialect: family.dialect,
+            provider: "provider".into(),
+            model: facts.model,
+            operation: operation.into(),
+            caller: Caller { session: family.is_named.then_some(session), ..Caller::default() },
+            delivery: facts.delivery,
+            parameters: facts.parameters,
+            prompt: facts.prompt,
+            body_bytes: body.len() as u64,
+        };
+        recorded(call)
+    };
+    asked.iter().zip(0..).map(entry).collect()
+}
+
+fn recorded(call: Call) -> Entry {
+    let usage = Usage { uncached: call.estimated_tokens(), output: 100, ..Usage::ZERO };
+    let (head, ended) = (Span::from_millis(400), Span::from_secs(2));
+    let attempt = Attempt {
+        provider: call.provider.clone(),
+        model: call.model.clone(),
+        sent: Span::ZERO,
+        ended,
+        status: Some(200),
+        fault: None,
+        metering: Metering::measured(usage),
+        terms: Terms::default(),
+        cost: None,
+        priced_as: None,
+    };
+    let mut record = Record {
+        call: Arc::new(call),
+        placement: None,
+        attempts: vec![attempt],
+        ending: Ending::Answered { status: 200, finish: Some("stop".into()) },
+        metering: Metering::measured(usage),
+        cost: None,
+        cost_uncached: None,
+        timing: Timing { head: Some(head), ended: Some(ended), ..Timing::default() },
+    };
+    record.charge(&prices());
+    Entry { record, trail: None }
+}
+
+/// The models, at usual ratios.
+pub(crate) fn prices() -> Arc<Catalog> {
+    let rate = |text: &str| text.parse().expect("a rate");
+    let rates = Rates {
+        input: rate("5e-6"),
+        cache_read: Some(rate("5e-7")),
+        cache_write_short: Some(rate("6.25e-6")),
+        cache_write_long: Some(rate("1e-5")),
+        audio_input: None,
+        image_input: None,
+        output: rate("2.5e-5"),
+        reasoning: None,
+        audio_output: None,
+    };
+    let cache = CacheRules {
+        kind: CacheKind::Breakpoints,
+        min_tokens: 1_024,
+        short: Span::from_minutes(30),
+        long: Some(Span::from_hours(12)),
+        marks: 4,
+        look_back: None,
+        step: 1,
+    };
+    let mut prices = Catalog::default();
+    for model in MODELS {
+        prices.add(PriceRow {
+            provider: "provider".into(),
+            model: model.into(),
+            from: None,
+            until: None,
+            cards: vec![Card { tier: Tier::Standard, above: 0, rates }],
+            fast_permille: None,
+            us_permille: None,
+            eu_permille: None,
+            cache: Some(cache),
+        });
+    }
+    Arc::new(prices)
+}
