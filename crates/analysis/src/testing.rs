@@ -19,6 +19,8 @@ pub(crate) struct Sketch {
     pub(crate) session: Option<i64>,
     /// Blocks by what they hold and their tokens; the first is the system prompt.
     pub(crate) prompt: Vec<(i64, u32)>,
+    /// Makes something else of a block, given its place.
+    pub(crate) shape: fn(usize, Block) -> Block,
     pub(crate) took_ms: i64,
     pub(crate) ending: Ending,
     /// `None`: measured, nothing cached, as long as the prompt.
@@ -33,6 +35,7 @@ impl Default for Sketch {
             model: "claude-test",
             session: None,
             prompt: Vec::new(),
+            shape: |_, block| block,
             took_ms: 1_000,
             ending: Ending::Answered { status: 200, finish: None },
             metering: None,
@@ -80,7 +83,7 @@ pub(crate) fn prices() -> Arc<Catalog> {
 
 /// The call as a gateway would have recorded it.
 pub(crate) fn entry(sketch: &Sketch) -> Entry {
-    let Sketch { at_s, operation, model, session, prompt, took_ms, ending, metering } =
+    let Sketch { at_s, operation, model, session, prompt, shape, took_ms, ending, metering } =
         sketch.clone();
     let input = prompt.iter().map(|(_, tokens)| u64::from(*tokens)).sum::<u64>().max(100);
     let usage = Usage { uncached: input, output: 50, ..Usage::ZERO };
@@ -116,9 +119,9 @@ pub(crate) fn entry(sketch: &Sketch) -> Entry {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
-            rendered: None,
+            rendered: Some(0),
         },
-        prompt: blocks.collect(),
+        prompt: blocks.enumerate().map(|(at, block)| shape(at, block)).collect(),
         body_bytes: 1,
     };
     let attempt = Attempt {

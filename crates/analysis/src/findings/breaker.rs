@@ -43,7 +43,7 @@ fn find(study: &Study<'_>) -> Vec<Finding> {
     if breaks.len() < LEAST_CALLS {
         return Vec::new();
     }
-    let Some(scales) = Scales::new(study) else { return Vec::new() };
+    let Some(scales) = Scales::measured(study) else { return Vec::new() };
     let mut places: BTreeMap<(Arc<str>, Option<usize>), Tallies> = BTreeMap::new();
     for broken in breaks {
         let operation = calls[broken.call].traced.common.operation.clone();
@@ -152,7 +152,7 @@ fn finding(
             facts,
             hit_share: None,
             tried: Vec::new(),
-            example: scales.measured_example(&bill, &members),
+            example: scales.example(&bill, &members),
         },
         ..Finding::noticed(RULE.name, String::new(), calls, Vec::new())
     })

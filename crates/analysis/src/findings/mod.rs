@@ -5,15 +5,21 @@
 //! noticed (a slow operation, a model without a price) claims no money at all.
 
 mod breaker;
+mod images;
 mod prompt_cache;
+mod reasoning;
+mod same_sections;
 mod slow;
 mod truncated;
 mod unknown_usage;
 mod unpriced;
+mod unread_output;
+mod unused_tools;
 mod variable;
 mod weigh;
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -22,11 +28,17 @@ use serde::Serialize;
 
 use crate::profile::Profile;
 use crate::replay::{Basis, Reading, Trace};
+use weigh::{Members, Scales};
 
 /// Every rule, in the order of the report. A new rule is a new file and a line here.
 pub const FINDINGS: &[Rule] = &[
     prompt_cache::RULE,
     breaker::RULE,
+    unused_tools::RULE,
+    unread_output::RULE,
+    reasoning::RULE,
+    images::RULE,
+    same_sections::RULE,
     unpriced::RULE,
     unknown_usage::RULE,
     truncated::RULE,
@@ -211,6 +223,23 @@ impl Finding {
             part_of: None,
         }
     }
+}
+
+/// Asked of few calls, traffic says little about what it never does.
+const LEAST_CALLS: usize = 50;
+
+/// The operations that have enough calls with a price to tell something, each with these.
+fn operations(scales: &Scales<'_>) -> Vec<(Arc<str>, Members)> {
+    let mut operations: BTreeMap<Arc<str>, Members> = BTreeMap::new();
+    for (at, call) in scales.calls().iter().enumerate() {
+        operations.entry(call.traced.common.operation.clone()).or_default().push(at);
+    }
+    operations.into_iter().filter(|(_, calls)| LEAST_CALLS <= calls.len()).collect()
+}
+
+/// Whether this is a share of what the calls cost that is worth a line.
+fn is_worth(usd: Usd, scales: &Scales<'_>, calls: &Members, percent: u64) -> bool {
+    Usd::ZERO < usd && scales.cost_now(calls).scaled(percent, 100) <= usd
 }
 
 #[cfg(test)]

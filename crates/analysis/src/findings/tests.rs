@@ -6,12 +6,18 @@ use std::fmt::Write as _;
 
 use expect_test::expect;
 use proptest::prelude::*;
-use scrimp_core::{Ending, Metering, Span, Time, Usd};
+use scrimp_core::call::{Block, Content, Outline, Role};
+use scrimp_core::{Ending, Metering, Span, Time, Usage, Usd};
 
 use super::{FINDINGS, Finding, Study, find};
 use crate::profile::{Calendar, Profile, Spending, Spent};
 use crate::replay::{Reading, Trace, Variant, whatif};
 use crate::testing::{Sketch, entry, prices};
+
+/// What is found of what can be applied.
+fn advised(sketches: &[Sketch]) -> Vec<Finding> {
+    found(sketches).into_iter().filter(|finding| finding.rule == "prompt-cache").collect()
+}
 
 fn found(sketches: &[Sketch]) -> Vec<Finding> {
     let entries: Vec<_> = sketches.iter().map(entry).collect();
@@ -63,6 +69,86 @@ fn timed(operation: &'static str, calls: i64, took_ms: impl Fn(i64) -> i64) -> V
     (0..calls).map(call).collect()
 }
 
+/// Calls that show their examples after the question.
+fn examples(calls: i64) -> Vec<Sketch> {
+    let call = |at: i64| Sketch {
+        at_s: at * 600,
+        prompt: vec![(1, 400), (at + 1_000, 100), (2, 3_000), (3, 20)],
+        ..Sketch::default()
+    };
+    (0..calls).map(call).collect()
+}
+
+/// Calls that used that much.
+fn used(usage: Usage) -> Vec<Sketch> {
+    let call = |at: i64| Sketch {
+        at_s: at * 60,
+        prompt: vec![(1, 300), (at + 1_000, 100)],
+        metering: Some(Metering::measured(usage)),
+        ..Sketch::default()
+    };
+    (0..60).map(call).collect()
+}
+
+/// Two tools, instructions, a question, and a call to one tool or to both.
+fn tools(shape: fn(usize, Block) -> Block) -> Vec<Sketch> {
+    let call = |at: i64| Sketch {
+        at_s: at * 60,
+        prompt: vec![(1, 500), (2, 500), (3, 300), (at + 1_000, 100), (at + 2_000, 20), (4, 20)],
+        shape,
+        ..Sketch::default()
+    };
+    (0..60).map(call).collect()
+}
+
+fn tool(at: usize, block: Block, called: &[u64]) -> Block {
+    let (role, tools) = match at {
+        0 | 1 => (Role::Tool, vec![at as u64]),
+        2 => return Block { role: Role::System, ..block },
+        4 | 5 => (Role::Assistant, vec![called[at - 4]]),
+        _ => return block,
+    };
+    let outline = Some(Box::new(Outline { tools, ..Outline::default() }));
+    Block { role, content: Content::Tool, outline, ..block }
+}
+
+/// Conversations whose answers come back as blocks of that many tokens, of a hundred.
+fn answered(tokens: u32) -> Vec<Sketch> {
+    let turn = move |session: i64, turn: i64| Sketch {
+        at_s: session * 7_000 + turn * 120,
+        session: Some(session),
+        prompt: [(1, 300)]
+            .into_iter()
+            .chain(
+                (0..=2 * turn)
+                    .map(|at| (session * 100 + at + 10, if at % 2 == 0 { 50 } else { tokens })),
+            )
+            .collect(),
+        shape: |at, block| match at {
+            2.. if at % 2 == 0 => Block { role: Role::Assistant, ..block },
+            _ => block,
+        },
+        metering: Some(Metering::measured(Usage { uncached: 500, output: 100, ..Usage::ZERO })),
+        ..Sketch::default()
+    };
+    (0..10).flat_map(|session| (0..6).map(move |at| turn(session, at))).collect()
+}
+
+/// Questions about one image each.
+fn images(output: u64) -> Vec<Sketch> {
+    let call = |at: i64| Sketch {
+        at_s: at * 60,
+        prompt: vec![(1, 300), (at + 1_000, 1_500), (2, 30)],
+        shape: |at, block| match at {
+            1 => Block { content: Content::Image, ..block },
+            _ => block,
+        },
+        metering: Some(Metering::measured(Usage { uncached: 1_830, output, ..Usage::ZERO })),
+        ..Sketch::default()
+    };
+    (0..60).map(call).collect()
+}
+
 fn some(calls: i64, of: i64, odd: &Sketch) -> Vec<Sketch> {
     let call = |at: i64| match at < calls {
         true => Sketch { at_s: at * 60, ..odd.clone() },
@@ -80,6 +166,19 @@ fn scenarios() -> Vec<(&'static str, Vec<Sketch>, Vec<Sketch>)> {
     vec![
         ("prompt-cache", conversations("chat", 30), one_shots(200)),
         ("breaker", broken(60), conversations("chat", 30)),
+        (
+            "unused-tools",
+            tools(|at, block| tool(at, block, &[0, 0])),
+            tools(|at, block| tool(at, block, &[0, 1])),
+        ),
+        ("unread-output", answered(20), answered(95)),
+        (
+            "reasoning",
+            used(Usage { uncached: 400, output: 40, reasoning: 900, ..Usage::ZERO }),
+            used(Usage { uncached: 400, output: 900, reasoning: 900, ..Usage::ZERO }),
+        ),
+        ("images", images(40), images(900)),
+        ("same-sections", examples(60), one_shots(200)),
         ("unpriced", some(1, 50, &unpriced), some(0, 50, &unpriced)),
         ("unknown-usage", some(1, 50, &unknown), some(0, 50, &unknown)),
         ("truncated", some(5, 50, &cut), some(2, 50, &cut)),
@@ -126,6 +225,25 @@ fn statements_name_the_counts_that_they_rest_on() {
            3,000 tokens a call could have been read from the cache, as the provider's rules are published
            to do: put it behind all that stays the same: into the last message
            59 calls carry no cache mark, and need one as well
+        N1 chat: 1 of 2 tools are never called [60]
+           by their places among the tools: 2
+           about 500 tokens a call, in 60 calls with 61 calls to other tools
+           to do: leave them out, or have the provider load them only when they are searched for
+        N1 chat: 80% of what the model says is not kept [50]
+           50 calls whose answer is in the next prompt: 100 tokens were answered each, about 20 kept
+           to do: ask for what is used and no more: a schema, a length, no explanation
+        N1 chat: 95% of the output is reasoning, for short answers [60]
+           900 tokens a call are reasoning, half of the answers have at most 40 that are seen
+           it cost $1.35 in 60 calls
+           to do: try less effort on a share of the calls, and compare the answers
+        N1 chat: images are most of the input, for short answers [60]
+           60 images in 60 calls, about 1,500 tokens each; 40 tokens are answered on average
+           they cost about $0.45
+           to do: try low detail, or images scaled down, on a share of the calls, and compare
+        N1 chat: 3,420 tokens a call never change [60]
+           2 example messages, 1 instruction: the same in 60 calls
+           they cost $1.03, of $1.13 in all
+           3,020 of these tokens stand behind something that changes: move what never changes to the front
         N1 no price for anthropic/unheard-of: 1 call in no sum [1]
            1 call with 100 input tokens
            a price of your own in the configuration's prices counts from the next run
@@ -148,7 +266,7 @@ fn the_cache_finding_says_what_to_add_and_what_it_rests_on() {
     let mut both = conversations("chat", 30);
     both.extend(one_shots(300).into_iter().map(|call| Sketch { operation: "on\"ce", ..call }));
     let mut text = String::new();
-    for finding in found(&both) {
+    for finding in advised(&both) {
         let usd = finding.usd.unwrap();
         writeln!(
             text,
@@ -182,7 +300,7 @@ fn one_rule_for_all_calls_comes_before_its_parts_even_where_one_of_them_saves_mo
     // Two calls that a mark makes a little dearer, so that the one rule saves less than its part.
     let strangers = one_shots(3).into_iter().skip(1);
     both.extend(strangers.map(|call| Sketch { operation: "once", ..call }));
-    let found = found(&both);
+    let found = advised(&both);
     let names: Vec<_> = found.iter().map(|f| (f.title.as_str(), f.part_of.as_deref())).collect();
     let (all, chat) = ("all calls", "chat");
     let title = |whose: &str| format!("short cache mark at the prompt's end, {whose}");
@@ -286,7 +404,7 @@ proptest! {
         let variants = [Variant::None, Variant::Bound];
         let rows = whatif(&trace, &variants, &prices(), Reading::Covers).rows;
         let [none, bound] = [0, 1].map(|row: usize| rows[row].input_usd.unwrap());
-        for finding in found(&sketches).iter().filter(|found| found.rule == "prompt-cache") {
+        for finding in advised(&sketches) {
             let usd = finding.usd.unwrap();
             let (low, high) = (usd.low.unwrap_or(usd.likely), usd.high.unwrap_or(usd.likely));
             prop_assert!(low <= usd.likely && usd.likely <= high);

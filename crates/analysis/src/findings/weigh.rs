@@ -8,8 +8,11 @@
 //! cancels out); else as measured, where the provider said what it read from its cache; else without
 //! any caching, which is said.
 
+use std::ops::Range as Piece;
+
 use rustc_hash::FxHashMap;
 use scrimp_core::policy::prompt_cache::PromptCache;
+use scrimp_core::price::Rates;
 use scrimp_core::{Policies, Time, Usage, UsageState, Usd, hash};
 
 use super::{Example, HitShare, Range, Study};
@@ -27,6 +30,9 @@ pub(super) struct Scales<'a> {
     study: &'a Study<'a>,
     calls: Vec<Priced<'a>>,
     now: Bill,
+    /// Whether both bills come from a replay of the same prompts, so that the best of all policies
+    /// bounds what is saved.
+    is_replayed: bool,
 }
 
 /// What the present bill of a call rests on.
@@ -66,12 +72,23 @@ impl<'a> Scales<'a> {
     pub(super) fn new(study: &'a Study<'a>) -> Option<Scales<'a>> {
         let (calls, _) = priced(study.trace, study.prices);
         let now = Bill { cost: Vec::new(), read: Vec::new() };
-        let mut scales = Scales { study, calls, now };
+        let mut scales = Scales { study, calls, now, is_replayed: true };
         if scales.calls.is_empty() {
             return None;
         }
         scales.now = scales.bill_now();
         Some(scales)
+    }
+
+    /// The calls at what was measured, for what is not replayed; takes no time. `None` without a call
+    /// that has a price.
+    pub(super) fn measured(study: &'a Study<'a>) -> Option<Scales<'a>> {
+        let (calls, _) = priced(study.trace, study.prices);
+        let mut now = Bill::of(calls.len());
+        for (at, call) in calls.iter().enumerate() {
+            now.set(at, call, &call.traced.metering.usage);
+        }
+        (!calls.is_empty()).then_some(Scales { study, calls, now, is_replayed: false })
     }
 
     fn bill_now(&self) -> Bill {
@@ -131,30 +148,57 @@ impl<'a> Scales<'a> {
         bill
     }
 
-    /// What reading so many more tokens from the cache would have saved a call.
-    fn worth_of_reading(&self, at: usize, tokens: u64) -> Usd {
-        let call = &self.calls[at];
-        let usage = call.traced.metering.usage;
-        let rates = call.answered.rates(usage.input(), call.traced.common.terms);
-        let Usage { uncached, cache_write_short, cache_write_long, .. } = usage;
-        let paid = Usage { uncached, cache_write_short, cache_write_long, ..Usage::ZERO };
-        let tokens = tokens.min(paid.input());
-        let Some(read) = rates.cache_read else { return Usd::ZERO };
-        rates.cost(&paid).scaled(tokens, paid.input()) - read.times(tokens)
+    /// What every call costs without these amounts.
+    pub(super) fn bill_without(&self, less: &[(usize, Usd)]) -> Bill {
+        let mut bill = self.now.clone();
+        for (at, usd) in less {
+            bill.cost[*at] = bill.cost[*at] - *usd;
+        }
+        bill
     }
 
-    /// A call of these that shows what it cost, and what it would have cost under `bill`.
-    pub(super) fn measured_example(&self, bill: &Bill, members: &Members) -> Option<Example> {
-        let saved = |at: usize| self.now.cost[at] - bill.cost[at];
-        let at = *members.iter().max_by_key(|at| saved(**at))?;
+    /// What reading so many more tokens from the cache would have saved a call.
+    fn worth_of_reading(&self, at: usize, tokens: u64) -> Usd {
+        let Some(read) = self.rates(at).cache_read else { return Usd::ZERO };
+        let tokens = tokens.min(self.paid(at).input());
+        self.paid_for(at, tokens) - read.times(tokens)
+    }
+
+    /// What the tokens of a call's prompt from one place to another cost: a cache holds beginnings.
+    pub(super) fn cost_of_piece(&self, at: usize, piece: Piece<u64>) -> Usd {
+        let usage = self.calls[at].traced.metering.usage;
+        let cached = piece.end.min(usage.cache_read).saturating_sub(piece.start);
+        let rates = self.rates(at);
+        let read = rates.cost(&Usage { cache_read: cached, ..Usage::ZERO });
+        read + self.paid_for(at, piece.end - piece.start - cached)
+    }
+
+    /// What so many tokens of visible output of a call cost.
+    pub(super) fn cost_of_output(&self, at: usize, tokens: u64) -> Usd {
+        self.rates(at).output.times(tokens)
+    }
+
+    /// What a call's reasoning cost.
+    pub(super) fn cost_of_reasoning(&self, at: usize) -> Usd {
+        let reasoning = self.calls[at].traced.metering.usage.reasoning;
+        self.rates(at).cost(&Usage { reasoning, ..Usage::ZERO })
+    }
+
+    /// What so many tokens of input cost that were not read from the cache, as a share of all these.
+    fn paid_for(&self, at: usize, tokens: u64) -> Usd {
+        let paid = self.paid(at);
+        self.rates(at).cost(&paid).scaled(tokens.min(paid.input()), paid.input())
+    }
+
+    fn paid(&self, at: usize) -> Usage {
+        let usage = self.calls[at].traced.metering.usage;
+        let Usage { uncached, cache_write_short, cache_write_long, .. } = usage;
+        Usage { uncached, cache_write_short, cache_write_long, ..Usage::ZERO }
+    }
+
+    fn rates(&self, at: usize) -> Rates {
         let call = &self.calls[at];
-        let before = call.answered.cost(&call.traced.metering.usage, call.traced.common.terms);
-        Some(Example {
-            id: call.traced.id.to_string(),
-            input_tokens: call.traced.input(),
-            usd_before: before,
-            usd_after: before - saved(at),
-        })
+        call.answered.rates(call.traced.metering.usage.input(), call.traced.common.terms)
     }
 
     /// The calls, in their order.
@@ -198,7 +242,7 @@ impl<'a> Scales<'a> {
             Usd::from_f64_estimate(cost.as_f64() * share)
         };
         let (low, high) = (at(5), at(95));
-        let high = high.min(self.most()).max(likely);
+        let high = if self.is_replayed { high.min(self.most()) } else { high }.max(likely);
         Range { low: Some(low.min(likely)), likely, high: Some(high) }
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct Link {
     pub(crate) claimed: u64,
     pub(crate) digest: Digest,
     characters: u32,
-    tokens: u32,
+    pub(crate) tokens: u32,
     pub(crate) role: Role,
     pub(crate) content: Content,
     pub(crate) mark: Option<Ttl>,

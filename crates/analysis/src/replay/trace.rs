@@ -88,6 +88,18 @@ impl Nodes {
         self.tokens.len()
     }
 
+    /// Where each block of a prompt with this much input starts and ends, in tokens.
+    pub(crate) fn pieces(
+        &self,
+        links: &[Link],
+        input: u64,
+    ) -> impl Iterator<Item = std::ops::Range<u64>> {
+        links.iter().scan(0, move |start, link| {
+            let end = self.tokens(link.end, input).max(*start);
+            Some(std::mem::replace(start, end)..end)
+        })
+    }
+
     /// Tokens of the prefix, as part of a prompt with this much input.
     pub(crate) fn tokens(&self, node: NodeId, input: u64) -> u64 {
         self.tokens[node.0 as usize].min(input)

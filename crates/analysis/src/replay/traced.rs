@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use scrimp_core::call::{Caller, Delivery, Dialect, Digest, Parameters};
 use scrimp_core::price::Terms;
 use scrimp_core::record::Timing;
-use scrimp_core::{Call, CallId, Metering, Record, Time, UsageState};
+use scrimp_core::{Call, CallId, Ending, Metering, Record, Time, UsageState};
 
 use super::prompts::{PromptId, Prompts};
 
@@ -24,6 +24,8 @@ pub(crate) struct Traced {
     pub(crate) unit: u64,
     /// Whether the client marked a block of the prompt.
     pub(crate) is_marked: bool,
+    /// Whether the answer ended with a call to a tool.
+    pub(crate) calls_tool: bool,
     /// Whether the blocks are the provider's own.
     pub(crate) are_blocks_known: bool,
     pub(crate) metering: Metering,
@@ -76,6 +78,7 @@ impl Traced {
             prompt,
             unit: call.unit(),
             is_marked: call.prompt.iter().any(|block| block.mark.is_some()),
+            calls_tool: calls_tool(&record.ending),
             are_blocks_known: false,
             metering: record.metering,
             is_split_known: false,
@@ -113,6 +116,16 @@ impl Traced {
             prompt: prompts.blocks(self.prompt),
             body_bytes: self.body_bytes,
         }
+    }
+}
+
+/// Whether the provider's word for why the model stopped says that it called a tool.
+fn calls_tool(ending: &Ending) -> bool {
+    match ending {
+        Ending::Answered { finish: Some(finish), .. } => {
+            matches!(&**finish, "tool_calls" | "tool_use" | "function_call")
+        }
+        _ => false,
     }
 }
 

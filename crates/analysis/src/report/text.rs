@@ -7,6 +7,7 @@ use super::table::Table;
 use super::{Analysis, Input};
 use crate::findings::{Finding, Range};
 use crate::profile::{Calendar, Operation, Profile, Stats};
+use crate::replay::Basis;
 
 /// Whether the terminal takes colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,9 +275,15 @@ impl Page {
             return;
         }
         self.line("");
-        self.styled("2", "noticed: measured");
+        let is_measured = noticed.iter().all(|finding| finding.basis == Basis::Measured);
+        self.styled("2", if is_measured { "noticed: measured" } else { "noticed" });
         for finding in noticed {
             self.wrapped(&format!("{:<3} ", finding.id), "    ", &finding.title);
+            let a_month = finding.usd_per_month.map(|usd| (usd, "a month"));
+            if let Some((usd, per)) = a_month.or(finding.usd.map(|usd| (usd, "on these calls"))) {
+                let amount = format!("${} {per}, {}", range(usd), basis(finding));
+                self.wrapped("    ", "    ", &amount);
+            }
             for fact in &finding.evidence.facts {
                 self.wrapped("    ", "    ", fact);
             }
@@ -322,9 +329,9 @@ pub(super) fn range(range: Range) -> String {
 
 pub(super) fn basis(finding: &Finding) -> &'static str {
     match finding.basis {
-        crate::replay::Basis::Measured => "measured",
-        crate::replay::Basis::Replayed => "replayed",
-        crate::replay::Basis::Modelled => "modelled",
+        Basis::Measured => "measured",
+        Basis::Replayed => "replayed",
+        Basis::Modelled => "modelled",
     }
 }
 
