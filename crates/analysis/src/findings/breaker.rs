@@ -183,9 +183,9 @@ fn name(place: Place) -> String {
 }
 
 fn within(place: Place) -> String {
-    place.bytes.map_or(String::new(), |(start, end)| {
-        format!(", in bytes {} to {} of the block", count(start), count(end))
-    })
+    place
+        .bytes
+        .map_or(String::new(), |(start, end)| format!(", in bytes {start} to {end} of the block"))
 }
 
 /// How a kind is spoken of.

@@ -517,6 +517,30 @@ fn entries(family: &Family, asked: &[Asked], operation: &str) -> Vec<Entry> {
     asked.iter().zip(0..).map(entry).collect()
 }
 
+/// Calls with these bodies, half a minute apart.
+pub(crate) fn bodies(bodies: &[String]) -> Vec<Entry> {
+    let key = Key::new([7; 32]);
+    let entry = |(body, number): (&String, u64)| {
+        let facts = read(Dialect::AnthropicMessages, body.as_bytes(), &key).expect("it is read");
+        let facts = facts.facts;
+        recorded(Call {
+            id: CallId(u128::from(number)),
+            seed: number,
+            arrived: Time::from_secs(1_795_000_000 + 30 * number.cast_signed()),
+            dialect: Dialect::AnthropicMessages,
+            provider: "provider".into(),
+            model: facts.model,
+            operation: "chat".into(),
+            caller: Caller::default(),
+            delivery: facts.delivery,
+            parameters: facts.parameters,
+            prompt: facts.prompt,
+            body_bytes: body.len() as u64,
+        })
+    };
+    bodies.iter().zip(0..).map(entry).collect()
+}
+
 fn recorded(call: Call) -> Entry {
     let usage = Usage { uncached: call.estimated_tokens(), output: 100, ..Usage::ZERO };
     let (head, ended) = (Span::from_millis(400), Span::from_secs(2));
