@@ -221,7 +221,7 @@ pub struct Block {
     pub features: Option<Box<Features>>,
     /// What tells how it differs from another, where taken.
     #[serde(default)]
-    pub outline: Option<Box<Outline>>,
+    pub outline: Option<Arc<Outline>>,
     /// The client's own cache mark on this block.
     pub mark: Option<Ttl>,
     /// Whether the provider accepts a cache mark here (thinking blocks and empty text: no).

@@ -137,7 +137,7 @@ fn any_block(dice: &mut Dice) -> Block {
                 bag: dice.any(),
             })
         }),
-        outline: dice.maybe(|dice| Box::new(any_outline(dice))),
+        outline: dice.maybe(|dice| Arc::new(any_outline(dice))),
         mark: dice.maybe(|dice| dice.of(&[Ttl::Short, Ttl::Long])),
         markable: dice.flip(),
     }

@@ -67,7 +67,7 @@ pub(crate) enum Torn {
 }
 
 /// A block without its mark, in the order of the fields on disk.
-type BlockIn = (BlockInFirst, Option<Box<Outline>>);
+type BlockIn = (BlockInFirst, Option<Arc<Outline>>);
 /// As the first version had it.
 type BlockInFirst = (Role, Content, Digest, Box<[u64]>, u32, u32, Option<Box<Features>>, bool);
 type Marks = Vec<(u32, Ttl)>;

@@ -67,15 +67,7 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
             tags: Vec::new(),
         },
         delivery: Delivery::Stream,
-        parameters: Parameters {
-            max_output_tokens: Some(1_024),
-            temperature_permille: None,
-            answers: 1,
-            usage_in_stream: true,
-            client_cache_options: false,
-            digest: Digest([9; 16]),
-            rendered: None,
-        },
+        parameters: parameters(),
         prompt,
         body_bytes: tokens * 4,
     };
@@ -117,5 +109,17 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
             ended: Some(latency),
             overhead: Some(Span::from_micros(90)),
         },
+    }
+}
+
+fn parameters() -> Parameters {
+    Parameters {
+        max_output_tokens: Some(1_024),
+        temperature_permille: None,
+        answers: 1,
+        usage_in_stream: true,
+        client_cache_options: false,
+        digest: Digest([9; 16]),
+        rendered: None,
     }
 }

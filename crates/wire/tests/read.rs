@@ -211,3 +211,65 @@ fn what_is_chosen_beside_tools_is_a_parameter_and_the_tools_are_not() {
     let why = refused(Dialect::BedrockConverse, twice);
     assert!(matches!(why, Malformed::Duplicate { field: "tools", .. }));
 }
+
+/// Of every block that defines or calls tools, their names.
+fn tools(dialect: Dialect, body: &str) -> Vec<Vec<u64>> {
+    let prompt = facts(dialect, body).prompt;
+    let tools = prompt.iter().filter_map(|block| Some(block.outline.as_ref()?.tools.clone()));
+    tools.filter(|tools| !tools.is_empty()).collect()
+}
+
+#[test]
+fn a_tool_and_a_call_to_it_have_one_name_in_every_dialect() {
+    let table = [
+        (
+            Dialect::AnthropicMessages,
+            r#"{"tools":[{"name":"find","input_schema":{"properties":{"name":{"type":"string"}}}},{"input_schema":{},"name":"read"}],
+            "messages":[{"role":"assistant","content":[{"type":"tool_use","id":"1","name":"read","input":{"name":"find"}}]}]}"#,
+        ),
+        (
+            Dialect::OpenaiChat,
+            r#"{"tools":[{"type":"function","function":{"name":"find"}},{"type":"function","function":{"description":"d","name":"read"}}],
+            "messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"1","type":"function","function":{"name":"read","arguments":"{}"}}]}]}"#,
+        ),
+        (
+            Dialect::OpenaiResponses,
+            r#"{"tools":[{"type":"function","name":"find"},{"type":"function","name":"read"}],
+            "input":[{"type":"function_call","call_id":"1","name":"read","arguments":"{}"}]}"#,
+        ),
+        (
+            Dialect::BedrockConverse,
+            r#"{"toolConfig":{"tools":[{"toolSpec":{"name":"find"}},{"toolSpec":{"name":"read"}}]},
+            "messages":[{"role":"assistant","content":[{"toolUse":{"toolUseId":"1","name":"read","input":{}}}]}]}"#,
+        ),
+    ];
+    for (dialect, body) in table {
+        let tools = tools(dialect, body);
+        let [find, read, called] = &tools[..] else { panic!("{dialect:?}: {tools:?}") };
+        assert_eq!((find.len(), called), (1, read), "{dialect:?}");
+        assert_ne!(find, read, "{dialect:?}");
+    }
+    let gemini = r#"{"tools":[{"functionDeclarations":[{"name":"find"},{"name":"read"}]}],
+        "contents":[{"role":"model","parts":[{"functionCall":{"name":"read","args":{}}}]}]}"#;
+    let tools = tools(Dialect::GeminiGenerate, gemini);
+    assert_eq!((tools[0].len(), &tools[0][1..]), (2, &tools[1][..]));
+}
+
+#[test]
+fn only_what_is_rendered_into_the_prompt_is_told_as_such() {
+    let rendered = |parameters: &str| {
+        let body = format!(r#"{{"model":"m",{parameters}"messages":[]}}"#);
+        facts(CHAT, &body).parameters.rendered
+    };
+    assert_eq!(rendered(r#""temperature":0.5,"seed":7,"max_tokens":9,"user":"u","#), Some(0));
+    let [one, other] = [1, 2].map(|at| rendered(&format!(r#""tool_choice":"t{at}","seed":{at},"#)));
+    assert!(one != other && one != Some(0));
+    assert_eq!(rendered(r#""seed":9,"tool_choice":"t1","#), one);
+    let gemini = |config: &str| {
+        let body = format!(r#"{{"contents":[],"generationConfig":{{{config}}}}}"#);
+
+        facts(Dialect::GeminiGenerate, &body).parameters.rendered
+    };
+    assert_eq!(gemini(r#""temperature":1"#), Some(0));
+    assert_ne!(gemini(r#""responseSchema":{"type":"STRING"}"#), Some(0));
+}

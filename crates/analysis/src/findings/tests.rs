@@ -3,6 +3,7 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use expect_test::expect;
 use proptest::prelude::*;
@@ -108,7 +109,7 @@ fn tool(at: usize, block: Block, called: &[u64]) -> Block {
         4 | 5 => (Role::Assistant, vec![called[at - 4]]),
         _ => return block,
     };
-    let outline = Some(Box::new(Outline { tools, ..Outline::default() }));
+    let outline = Some(Arc::new(Outline { tools, ..Outline::default() }));
     Block { role, content: Content::Tool, outline, ..block }
 }
 

@@ -3,6 +3,8 @@
 //! A conversation sends all its earlier blocks again with every turn. Here a prompt is its last
 //! block and the prompt before that, so that what two calls begin with is kept once.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use scrimp_core::call::{Block, Content, Digest, Outline, Role};
 use scrimp_core::{NodeId, PrefixTree, Ttl, hash};
@@ -22,7 +24,7 @@ pub(crate) struct Prompts {
 /// What tells how two blocks differ.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
-    pub(crate) outline: Option<Box<Outline>>,
+    pub(crate) outline: Option<Arc<Outline>>,
     pub(crate) chunks: Box<[u64]>,
 }
 

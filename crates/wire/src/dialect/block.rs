@@ -3,7 +3,7 @@
 use scrimp_core::call::{Content, Digest};
 use scrimp_core::{Block, Role};
 
-use super::outline::{self, Outlining, STRIDE};
+use super::outline;
 use crate::Key;
 
 /// As much as the hash's vector lanes take at once (400 kB in chunks of 1, 2, 4, 8, 16 KiB: 467, 247,
@@ -28,15 +28,15 @@ pub(super) struct Said<'a> {
 /// Makes a block of what it says. Marks are set by the caller.
 pub(super) fn block(key: &Key, said: Said<'_>) -> Block {
     let Said { role, content, bytes, opaque } = said;
-    let (counts, outline) = match (role, content) {
-        (Role::Tool | Role::System, Content::Text | Content::Tool) => {
-            let mut outlining = Outlining::new(bytes, key);
-            let counts = Counts::watched(bytes, |at, digits| outlining.see(at, digits));
-            (counts, Some(Box::new(outlining.outline())))
-        }
-        _ => (Counts::of(bytes), None),
-    };
+    let counts = Counts::of(bytes);
     let (digest, chunks) = digest(key, role, content, bytes);
+    let outline = match (role, content) {
+        (Role::Tool | Role::System, Content::Text | Content::Tool) => {
+            Some(outline::known(digest, role, bytes, key))
+        }
+        (Role::Assistant, Content::Tool) => outline::of_call(bytes, key),
+        _ => None,
+    };
     Block {
         role,
         content,
@@ -57,15 +57,6 @@ pub(super) fn block(key: &Key, said: Said<'_>) -> Block {
 /// Mixes what a message says beside its content (a name, the id of a tool's call) into its block.
 pub(super) fn with_extras(key: &Key, block: &mut Block, extras: &[u8]) {
     block.digest = key.digest_parts("message", &[&block.digest.0, extras]);
-}
-
-/// Notes the names of the tools that a block defines or calls; `canonical` is all that it says.
-pub(super) fn with_tools(key: &Key, block: &mut Block, canonical: &[u8]) {
-    let is_told = block.content == Content::Tool && block.role != Role::ToolResult;
-    let tools = if is_told { outline::tools(canonical, key) } else { Vec::new() };
-    if !tools.is_empty() {
-        block.outline.get_or_insert_default().tools = tools;
-    }
 }
 
 /// The digest of a block of several chunks is over those of its chunks, so that no byte is hashed
@@ -101,21 +92,14 @@ struct Counts {
 
 impl Counts {
     fn of(bytes: &[u8]) -> Counts {
-        Counts::watched(bytes, |_, _| {})
-    }
-
-    /// Tells `watch` where each stride starts, and how many digits it has.
-    fn watched(bytes: &[u8], mut watch: impl FnMut(usize, usize)) -> Counts {
         let mut sum = Counts { bytes: bytes.len(), ..Counts::default() };
         let mut later = 0;
         let count = |stride: &[u8], is: fn(u8) -> bool| {
             usize::from(stride.iter().fold(0_u8, |count, byte| count + u8::from(is(*byte))))
         };
         // Counters of a byte each, in strides that cannot overflow them: this is vectorised.
-        for (number, stride) in bytes.chunks(STRIDE).enumerate() {
-            let digits = count(stride, |byte| byte.is_ascii_digit());
-            sum.digits += digits;
-            watch(number * STRIDE, digits);
+        for stride in bytes.chunks(192) {
+            sum.digits += count(stride, |byte| byte.is_ascii_digit());
             // Most text is ASCII, of which nothing else has to be counted.
             if !stride.is_ascii() {
                 sum.foreign += count(stride, |byte| !byte.is_ascii());

@@ -5,11 +5,12 @@
 //! are told apart from the rest, and of the rest there is a sum over its bytes that does not depend on
 //! their order. Only texts that prompts begin with have an outline: tools and instructions.
 
+use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use memchr::memmem::Finder;
-use scrimp_core::call::{Look, Outline, Varying};
+use scrimp_core::call::{Digest, Look, Outline, Role, Varying};
 
 use crate::scan::QUOTE;
 use crate::{Key, ascii};
@@ -18,7 +19,7 @@ mod look;
 
 /// Bytes that are counted and added up at once: short enough for counters of a byte, and for sums of
 /// 32 bits.
-pub(super) const STRIDE: usize = 192;
+const STRIDE: usize = 192;
 /// Numbers that are kept of a block, and pieces that are none: lists are numbered, and would crowd out
 /// the rest.
 const MOST: usize = 32;
@@ -27,8 +28,44 @@ const MOST_LOOKED_AT: usize = 512;
 /// Tools that one block may define.
 const MOST_TOOLS: usize = 256;
 
+/// Outlines that each thread has at hand. Tools and instructions come again with nearly every call,
+/// and to look at all their bytes costs some tenth of what reading a request does.
+const AT_HAND: usize = 512;
+
+type AtHand = Vec<Option<(Digest, Arc<Outline>)>>;
+
+thread_local! {
+    static MADE: RefCell<AtHand> = RefCell::new(vec![None; AT_HAND]);
+}
+
+/// The outline of a tool's definition or of instructions with this digest, made where it is not at
+/// hand.
+pub(super) fn known(digest: Digest, role: Role, bytes: &[u8], key: &Key) -> Arc<Outline> {
+    MADE.with_borrow_mut(|made| {
+        let place = usize::from(digest.0[0]) | usize::from(digest.0[1] & 1) << 8;
+        match &made[place] {
+            Some((known, outline)) if *known == digest => outline.clone(),
+            _ => {
+                let mut outline = Outlining::new(bytes, key).outline();
+                if role == Role::Tool {
+                    outline.tools = tools(bytes, key);
+                }
+                let outline = Arc::new(outline);
+                made[place] = Some((digest, outline.clone()));
+                outline
+            }
+        }
+    })
+}
+
+/// The outline of a call to a tool: which it is.
+pub(super) fn of_call(canonical: &[u8], key: &Key) -> Option<Arc<Outline>> {
+    let tools = tools(canonical, key);
+    (!tools.is_empty()).then(|| Arc::new(Outline { tools, ..Outline::default() }))
+}
+
 /// Makes the outline of what a block says.
-pub(super) struct Outlining<'a> {
+struct Outlining<'a> {
     bytes: &'a [u8],
     key: &'a Key,
     sum: u64,
@@ -45,7 +82,7 @@ pub(super) struct Outlining<'a> {
 
 /// Names of tools in what a block says. Of a call, and of most definitions, the first that is given
 /// is its own; any other belongs to what it holds.
-pub(super) fn tools(canonical: &[u8], key: &Key) -> Vec<u64> {
+fn tools(canonical: &[u8], key: &Key) -> Vec<u64> {
     static NAME: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"\xffname\xff\xff"));
     let holds_many = [&b"\xfffunctionDeclarations"[..], b"\xfffunction_declarations"];
     let most = match holds_many.iter().any(|name| canonical.starts_with(name)) {
@@ -75,7 +112,7 @@ fn all_squares(piece: &[u8]) -> u64 {
 }
 
 impl<'a> Outlining<'a> {
-    pub(super) fn new(bytes: &'a [u8], key: &'a Key) -> Outlining<'a> {
+    fn new(bytes: &'a [u8], key: &'a Key) -> Outlining<'a> {
         let spans = Vec::new();
         Outlining {
             bytes,
@@ -89,17 +126,17 @@ impl<'a> Outlining<'a> {
         }
     }
 
-    /// Sees the stride that starts there and has so many digits.
-    pub(super) fn see(&mut self, start: usize, digits: usize) {
-        let end = self.bytes.len().min(start + STRIDE);
-        self.sum += squares(&self.bytes[start..end]);
-        if digits != 0 {
-            self.through(start..end);
-        }
-    }
-
     #[expect(clippy::cast_possible_truncation, reason = "a hash; bodies are shorter than 4 GiB")]
-    pub(super) fn outline(self) -> Outline {
+    fn outline(mut self) -> Outline {
+        for (at, stride) in self.bytes.chunks(STRIDE).enumerate() {
+            let start = at * STRIDE;
+            self.sum += squares(stride);
+            // A counter of a byte each, which is vectorised.
+            let digits = stride.iter().fold(0, |sum, byte| sum + u8::from(byte.is_ascii_digit()));
+            if digits != 0 {
+                self.through(start..start + stride.len(), usize::from(digits));
+            }
+        }
         let Outlining { bytes, key, mut sum, mut spans, surplus, .. } = self;
         for Varying { start, length, .. } in &spans {
             let piece = &bytes[*start as usize..][..usize::from(*length)];
@@ -114,15 +151,20 @@ impl<'a> Outlining<'a> {
     }
 
     #[inline(never)]
-    fn through(&mut self, stride: Range<usize>) {
+    fn through(&mut self, stride: Range<usize>, mut digits: usize) {
         let mut from = stride.start.max(self.done);
-        while self.looked_at < MOST_LOOKED_AT
-            && let Some(digit) = look::first_digit(&self.bytes[from.min(stride.end)..stride.end])
-        {
+        // Those that belong to what was begun before.
+        digits -= look::digits(&self.bytes[stride.start..from.min(stride.end)]);
+        while digits != 0 && self.looked_at < MOST_LOOKED_AT {
             self.looked_at += 1;
-            let range = look::around(self.bytes, from + digit, self.done);
+            let digit = from + look::first_digit(&self.bytes[from..stride.end]);
+            let range = look::around(self.bytes, digit, self.done);
             from = range.end;
-            self.note(range);
+            digits -= look::digits(&self.bytes[digit..from.min(stride.end)]);
+            match look::is_limit(self.bytes, &range) {
+                true => self.done = range.end,
+                false => self.note(range),
+            }
         }
     }
 
@@ -174,12 +216,7 @@ mod tests {
     }
 
     fn of(text: &str, key: &Key) -> Outline {
-        let mut outlining = Outlining::new(text.as_bytes(), key);
-        for (at, stride) in text.as_bytes().chunks(STRIDE).enumerate() {
-            let digits = stride.iter().filter(|byte| byte.is_ascii_digit()).count();
-            outlining.see(at * STRIDE, digits);
-        }
-        outlining.outline()
+        Outlining::new(text.as_bytes(), key).outline()
     }
 
     fn told(text: &str) -> Vec<(Look, &str)> {
@@ -188,6 +225,18 @@ mod tests {
             (span.look, &text[start..start + usize::from(span.length)])
         };
         outline(text).spans.iter().map(piece).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn an_outline_at_hand_is_the_one_that_would_be_made(texts in proptest::collection::vec("[a-z0-9: ]{0,9}", 1..40)) {
+            let key = Key::new([3; 32]);
+            for text in texts.iter().chain(&texts) {
+                let digest = key.digest("test", text.as_bytes());
+                let known = known(digest, Role::System, text.as_bytes(), &key);
+                proptest::prop_assert_eq!(&*known, &outline(text));
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use scrimp_core::call::Content;
 use scrimp_core::{Block, Role, Ttl};
 
-use super::block::{Said, block, with_extras, with_tools};
+use super::block::{Said, block, with_extras};
 use super::layout::{Object, Place, Slot};
 use super::section::Section;
 use super::{Malformed, openai};
@@ -281,8 +281,7 @@ impl Reader<'_> {
             Kind::String => scanner.string_into(&mut self.scratch)?,
             _ => scanner.canonical(&mut self.scratch)?,
         }
-        let mut block = block(self.key, Said { role, content, bytes: &self.scratch, opaque: 0 });
-        with_tools(self.key, &mut block, &self.scratch);
+        let block = block(self.key, Said { role, content, bytes: &self.scratch, opaque: 0 });
         Ok(Draft { block, place: Place::Fixed, text: None, inherits: false })
     }
 
@@ -374,7 +373,6 @@ impl Reader<'_> {
             _ => self.scratch.as_slice(),
         };
         let mut block = block(self.key, Said { role, content, bytes, opaque });
-        with_tools(self.key, &mut block, bytes);
         let is_empty_text = text.as_ref().is_some_and(|(range, _)| range.is_empty());
         block.markable = !is_empty_text && !is_deferred && self.is_markable(speaker, role, content);
         block.mark = is_marked.then_some(life.unwrap_or(Ttl::Short));

@@ -7,40 +7,63 @@ use scrimp_core::call::Look;
 use crate::ascii;
 use crate::scan::QUOTE;
 
-/// Words that say that what follows names something.
-const NAMES: [u64; 13] = packed([
-    b"id",
-    b"uuid",
-    b"guid",
-    b"user",
-    b"session",
-    b"request",
-    b"trace",
-    b"conversa",
-    b"thread",
-    b"account",
-    b"customer",
-    b"ticket",
-    b"order",
-]);
-/// Words that say that what follows means nothing.
-const CHANCE: [u64; 7] = packed([b"nonce", b"seed", b"salt", b"random", b"cch", b"hash", b"token"]);
-/// Words that may stand between such a word and what it says.
-const BETWEEN: [u64; 4] = packed([b"is", b"no", b"number", b"was"]);
-/// Words of up to eight letters as [`ascii::load`] packs them.
-const fn packed<const N: usize>(words: [&[u8]; N]) -> [u64; N] {
-    let mut packed = [0; N];
+/// What a word says of what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// It names something.
+    Names,
+    /// It means nothing.
+    Chance,
+    /// What the word before says.
+    AsBefore,
+}
+
+/// Words, of which the first eight letters are enough, each in its [`slot`].
+const WORDS: [(u64, Says); 64] = {
+    let words: [(&[u8], Says); 20] = [
+        (b"id", Says::Names),
+        (b"uuid", Says::Names),
+        (b"guid", Says::Names),
+        (b"user", Says::Names),
+        (b"session", Says::Names),
+        (b"request", Says::Names),
+        (b"trace", Says::Names),
+        (b"conversa", Says::Names),
+        (b"thread", Says::Names),
+        (b"nonce", Says::Chance),
+        (b"seed", Says::Chance),
+        (b"salt", Says::Chance),
+        (b"random", Says::Chance),
+        (b"cch", Says::Chance),
+        (b"hash", Says::Chance),
+        (b"token", Says::Chance),
+        (b"is", Says::AsBefore),
+        (b"no", Says::AsBefore),
+        (b"number", Says::AsBefore),
+        (b"was", Says::AsBefore),
+    ];
+    let mut table = [(0, Says::AsBefore); 64];
     let mut n = 0;
-    while n < N {
-        let mut at = words[n].len();
+    while n < words.len() {
+        let (word, says) = words[n];
+        let (mut packed, mut at) = (0, word.len());
         while 0 < at {
             at -= 1;
-            packed[n] = packed[n] << 8 | words[n][at] as u64;
+            packed = packed << 8 | word[at] as u64;
         }
+        assert!(table[slot(packed)].0 == 0, "two words in one slot: choose another multiplier");
+        table[slot(packed)] = (packed, says);
         n += 1;
     }
-    packed
+    table
+};
+
+/// Where a packed word stands in [`WORDS`], if it does.
+const fn slot(packed: u64) -> usize {
+    (packed.wrapping_mul(MULTIPLIER) >> 58) as usize
 }
+
+const MULTIPLIER: u64 = 0xec14_8cb4_8e73_ca47;
 
 const MONTHS: [&[u8]; 12] = [
     b"january",
@@ -63,6 +86,8 @@ const DAYS: [&[u8]; 7] =
 const SHORTEST_RANDOM: usize = 6;
 /// Signs that may stand between a word and what it says.
 const MOST_SIGNS: usize = 4;
+/// Digits of a limit; seconds since 1970 have more.
+const LONGEST_LIMIT: usize = 7;
 /// Words that are looked at are no longer.
 const LONGEST_WORD: usize = 24;
 
@@ -78,15 +103,20 @@ const BELONGS: [bool; 256] = {
     table
 };
 
-/// Where the first digit is.
-pub(super) fn first_digit(bytes: &[u8]) -> Option<usize> {
+/// Where the first digit is; one is there.
+pub(super) fn first_digit(bytes: &[u8]) -> usize {
     const SOME: usize = 16;
     let (pieces, _) = bytes.as_chunks::<SOME>();
     let has_none = |piece: &&[u8; SOME]| {
-        piece.iter().fold(0, |count, byte| count | u8::from(byte.is_ascii_digit())) == 0
+        piece.iter().fold(0, |some, byte| some | u8::from(byte.is_ascii_digit())) == 0
     };
     let start = pieces.iter().take_while(has_none).count() * SOME;
-    bytes[start..].iter().position(u8::is_ascii_digit).map(|at| start + at)
+    start + bytes[start..].iter().take_while(|byte| !byte.is_ascii_digit()).count()
+}
+
+/// How many digits there are in what is short.
+pub(super) fn digits(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The piece around a digit, not before `floor`.
@@ -107,6 +137,14 @@ pub(super) fn around(bytes: &[u8], digit: usize, floor: usize) -> Range<usize> {
         end -= 1;
     }
     start..end
+}
+
+/// Whether the piece is a short number that is a value of its own in JSON: a limit or a default. With
+/// another one a tool is another tool, so that it is part of what the text says.
+pub(super) fn is_limit(bytes: &[u8], range: &Range<usize>) -> bool {
+    let is_value = range.start.checked_sub(1).is_some_and(|before| bytes[before] == QUOTE)
+        && matches!(bytes.get(range.end), Some(b',' | b'}' | b']' | &QUOTE));
+    is_value && range.len() <= LONGEST_LIMIT && bytes[range.clone()].iter().all(u8::is_ascii_digit)
 }
 
 /// What the piece looks like, with the words around it that belong to it.
@@ -162,18 +200,26 @@ fn plain(piece: &[u8]) -> Look {
 }
 
 fn by_word(bytes: &[u8], before: &Range<usize>) -> Option<Look> {
-    let mut word = &bytes[before.clone()];
-    if is_one_of(word, &BETWEEN) {
-        word = &bytes[word_before(bytes, before.start)];
+    let says = says(&bytes[before.clone()])?;
+    let says = match says {
+        Says::AsBefore => self::says(&bytes[word_before(bytes, before.start)])?,
+        other => other,
+    };
+    match says {
+        Says::Names => Some(Look::Id),
+        Says::Chance => Some(Look::Random),
+        Says::AsBefore => None,
     }
-    let last = word.rsplit(|byte| *byte == b'_').next().unwrap_or_default();
-    match word {
-        [] => None,
-        [.., b'a'..=b'z', b'I', b'd' | b'D'] => Some(Look::Id),
-        _ if is_one_of(last, &NAMES) => Some(Look::Id),
-        _ if is_one_of(last, &CHANCE) => Some(Look::Random),
-        _ => None,
+}
+
+fn says(word: &[u8]) -> Option<Says> {
+    if let [.., b'a'..=b'z', b'I', b'd' | b'D'] = word {
+        return Some(Says::Names);
     }
+    let last = word.iter().rposition(|byte| *byte == b'_').map_or(0, |at| at + 1);
+    let packed = ascii::lower(ascii::load(&word[last..]));
+    let (known, says) = WORDS[slot(packed)];
+    (known == packed && packed != 0).then_some(says)
 }
 
 /// The word before a place, a few signs back at most; empty if there is none.
@@ -227,11 +273,6 @@ fn end_of_day_half(bytes: &[u8], at: usize) -> usize {
         }
         _ => at,
     }
-}
-
-/// One of these words, of which the first eight letters are enough.
-fn is_one_of<const N: usize>(word: &[u8], words: &[u64; N]) -> bool {
-    words.contains(&ascii::lower(ascii::load(word)))
 }
 
 /// One of these names, whole or cut to its first three letters.
