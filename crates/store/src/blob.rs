@@ -133,8 +133,8 @@ pub(crate) fn read_without_prompt(blob: &[u8]) -> Result<Record, Torn> {
     let mut rest = verified(blob)?;
     let Start { version, .. } = start_of(&mut rest)?;
     match version {
-        FIRST => drop(take::<Skipped<BlockInFirst>>(&mut rest)?),
-        _ => drop(take::<Skipped<BlockIn>>(&mut rest)?),
+        FIRST => _ = take::<Skipped<BlockInFirst>>(&mut rest)?,
+        _ => _ = take::<Skipped<BlockIn>>(&mut rest)?,
     }
     let _: Skipped<(u32, Ttl)> = take(&mut rest)?;
     record_of(version, &mut rest, Vec::new())
@@ -206,7 +206,9 @@ pub(crate) fn block_hash(block: &Block) -> u64 {
             add(u64::from(*hash) << 32 | u64::from(*start));
             add(u64::from(*length) << 8 | *look as u64);
         }
-        tools.iter().for_each(|tool| add(*tool));
+        for tool in tools {
+            add(*tool);
+        }
     }
     hasher.finish()
 }
@@ -463,12 +465,12 @@ mod tests {
             let call = Call { prompt: Vec::new(), ..Call::clone(&record.call) };
             let bare = Record { call: Arc::new(call), ..record.clone() };
             assert_eq!(read_without_prompt(blob), Ok(bare));
-            let base = Some(Base { row: 3, shared: 0 });
+            let moved_to = Some(Base { row: 3, shared: 0 });
             let mut moved = Vec::new();
-            rebase(blob, base, &mut moved).unwrap();
+            rebase(blob, moved_to, &mut moved).unwrap();
             assert_eq!(
                 split(&moved).unwrap(),
-                (Start { version: FIRST, base }, split(blob).unwrap().1)
+                (Start { version: FIRST, base: moved_to }, split(blob).unwrap().1)
             );
             assert_eq!(read(&moved, |_| Ok(Known::Blocks(Arc::default()))).as_ref(), Ok(&record));
             let (Start { version, .. }, rest) = split(blob).unwrap();

@@ -58,7 +58,7 @@ fn seen(study: &Study<'_>, scales: &Scales<'_>, members: &Members) -> Seen {
     for at in members {
         let traced = scales.calls()[*at].traced;
         study.trace.prompts.links_into(traced.prompt, &mut links);
-        seen.answers += usize::from(traced.calls_tool);
+        seen.answers += usize::from(traced.common.calls_tool);
         seen.is_free &= traced.common.parameters.rendered == Some(0);
         let pieces = study.trace.nodes.pieces(&links, traced.input());
         for (place, (link, piece)) in links.iter().zip(pieces).enumerate() {

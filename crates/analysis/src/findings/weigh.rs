@@ -142,7 +142,7 @@ impl<'a> Scales<'a> {
     pub(super) fn bill_if_read(&self, more: &[(usize, u64)]) -> Bill {
         let mut bill = self.now.clone();
         for (at, tokens) in more {
-            bill.cost[*at] = bill.cost[*at] - self.worth_of_reading(*at, *tokens);
+            bill.cost[*at] -= self.worth_of_reading(*at, *tokens);
             bill.read[*at] += tokens;
         }
         bill
@@ -152,7 +152,7 @@ impl<'a> Scales<'a> {
     pub(super) fn bill_without(&self, less: &[(usize, Usd)]) -> Bill {
         let mut bill = self.now.clone();
         for (at, usd) in less {
-            bill.cost[*at] = bill.cost[*at] - *usd;
+            bill.cost[*at] -= *usd;
         }
         bill
     }

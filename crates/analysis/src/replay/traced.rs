@@ -24,8 +24,6 @@ pub(crate) struct Traced {
     pub(crate) unit: u64,
     /// Whether the client marked a block of the prompt.
     pub(crate) is_marked: bool,
-    /// Whether the answer ended with a call to a tool.
-    pub(crate) calls_tool: bool,
     /// Whether the blocks are the provider's own.
     pub(crate) are_blocks_known: bool,
     pub(crate) metering: Metering,
@@ -50,6 +48,8 @@ pub(crate) struct Common {
     pub(crate) terms: Terms,
     /// The model that answered.
     pub(crate) answered: Arc<str>,
+    /// Whether the answer ended with a call to a tool.
+    pub(crate) calls_tool: bool,
 }
 
 /// What calls had in common so far.
@@ -74,11 +74,10 @@ impl Traced {
             arrived,
             session: call.caller.session,
             body_bytes: call.body_bytes,
-            common: commons.one(Common::of(call, terms, answered)),
+            common: commons.one(Common::of(record, terms, answered)),
             prompt,
             unit: call.unit(),
             is_marked: call.prompt.iter().any(|block| block.mark.is_some()),
-            calls_tool: calls_tool(&record.ending),
             are_blocks_known: false,
             metering: record.metering,
             is_split_known: false,
@@ -130,7 +129,8 @@ fn calls_tool(ending: &Ending) -> bool {
 }
 
 impl Common {
-    fn of(call: &Call, terms: Terms, answered: Arc<str>) -> Common {
+    fn of(record: &Record, terms: Terms, answered: Arc<str>) -> Common {
+        let call = &*record.call;
         Common {
             dialect: call.dialect,
             provider: call.provider.clone(),
@@ -141,6 +141,7 @@ impl Common {
             parameters: call.parameters.clone(),
             terms,
             answered,
+            calls_tool: calls_tool(&record.ending),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Seeded traffic: conversations and questions as bodies of requests, clean or with one thing in them
 //! that breaks their prefix, read as the gateway reads them.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use scrimp_core::call::{Caller, Dialect, Digest};
@@ -61,7 +60,7 @@ impl Dice {
     }
 
     fn index(&mut self, end: usize) -> usize {
-        usize::try_from(self.below(end as u64)).unwrap()
+        usize::try_from(self.below(end as u64)).expect("below a length")
     }
 
     fn of<T: Copy>(&mut self, choices: &[T]) -> T {
@@ -163,105 +162,68 @@ impl Family {
         }
     }
 
-    /// Puts a text into the instructions, where this family has what changes.
-    fn put(&self, asked: &mut Asked, text: &str) {
-        let (block, at) = self.spot;
-        asked.system[block].insert_str(at, text);
+    /// What stands in the instructions and is another at each call.
+    fn text(&mut self, planted: Planted, number: u64) -> Option<String> {
+        const HEX: &str = "0123456789abcdef";
+        const ALL: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+        let dice = &mut self.dice;
+        let (hour, minute, second) = (dice.below(24), dice.below(60), dice.below(60));
+        let (month, name) = dice.of(&MONTHS);
+        let (week, day) = (dice.of(&["Monday", "Tuesday", "Friday"]), 1 + dice.below(28));
+        let mut members: Vec<String> =
+            (0..8).map(|at| format!("\"key_{at}\": \"{}\"", "v".repeat(at))).collect();
+        dice.shuffle(&mut members);
+        let mut part = |length| dice.letters(HEX, length);
+        Some(match (planted, self.look) {
+            (Planted::Time, 0) => format!(" It is {hour:02}:{minute:02}:{second:02} now."),
+            (Planted::Time, 1) => format!(" Now: 2026-11-23T{hour:02}:{minute:02}:{second:02}Z."),
+            (Planted::Time, 2) => format!(" Timestamp {}.", 1_795_392_000 + dice.below(90_000)),
+            (Planted::Time, _) => format!(" The time is {}:{minute:02} PM.", 1 + hour % 12),
+            (Planted::Date, 0) => format!(" Today is 2026-{month:02}-{day:02}."),
+            (Planted::Date, 1) => format!(" Today is {week}, {name} {day}, 2026."),
+            (Planted::Date, 2) => format!(" As of {day} {} 2026, all is open.", &name[..3]),
+            (Planted::Date, _) => format!(" Date: {day:02}.{month:02}.2026!"),
+            (Planted::Id, 0) => {
+                format!(" ({}-{}-{}-{}-{})", part(8), part(4), part(4), part(4), part(12))
+            }
+            (Planted::Id, 1) => format!(" Request id: {}.", part(12)),
+            (Planted::Id, 2) => format!(" user_id={} is asking.", 10_000 + dice.below(90_000)),
+            (Planted::Id, _) => format!(" Trace req_{}.", part(16)),
+            (Planted::Random, 0) => format!(" Nonce {}.", part(32)),
+            (Planted::Random, 1) => format!(" ({})", dice.letters(ALL, 22)),
+            (Planted::Random, 2) => format!(" seed={}", dice.below(1_000_000)),
+            // Every fifth has no digit at all.
+            (Planted::Random, _) => format!(" [{}]", dice.letters(ALL, 10)),
+            (Planted::Number, _) => format!(" This is call {number} of today."),
+            (Planted::KeyOrder, 0) => format!(" Settings: {{{}}}.", members.join(", ")),
+            (Planted::KeyOrder, 1) => format!(" Set: [{}].", members.join(", ")),
+            (Planted::KeyOrder, _) => format!("\n- {}\n", members.join("\n- ")),
+            _ => return None,
+        })
     }
 
     fn plant(&mut self, planted: Planted, asked: &mut Asked, number: u64) {
-        let look = self.look;
+        if let Some(text) = self.text(planted, number) {
+            let (block, at) = self.spot;
+            return asked.system[block].insert_str(at, &text);
+        }
         let dice = &mut self.dice;
+        let tool = self.spot.1 % self.tools.len();
         match planted {
-            Planted::Time => {
-                let (hour, minute, second) = (dice.below(24), dice.below(60), dice.below(60));
-                let text = match look {
-                    0 => format!(" It is {hour:02}:{minute:02}:{second:02} now."),
-                    1 => format!(" Now: 2026-11-23T{hour:02}:{minute:02}:{second:02}Z."),
-                    2 => format!(" Timestamp {}.", 1_795_392_000 + dice.below(90_000)),
-                    _ => format!(" The time is {}:{minute:02} PM.", 1 + hour % 12),
-                };
-                self.put(asked, &text);
-            }
-            Planted::Date => {
-                let (month, day) = (dice.below(12), 1 + dice.below(28));
-                let name = [
-                    "January",
-                    "February",
-                    "March",
-                    "April",
-                    "May",
-                    "June",
-                    "July",
-                    "August",
-                    "September",
-                    "October",
-                    "November",
-                    "December",
-                ][month as usize];
-                let week = dice.of(&["Monday", "Tuesday", "Wednesday", "Thursday", "Friday"]);
-                let text = match look {
-                    0 => format!(" Today is 2026-{:02}-{day:02}.", month + 1),
-                    1 => format!(" Today is {week}, {name} {day}, 2026."),
-                    2 => format!(" As of {day} {} 2026, all is open.", &name[..3]),
-                    _ => format!(" Date: {day:02}.{:02}.2026!", month + 1),
-                };
-                self.put(asked, &text);
-            }
-            Planted::Id => {
-                let hex = "0123456789abcdef";
-                let mut part = |length| dice.letters(hex, length);
-                let text = match look {
-                    0 => format!(" ({}-{}-{}-{}-{})", part(8), part(4), part(4), part(4), part(12)),
-                    1 => format!(" Request id: {}.", part(12)),
-                    2 => format!(" user_id={} is asking.", 10_000 + dice.below(90_000)),
-                    _ => format!(" Trace req_{}.", part(16)),
-                };
-                self.put(asked, &text);
-            }
-            Planted::Random => {
-                let all = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-                let text = match look {
-                    0 => format!(" Nonce {}.", dice.letters("0123456789abcdef", 32)),
-                    1 => format!(" ({})", dice.letters(all, 22)),
-                    2 => format!(" seed={}", dice.below(1_000_000)),
-                    // Every fifth has no digit at all.
-                    _ => format!(" [{}]", dice.letters(all, 10)),
-                };
-                self.put(asked, &text);
-            }
-            Planted::Number => self.put(asked, &format!(" This is call {number} of today.")),
-            Planted::KeyOrder => {
-                let mut members: Vec<String> =
-                    (0..8).map(|at| format!("\"key_{at}\": \"{}\"", "v".repeat(at))).collect();
-                dice.shuffle(&mut members);
-                let text = match look {
-                    0 => format!(" Settings: {{{}}}.", members.join(", ")),
-                    1 => format!(" Set: {{{}}}.", members.join(", ")),
-                    _ => format!("\n- {}\n", members.join("\n- ")),
-                };
-                self.put(asked, &text);
-            }
             Planted::ToolKeyOrder => {
-                let at = self.spot.1 % self.tools.len();
-                let mut members = self.tools[at].clone();
+                let mut members = self.tools[tool].clone();
                 // The name stays in front, as most libraries write it.
-                self.dice.shuffle(&mut members[1..]);
-                asked.tools[at] = format!("{{{}}}", members.join(","));
+                dice.shuffle(&mut members[1..]);
+                asked.tools[tool] = format!("{{{}}}", members.join(","));
             }
             Planted::ToolOrder => dice.shuffle(&mut asked.tools),
             Planted::ToolChanged => {
-                let at = self.spot.1 % asked.tools.len();
                 let names = ["Ada", "Grace", "Barbara", "Frances", "Jean", "Radia"];
-                let who = format!("For {} and {}. ", dice.of(&names), dice.of(&names));
-                asked.tools[at] = match look {
-                    0 => asked.tools[at].replacen(
-                        "\"default\":",
-                        &format!("\"limit\":{number},\"default\":"),
-                        1,
-                    ),
-                    _ => asked.tools[at].replacen("About ", &who, 1),
+                let (old, new) = match self.look {
+                    0 => ("\"default\":", format!("\"limit\":{number},\"default\":")),
+                    _ => ("About ", format!("For {} and {}. ", dice.of(&names), dice.of(&names))),
                 };
+                asked.tools[tool] = asked.tools[tool].replacen(old, &new, 1);
             }
             Planted::ToolSet => {
                 let keep = 2 + dice.index(asked.tools.len() - 2);
@@ -271,44 +233,51 @@ impl Family {
                 }
             }
             Planted::Trimmed => {
-                let most = 7;
-                let surplus = asked.messages.len().saturating_sub(most).next_multiple_of(2);
+                let surplus = asked.messages.len().saturating_sub(7).next_multiple_of(2);
                 asked.messages.drain(..surplus);
             }
             Planted::Rewritten => {
-                let last = asked.messages.len() - 1;
-                // Of all but the last answers only the beginning is kept, or each turn another is.
-                let at = 1 + 2 * (number as usize % 2);
-                for (place, (role, text)) in asked.messages.iter_mut().enumerate() {
-                    if *role == "assistant" && place < last.min(at + 1) {
-                        let kept: String = text.chars().take(60).collect();
-                        *text = format!("[{number} cleared] {kept}");
-                    }
+                // Of the first answers only the beginning is kept, and each turn says so anew.
+                let answers = asked.messages.iter_mut().filter(|(role, _)| *role == "assistant");
+                for (_, text) in answers.take(1 + dice.index(2)) {
+                    let kept: String = text.chars().take(60).collect();
+                    *text = format!("[{number} cleared] {kept}");
                 }
             }
             Planted::Model => asked.model = dice.of(&MODELS),
-            Planted::Parameter => {
-                let choice = dice.below(5);
-                asked.parameters = match (self.dialect, look) {
-                    (Dialect::OpenaiChat, 0) => {
-                        format!(
-                            r#""response_format":{{"type":"json_schema","json_schema":{{"name":"answer_{choice}"}}}},"#
-                        )
-                    }
-                    (Dialect::OpenaiChat, _) => {
-                        let effort = ["minimal", "low", "medium", "high", "none"][choice as usize];
-                        format!(r#""reasoning_effort":"{effort}","#)
-                    }
-                    (_, 0) => format!(r#""tool_choice":{{"type":"tool","name":"tool_{choice}"}},"#),
-                    _ => format!(
-                        r#""thinking":{{"type":"enabled","budget_tokens":{}}},"#,
-                        1_024 * (1 + choice)
-                    ),
-                };
-            }
+            Planted::Parameter => asked.parameters = parameter(dice, self.dialect, self.look),
+            _ => unreachable!("a text was planted"),
         }
     }
 }
+
+/// A parameter that is rendered into the prompt, of five values.
+fn parameter(dice: &mut Dice, dialect: Dialect, look: u64) -> String {
+    let choice = dice.below(5);
+    let effort = dice.of(&["minimal", "low", "medium", "high", "none"]);
+    let (name, value) = match (dialect, look) {
+        (Dialect::OpenaiChat, 0) => (
+            "response_format",
+            format!(r#"{{"type":"json_schema","json_schema":{{"name":"answer_{choice}"}}}}"#),
+        ),
+        (Dialect::OpenaiChat, _) => ("reasoning_effort", format!("\"{effort}\"")),
+        (_, 0) => ("tool_choice", format!(r#"{{"type":"tool","name":"tool_{choice}"}}"#)),
+        _ => {
+            let budget = 1_024 * (1 + choice);
+            ("thinking", format!(r#"{{"type":"enabled","budget_tokens":{budget}}}"#))
+        }
+    };
+    format!("\"{name}\":{value},")
+}
+
+const MONTHS: [(u64, &str); 6] = [
+    (1, "January"),
+    (2, "February"),
+    (5, "May"),
+    (9, "September"),
+    (11, "November"),
+    (12, "December"),
+];
 
 /// The members of a tool's definition.
 fn tool(dice: &mut Dice, at: u64) -> Vec<String> {
@@ -386,7 +355,7 @@ pub(crate) fn clean(seed: u64) -> Vec<Entry> {
     add("sub-agents", &|family| {
         let mut all = conversations(family, None);
         let mut other = Family::new(family.dice.0);
-        other.tools = family.tools.clone();
+        other.tools.clone_from(&family.tools);
         all.extend(conversations(&mut other, None));
         all
     });
@@ -461,26 +430,23 @@ fn two_models(family: &mut Family) -> Vec<Asked> {
 impl Asked {
     fn body(&self, dialect: Dialect) -> String {
         let Asked { model, parameters, tools, system, messages, .. } = self;
-        let text = |text: &String| serde_json::to_string(text).unwrap();
+        let text = |text: &String| serde_json::to_string(text).expect("a text");
         let mut body =
             format!("{{\"model\":\"{model}\",\"max_tokens\":800,{parameters}\"tools\":[");
-        match dialect {
-            Dialect::OpenaiChat => {
-                let wrapped = |tool: &String| format!(r#"{{"type":"function","function":{tool}}}"#);
-                body.push_str(&tools.iter().map(wrapped).collect::<Vec<_>>().join(","));
-                body.push_str("],\"messages\":[");
-                for block in system {
-                    write!(body, "{{\"role\":\"system\",\"content\":{}}},", text(block)).unwrap();
-                }
+        if dialect == Dialect::OpenaiChat {
+            let wrapped = |tool: &String| format!(r#"{{"type":"function","function":{tool}}}"#);
+            let of_system = |block| format!("{{\"role\":\"system\",\"content\":{}}},", text(block));
+            body.push_str(&tools.iter().map(wrapped).collect::<Vec<_>>().join(","));
+            body.push_str("],\"messages\":[");
+            for block in system {
+                body.push_str(&of_system(block));
             }
-            _ => {
-                body.push_str(&tools.join(","));
-                let blocks: Vec<String> = system
-                    .iter()
-                    .map(|block| format!(r#"{{"type":"text","text":{}}}"#, text(block)))
-                    .collect();
-                write!(body, "],\"system\":[{}],\"messages\":[", blocks.join(",")).unwrap();
-            }
+        } else {
+            let block = |block| format!(r#"{{"type":"text","text":{}}}"#, text(block));
+            body.push_str(&tools.join(","));
+            body.push_str("],\"system\":[");
+            body.push_str(&system.iter().map(block).collect::<Vec<_>>().join(","));
+            body.push_str("],\"messages\":[");
         }
         let said = |(role, said): &(&str, String)| {
             format!("{{\"role\":\"{role}\",\"content\":{}}}", text(said))

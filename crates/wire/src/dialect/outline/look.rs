@@ -279,7 +279,7 @@ fn end_of_day_half(bytes: &[u8], at: usize) -> usize {
 fn is_named(word: &[u8], names: &[&[u8]]) -> bool {
     let fits =
         |name: &&[u8]| name.eq_ignore_ascii_case(word) || name[..3].eq_ignore_ascii_case(word);
-    (3..10).contains(&word.len()) && names.iter().any(|name| fits(name))
+    (3..10).contains(&word.len()) && names.iter().any(fits)
 }
 
 /// `10:15`, with seconds and fractions or without.
