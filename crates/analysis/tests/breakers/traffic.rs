@@ -295,7 +295,9 @@ fn tool(dice: &mut Dice, at: u64) -> Vec<String> {
 
 /// Conversations side by side, each turn soon after the one before.
 fn conversations(family: &mut Family, planted: Option<Planted>) -> Vec<Asked> {
-    if matches!(planted, Some(Planted::Trimmed | Planted::Rewritten | Planted::Parameter)) {
+    let in_conversation =
+        [Planted::Trimmed, Planted::Rewritten, Planted::Model, Planted::Parameter];
+    if planted.is_some_and(|planted| in_conversation.contains(&planted)) {
         // What breaks in a conversation costs most where that is most of the prompt.
         family.rules.truncate(1);
     }
