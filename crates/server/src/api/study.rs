@@ -162,4 +162,31 @@ mod tests {
             assert_eq!(found, all[8 - most.min(8)..], "{most}");
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_in_the_instructions_is_found_in_what_the_gateway_recorded() {
+        let usage = r#"{"choices":[],"usage":{"prompt_tokens":5000,"completion_tokens":9}}"#;
+        let mut rig = Rig::new("", vec![vec![answer("200 OK", usage)]; 6]);
+        for minute in 10..16 {
+            let rules = "Answer what is asked and nothing else. ".repeat(500);
+            let body = format!(
+                r#"{{"model":"gpt-4o","messages":[{{"role":"system","content":"It is 9:{minute}. {rules}"}},{{"role":"user","content":"hello"}}]}}"#
+            );
+            rig.call(&chat(&body)).await;
+            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+        }
+        assert_eq!(rig.records().await.len(), 6);
+        let shared = rig.gateway.shared();
+        shared.store.flush();
+        let Findings { found, .. } = study(&shared, shared.clock.now());
+        let titles: Vec<&str> = found.iter().map(|found| &*found.finding.title).collect();
+        let breaker = found.iter().find(|found| found.finding.rule == "breaker");
+        let Finding { title, evidence, usd, .. } =
+            &breaker.unwrap_or_else(|| panic!("{titles:?}")).finding;
+        assert!(
+            title.ends_with("a time of day in block 1 (instructions) ends what the cache can give")
+        );
+        assert!(evidence.facts[0].ends_with("in bytes 6 to 10 of the block"), "{evidence:?}");
+        assert!(usd.is_some_and(|usd| scrimp_core::Usd::ZERO < usd.likely));
+    }
 }

@@ -188,10 +188,10 @@ fn own_records() {
     check(
         &sample("scrimp"),
         &expect![[r#"
-            1772442000000 claude-code claude-sonnet-4-5-20250929: in 4+0r+15000s+0l out 95; took 6.5s; trail none; Answered { status: 200, finish: Some("tool_use") }
-            1772442007000 claude-code claude-sonnet-4-5-20250929: in 3+15004r+100s+120l out 60; took 5.0s; trail none; Answered { status: 200, finish: Some("end_turn") }
-            skipped line 3: a record of version 99; this program knows up to 2
-        "#]],
+        1772442000000 claude-code claude-sonnet-4-5-20250929: in 4+0r+15000s+0l out 95; took 6.5s; trail none; Answered { status: 200, finish: Some("tool_use") }
+        1772442007000 claude-code claude-sonnet-4-5-20250929: in 3+15004r+100s+120l out 60; took 5.0s; trail none; Answered { status: 200, finish: Some("end_turn") }
+        skipped line 3: a record of version 99; this program knows up to 2
+    "#]],
     );
 }
 
