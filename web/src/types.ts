@@ -297,6 +297,15 @@ export interface Placement {
   arm?: string;
   edits?: unknown[];
   stood_down?: string | null;
+  reasons?: Reason[];
+}
+
+/** Why `auto` marked a block. */
+export interface Reason {
+  block: number;
+  because: string;
+  chance_permille: number;
+  read_tokens: number;
 }
 
 export interface CallDetail extends CallRow {

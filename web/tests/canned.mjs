@@ -150,7 +150,7 @@ export function callDetail(id) {
     ...row, id,
     timing: { head_ms: head, first_content_ms: first, last_content_ms: first === null ? null : ended - 2, ended_ms: ended, overhead_ms: row.overhead_ms },
     attempts: [failed, { provider: row.provider, model: row.model, sent_ms: head * 0.25, ended_ms: ended, status: row.status, fault: null, cost: row.usd, priced_as: row.model }],
-    placement: { experiment: 7, state: "on", arm: row.arm, unit: 1, edits: [{ set_mark: { block: 4, ttl: "long" } }, { remove_mark: { block: 1 } }, "remove_cache_options"], stood_down: null },
+    placement: { experiment: 7, state: "on", arm: row.arm, unit: 1, edits: [{ set_mark: { block: 4, ttl: "long" } }, { remove_mark: { block: 1 } }, "remove_cache_options"], stood_down: null, reasons: [{ block: 4, because: "sent_again_later", chance_permille: 830, read_tokens: 4100 }] },
     blocks: [
       { role: "tool", content: "tool", tokens: 900, characters: 3800, mark: null }, { role: "system", content: "text", tokens: 2100, characters: 9100, mark: "short" },
       { role: "user", content: "text", tokens: 240, characters: 1010, mark: null }, { role: "assistant", content: "reasoning", tokens: 510, characters: 2100, mark: null },

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use scrimp_core::call::{Content, Features, Look, Outline, Varying};
 use scrimp_core::policy::Arm;
-use scrimp_core::policy::prompt_cache::{Edit, Mark, Placement, StoodDown};
+use scrimp_core::policy::prompt_cache::{Because, Edit, Mark, Placement, Reason, StoodDown};
 use scrimp_core::price::{Region, Terms, Tier};
 use scrimp_core::record::Timing;
 use scrimp_core::{
@@ -173,6 +173,16 @@ fn any_placement(dice: &mut Dice) -> Placement {
         unit: dice.any(),
         edits: (0..dice.below(3)).map(|_| dice.of(&edits)).collect(),
         stood_down: dice.maybe(|dice| dice.of(&[StoodDown::NoCache, StoodDown::Bypassed])),
+        reasons: (0..dice.below(3)).map(|_| any_reason(dice)).collect(),
+    }
+}
+
+fn any_reason(dice: &mut Dice) -> Reason {
+    Reason {
+        block: dice.any() as u32,
+        because: dice.of(&[Because::SentAgain, Because::SomeLeave]),
+        chance_permille: dice.any() as u16,
+        read_tokens: dice.any(),
     }
 }
 

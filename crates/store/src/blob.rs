@@ -14,11 +14,12 @@ use std::sync::Arc;
 use postcard::take_from_bytes;
 use rustc_hash::FxHasher;
 use scrimp_core::call::{Content, Features, Outline, Varying};
-use scrimp_core::policy::prompt_cache::Placement;
+use scrimp_core::policy::Arm;
+use scrimp_core::policy::prompt_cache::{Edit, Placement, StoodDown};
 use scrimp_core::record::{RECORD_VERSION, Timing};
 use scrimp_core::{
     Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters,
-    Record, Role, Time, Ttl, Usd, hash,
+    Record, Role, State, Time, Ttl, Usd, hash,
 };
 use serde::Deserialize;
 
@@ -26,8 +27,8 @@ use crate::draft::{Drafts, put_start};
 use crate::resolve::Known;
 use crate::view::Skipped;
 
-/// The first version of a record's shape. Its blocks have no outline, and its parameters do not say
-/// which of them are rendered into the prompt.
+/// The first version of a record's shape. Its blocks have no outline, its placements no reasons, and
+/// its parameters do not say which of them are rendered into the prompt.
 pub(crate) const FIRST: u16 = 1;
 
 /// What a blob begins with.
@@ -75,7 +76,9 @@ type Marks = Vec<(u32, Ttl)>;
 type CallIn = (CallId, u64, Time, Dialect, Arc<str>, Arc<str>, Arc<str>, Caller, Delivery);
 /// Parameters as the first version had them.
 type ParametersInFirst = (Option<u64>, Option<u32>, u32, bool, bool, Digest);
-type RestIn = (Option<Placement>, Vec<Attempt>, Ending, Metering, Option<Usd>, Option<Usd>, Timing);
+/// A placement as the first version had it.
+pub(crate) type PlacementInFirst = (u64, State, Arm, u64, Vec<Edit>, Option<StoodDown>);
+type RestIn = (Vec<Attempt>, Ending, Metering, Option<Usd>, Option<Usd>, Timing);
 
 /// The part of a blob that says what its prompt is.
 #[derive(Debug)]
@@ -269,6 +272,11 @@ fn parameters_of(version: u16, rest: &mut &[u8]) -> Result<Parameters, Torn> {
     })
 }
 
+pub(crate) fn placement_in_first(placement: PlacementInFirst) -> Placement {
+    let (experiment, state, arm, unit, edits, stood_down) = placement;
+    Placement { experiment, state, arm, unit, edits, stood_down, reasons: Vec::new() }
+}
+
 fn record_of(version: u16, rest: &mut &[u8], prompt: Vec<Block>) -> Result<Record, Torn> {
     let call: CallIn = take(rest)?;
     let (id, seed, arrived, dialect, provider, model, operation, caller, delivery) = call;
@@ -288,7 +296,11 @@ fn record_of(version: u16, rest: &mut &[u8], prompt: Vec<Block>) -> Result<Recor
         prompt,
         body_bytes,
     });
-    let (placement, attempts, ending, metering, cost, cost_uncached, timing): RestIn = take(rest)?;
+    let placement = match version {
+        FIRST => take::<Option<PlacementInFirst>>(rest)?.map(placement_in_first),
+        _ => take(rest)?,
+    };
+    let (attempts, ending, metering, cost, cost_uncached, timing): RestIn = take(rest)?;
     Ok(Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing })
 }
 
@@ -489,7 +501,7 @@ mod tests {
         let sums: Vec<u32> =
             (0..4).map(|seed| checksum(&write(&any_record(seed), None, Vec::new()))).collect();
         assert_eq!(RECORD_VERSION, 2);
-        expect_test::expect!["[72d76d21, 2f64f242, 6d10b87f, aa49c347]"]
+        expect_test::expect!["[f94b31e4, 2f64f242, 6d10b87f, aa49c347]"]
             .assert_eq(&format!("{sums:x?}"));
     }
 }

@@ -95,6 +95,7 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
             unit: session,
             edits: Vec::new(),
             stood_down: None,
+            reasons: Vec::new(),
         }),
         attempts: vec![attempt],
         ending: Ending::Answered { status, finish: Some("stop".into()) },

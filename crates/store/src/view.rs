@@ -15,7 +15,7 @@ use scrimp_core::{
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::blob::{FIRST, Torn};
+use crate::blob::{FIRST, PlacementInFirst, Torn, placement_in_first};
 use crate::cursor::{Cursor, Misshapen};
 
 /// By their places in the bytes.
@@ -126,7 +126,10 @@ fn view<'a>(version: u16, bytes: &mut Cursor<'a>) -> Result<View<'a>, Misshapen>
     let marks = bytes.word()?;
     bytes.skip_words(marks.saturating_mul(2))?;
     let call = call(version, bytes)?;
-    let placement = bytes.any()?;
+    let placement = match version {
+        FIRST => bytes.any::<Option<PlacementInFirst>>()?.map(placement_in_first),
+        _ => bytes.any()?,
+    };
     let attempts = bytes.small()?;
     let mut last_status = None;
     for _ in 0..attempts {

@@ -9,7 +9,7 @@ import { Badge, Basis, Figure, Unknown } from "../parts/figure";
 import { Await } from "../parts/states";
 import { Table } from "../parts/table";
 import { timingInWords } from "../parts/waterfall";
-import type { Attempt, BillLine, Block, CallDetail, Placement } from "../types";
+import type { Attempt, BillLine, Block, CallDetail, Placement, Reason } from "../types";
 
 export function CallScreen({ id, query }: { id: string; query: URLSearchParams }): JSX.Element {
   const loaded = useLoad<CallDetail>(`calls/${encodeURIComponent(id)}`, null);
@@ -159,6 +159,16 @@ const STOOD_DOWN: Record<string, string> = {
   nothing_to_mark: "no block can carry a mark",
   stopped: "the rule stopped by itself: treated calls were refused more often",
   bypassed: "bypass was on, so no policy decided",
+  not_sent_again: "nothing of it was expected to be sent again in time",
+};
+
+const BECAUSE: Record<string, string> = {
+  sent_again: "what stands before it is expected to be sent again soon",
+  sent_again_later: "what stands before it is expected to be sent again, after pauses too long for the short life",
+  lives_longer: "it is read anyway, and a long mark makes what is read live longer at no cost",
+  far_back: "it is read, and the provider would not look so far back from the other marks",
+  still_read: "it is read, and what follows is not worth a write",
+  some_leave: "some calls leave the prompt there, and a mark within what is written costs nothing",
 };
 
 function Placed({ placement, call }: { placement: Placement | null; call: CallDetail }): JSX.Element {
@@ -177,11 +187,23 @@ function Placed({ placement, call }: { placement: Placement | null; call: CallDe
               {placement.stood_down && <>It stood down: {STOOD_DOWN[placement.stood_down] ?? words(placement.stood_down)}.</>}
             </p>
             {0 < edits.length && <p>{acted ? "Changed in the request:" : "Would have changed, and did not:"}</p>}
-            <ul>{edits.map((edit, index) => <li key={index}><code>{editInWords(edit)}</code></li>)}</ul>
+            <ul>
+              {edits.map((edit, index) => (
+                <li key={index}><code>{editInWords(edit)}</code>{reasonInWords(edit, placement.reasons ?? [])}</li>
+              ))}
+            </ul>
           </>
         )}
     </section>
   );
+}
+
+/** Why `auto` set this mark; nothing for other edits and other strategies. */
+function reasonInWords(edit: unknown, reasons: Reason[]): string {
+  const set = (edit as { set_mark?: { block: number } } | null)?.set_mark;
+  const reason = reasons.find((reason) => reason.block === set?.block);
+  if (!reason) return "";
+  return `: ${BECAUSE[reason.because] ?? words(reason.because)} (chance ${percent(reason.chance_permille / 1000, 0)}, by what was seen of calls like it)`;
 }
 
 function editInWords(edit: unknown): string {

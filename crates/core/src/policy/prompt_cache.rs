@@ -11,8 +11,8 @@ mod auto;
 
 use serde::{Deserialize, Serialize};
 
-use self::auto::Market;
 pub use self::auto::{AutoMemory, Expected};
+use self::auto::{Chosen, Market};
 use super::{Arm, Scope, Share, State};
 use crate::call::{Block, Call, Dialect, Role, Ttl};
 use crate::price::{CacheKind, CacheRules, Rates};
@@ -122,6 +122,37 @@ pub enum StoodDown {
     NotSentAgain,
 }
 
+/// Why [`Strategy::Auto`] marked a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// Index of the block in the prompt.
+    pub block: u32,
+    /// Why.
+    pub because: Because,
+    /// The chance that the prompt is sent again up to there while the entry lives, in thousandths.
+    pub chance_permille: u16,
+    /// How many tokens of the prompt are expected to be there already, by estimate.
+    pub read_tokens: u64,
+}
+
+/// What a mark is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Because {
+    /// The prompt is expected to be sent again up to there.
+    SentAgain,
+    /// The same, and to pause for longer than the short life.
+    SentAgainLater,
+    /// It is read, and a long mark on what is read makes it live longer for nothing.
+    LivesLonger,
+    /// It is read, and the provider would not look so far back from the other marks.
+    FarBack,
+    /// It is read, and what follows is not worth a write.
+    StillRead,
+    /// Some leave the prompt there, and a mark within what is written costs nothing.
+    SomeLeave,
+}
+
 /// What the policy decided for one call. Recorded whole, so that a replay can be compared with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
@@ -137,6 +168,9 @@ pub struct Placement {
     pub edits: Vec<Edit>,
     /// Why there are none, if there are none.
     pub stood_down: Option<StoodDown>,
+    /// Why these, where that was not fixed beforehand.
+    #[serde(default)]
+    pub reasons: Vec<Reason>,
 }
 
 /// The rule that decides about `call`, if any does.
@@ -164,12 +198,13 @@ impl PromptCache {
         rates: &Rates,
     ) -> (Placement, Expected) {
         let seen = memory.see(call, cache);
+        let mut reasons = Vec::new();
         let decided = match memory.is_lost(&seen) {
             true => Self { strategy: Strategy::Tail, ttl: Ttl::Short, ..self.clone() }
                 .edits(call, Some(cache)),
-            false => self.expected_best(memory, &seen, call, cache, rates),
+            false => self.expected_best(memory, &seen, call, cache, rates, &mut reasons),
         };
-        let placement = self.placement(call, decided);
+        let placement = Placement { reasons, ..self.placement(call, decided) };
         let applied = if placement.is_applied() { &placement.edits[..] } else { &[] };
         let marks = marks_after(call, cache, applied);
         let expected = memory.expect(call, &seen, cache, &marks);
@@ -183,6 +218,7 @@ impl PromptCache {
         call: &Call,
         cache: &CacheRules,
         rates: &Rates,
+        reasons: &mut Vec<Reason>,
     ) -> Result<Vec<Edit>, StoodDown> {
         let is_filling = self.client_marks == ClientMarks::Fill;
         if has_marks(call) && self.client_marks == ClientMarks::Keep {
@@ -191,12 +227,15 @@ impl PromptCache {
         let kept = if is_filling { marks_after(call, cache, &[]) } else { Vec::new() };
         let places = usize::from(cache.marks.max(1)).saturating_sub(kept.len());
         let has_long = self.ttl == Ttl::Long && takes_long(call);
-        let marks = memory.marks(call, seen, &Market { rules: cache, rates, has_long, places });
-        let marks: Vec<Mark> = marks
-            .into_iter()
-            .filter(|(block, _)| kept.iter().all(|(other, _)| block != other))
-            .map(|(block, ttl)| Mark { block: index(block), ttl: in_order(block, ttl, &kept) })
-            .collect();
+        let mut chosen =
+            memory.marks(call, seen, &Market { rules: cache, rates, has_long, places });
+        chosen.retain(|mark| kept.iter().all(|(other, _)| mark.block != *other));
+        reasons.extend(chosen.iter().map(Chosen::reason));
+        let mark = |Chosen { block, ttl, .. }: Chosen| Mark {
+            block: index(block),
+            ttl: in_order(block, ttl, &kept),
+        };
+        let marks: Vec<Mark> = chosen.into_iter().map(mark).collect();
         let removed = removals(call).filter(|_| !is_filling);
         match cache.kind {
             CacheKind::Automatic => Err(StoodDown::Automatic),
@@ -222,6 +261,7 @@ impl PromptCache {
             unit,
             edits,
             stood_down,
+            reasons: Vec::new(),
         }
     }
 
@@ -236,6 +276,7 @@ impl PromptCache {
             unit,
             edits: Vec::new(),
             stood_down: Some(StoodDown::Bypassed),
+            reasons: Vec::new(),
         }
     }
 

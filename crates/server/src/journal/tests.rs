@@ -161,6 +161,7 @@ fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
             unit,
             edits: vec![Edit::ExplicitOnly],
             stood_down: None,
+            reasons: Vec::new(),
         }),
         attempts: Vec::new(),
         ending: Ending::Answered { status: 200, finish: None },

@@ -8,6 +8,7 @@
 //! plain input. Marks between the last one and what is read cost nothing, as the tokens are written
 //! anyway; they only use up places.
 
+use super::super::{Because, Reason};
 use super::odds::Chance;
 use crate::call::Ttl;
 
@@ -117,34 +118,86 @@ impl Prices {
     }
 }
 
-/// The marks for these writes: at most `places`, in the order of the prompt. `hit` is the block end
-/// up to which is read, and whether its life is to be made long.
+/// A mark that was chosen, and why.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Chosen {
+    /// Index of the block.
+    pub(crate) block: usize,
+    pub(crate) ttl: Ttl,
+    because: Because,
+    /// That the prompt is sent again up to there.
+    chance: Chance,
+    /// What is read, in tokens.
+    read: u64,
+}
+
+impl Chosen {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a chance")]
+    pub(crate) fn reason(&self) -> Reason {
+        let chance = match self.ttl {
+            Ttl::Short => self.chance.short,
+            Ttl::Long => self.chance.long,
+        };
+        Reason {
+            block: u32::try_from(self.block).unwrap_or(u32::MAX),
+            because: self.because,
+            chance_permille: (chance * 1_000.0).round() as u16,
+            read_tokens: self.read,
+        }
+    }
+}
+
+/// What is read of a prompt.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hit {
+    /// Index of the block that it ends with.
+    pub(super) block: usize,
+    pub(super) tokens: u64,
+    /// That the prompt is sent again up to there.
+    pub(super) chance: Chance,
+    /// Its life is to be made long.
+    pub(super) is_extended: bool,
+    /// It is out of sight from the other marks.
+    pub(super) is_far_back: bool,
+}
+
+/// The marks for these writes: at most `places`, in the order of the prompt.
 pub(super) fn marks(
     pieces: &[Piece],
     writes: Writes,
-    hit: Option<(usize, bool)>,
-    must_mark_hit: bool,
+    hit: Option<Hit>,
     places: usize,
-) -> Vec<(usize, Ttl)> {
-    let mut marks: Vec<(usize, Ttl)> = Vec::new();
-    let mut add = |block: usize, ttl: Ttl| {
-        if marks.len() < places && marks.iter().all(|(other, _)| *other != block) {
-            marks.push((block, ttl));
+) -> Vec<Chosen> {
+    let mut marks: Vec<Chosen> = Vec::new();
+    let read = hit.map_or(0, |hit| hit.tokens);
+    let mut add = |block: usize, ttl: Ttl, because, chance| {
+        if marks.len() < places && marks.iter().all(|other| other.block != block) {
+            marks.push(Chosen { block, ttl, because, chance, read });
         }
     };
     let written = &pieces[..writes.all];
     let life = |at: usize| if at < writes.long { Ttl::Long } else { Ttl::Short };
+    let why = |at: usize| match life(at) {
+        Ttl::Short => Because::SentAgain,
+        Ttl::Long => Because::SentAgainLater,
+    };
     if let Some(last) = written.last() {
-        add(last.block, life(writes.all - 1));
+        add(last.block, life(writes.all - 1), why(writes.all - 1), last.chance);
     }
-    if let Some((block, is_extended)) = hit
-        && (must_mark_hit || is_extended || written.is_empty())
-    {
+    if let Some(hit) = hit {
+        let because = match hit {
+            Hit { is_extended: true, .. } => Some(Because::LivesLonger),
+            Hit { is_far_back: true, .. } => Some(Because::FarBack),
+            _ => written.is_empty().then_some(Because::StillRead),
+        };
         // Long ones come first, so what is read is long where what follows is.
-        add(block, if is_extended || 0 < writes.long { Ttl::Long } else { Ttl::Short });
+        let is_long = hit.is_extended || 0 < writes.long;
+        if let Some(because) = because {
+            add(hit.block, if is_long { Ttl::Long } else { Ttl::Short }, because, hit.chance);
+        }
     }
     if let Some(at) = writes.long.checked_sub(1) {
-        add(written[at].block, Ttl::Long);
+        add(written[at].block, Ttl::Long, why(at), written[at].chance);
     }
     // The others where most calls leave the prompt.
     let leaving = |at: usize| {
@@ -156,8 +209,8 @@ pub(super) fn marks(
     let mut others: Vec<usize> = (0..written.len()).filter(is_useful).collect();
     others.sort_by(|a, b| leaving(*b).total_cmp(&leaving(*a)));
     for at in others {
-        add(written[at].block, life(at));
+        add(written[at].block, life(at), Because::SomeLeave, written[at].chance);
     }
-    marks.sort_by_key(|(block, _)| *block);
+    marks.sort_by_key(|mark| mark.block);
     marks
 }

@@ -12,7 +12,8 @@ mod prefixes;
 
 use rustc_hash::FxHashMap;
 
-use self::choose::{Belief, Piece, Prices};
+pub(crate) use self::choose::Chosen;
+use self::choose::{Belief, Hit, Piece, Prices};
 use self::odds::{Chance, Classes, ENDS, Odds};
 use self::prefixes::{EntryName, Marked, Prefixes, READINGS, Reading, Step};
 use crate::call::{Call, Ttl};
@@ -188,8 +189,8 @@ impl AutoMemory {
         Outlook { fresh, known, pauses: ahead.pauses() }
     }
 
-    /// The marks that are expected to save most, by block and life.
-    pub(super) fn marks(&self, call: &Call, seen: &Seen, market: &Market<'_>) -> Vec<(usize, Ttl)> {
+    /// The marks that are expected to save most.
+    pub(super) fn marks(&self, call: &Call, seen: &Seen, market: &Market<'_>) -> Vec<Chosen> {
         let Market { rules, rates, has_long, places } = *market;
         let now = call.arrived;
         let Some(prices) = Prices::of(rates, rules, has_long) else { return Vec::new() };
@@ -233,11 +234,20 @@ impl AutoMemory {
         }
         let writes = prices.choose(&pieces, belief);
         let last = writes.all.checked_sub(1).map(|at| pieces[at].block);
-        let must_mark_hit = hit.zip(last).is_some_and(|(hit, last)| {
-            rules.look_back.is_some_and(|look_back| (look_back as usize) <= last - hit)
+        let hit = hit.map(|block| {
+            let (chance, _) = outlook.of(path, block);
+            let look_back = rules.look_back.map(|look_back| look_back as usize);
+            Hit {
+                block,
+                tokens: path[block].tokens,
+                chance,
+                is_extended: prices.extends(chance, belief),
+                is_far_back: last
+                    .zip(look_back)
+                    .is_some_and(|(last, look_back)| look_back <= last - block),
+            }
         });
-        let hit = hit.map(|hit| (hit, prices.extends(outlook.of(path, hit).0, belief)));
-        choose::marks(&pieces, writes, hit, must_mark_hit, places)
+        choose::marks(&pieces, writes, hit, places)
     }
 
     /// What the provider will do with a call that carries these marks. To be asked last, and once.

@@ -119,7 +119,11 @@ fn fly(memory: &mut AutoMemory, rule: &PromptCache, calls: &[Call]) -> Vec<Place
 
 fn told(placement: &Placement) -> String {
     let edits = placement.edits.iter().map(|edit| match edit {
-        Edit::SetMark(Mark { block, ttl }) => format!("mark {block} {ttl:?}"),
+        Edit::SetMark(Mark { block, ttl }) => {
+            let reason = placement.reasons.iter().find(|reason| reason.block == *block);
+            let why = reason.map_or_else(String::new, |reason| format!(" ({:?})", reason.because));
+            format!("mark {block} {ttl:?}{why}")
+        }
         Edit::RemoveMark { block } => format!("unmark {block}"),
         other => format!("{other:?}"),
     });
@@ -172,8 +176,8 @@ fn the_first_conversation_of_all_is_tried() {
         vec![],
         &[(0, "T S x"), (20, "T S x a v")],
         expect![[r#"
-            mark 1 Short, mark 2 Short
-            mark 2 Long, mark 4 Short"#]],
+            mark 1 Short (SomeLeave), mark 2 Short (SentAgain)
+            mark 2 Long (LivesLonger), mark 4 Short (SentAgain)"#]],
     );
 }
 
@@ -184,10 +188,10 @@ fn of_questions_that_nobody_asks_again_only_what_they_share_is_written() {
         first,
         &[(20, "T S b"), (40, "T S c")],
         expect![[r#"
-            mark 2 Short
-            mark 2 Short"#]],
+            mark 2 Short (SentAgain)
+            mark 2 Short (SentAgain)"#]],
     );
-    check(questions("T S"), &[(20, "T S new")], expect!["mark 1 Long"]);
+    check(questions("T S"), &[(20, "T S new")], expect!["mark 1 Long (LivesLonger)"]);
 }
 
 #[test]
@@ -202,8 +206,8 @@ fn a_conversation_goes_on_so_its_end_is_written_and_what_it_reads_is_kept_longer
         chats(),
         &[(30, "T S x"), (60, "T S x a v")],
         expect![[r#"
-            mark 1 Long, mark 2 Short
-            mark 2 Long, mark 4 Short"#]],
+            mark 1 Long (LivesLonger), mark 2 Short (SentAgain)
+            mark 2 Long (LivesLonger), mark 4 Short (SentAgain)"#]],
     );
 }
 
@@ -214,7 +218,7 @@ fn a_last_block_that_each_call_replaces_is_not_written_but_the_one_before_it_is(
     check(
         turns.collect(),
         &[(20, &format!("T S {said} now40"))],
-        expect!["mark 41 Long, mark 42 Short"],
+        expect!["mark 41 Long (LivesLonger), mark 42 Short (SentAgain)"],
     );
 }
 
@@ -225,8 +229,8 @@ fn a_turn_longer_than_the_look_back_marks_what_it_reads() {
         chats(),
         &[(0, "T S x"), (20, &format!("T S x {long}"))],
         expect![[r#"
-            mark 1 Long, mark 2 Short
-            mark 2 Long, mark 33 Short"#]],
+            mark 1 Long (LivesLonger), mark 2 Short (SentAgain)
+            mark 2 Long (LivesLonger), mark 33 Short (SentAgain)"#]],
     );
 }
 
@@ -258,7 +262,7 @@ fn what_another_call_is_writing_is_not_written_twice() {
     let fan = [call(9_000, "T2:9000 S2:9000 a1"), call(9_001, "T2:9000 S2:9000 a2")];
     let told = fan.map(|call| told(&rule().place_by(&mut memory, &call, &RULES, &rates()).0));
     expect![[r#"
-        mark 1 Long
+        mark 1 Long (SentAgainLater)
         leaves it: NotSentAgain"#]]
     .assert_eq(&told.join("\n"));
 }
@@ -379,8 +383,8 @@ fn a_prefix_that_comes_every_ten_minutes_gets_the_long_life() {
         jobs,
         &[(600, "T S new"), (1_200, "T S next")],
         expect![[r#"
-            mark 1 Long
-            mark 1 Long"#]],
+            mark 1 Long (LivesLonger)
+            mark 1 Long (LivesLonger)"#]],
     );
 }
 
@@ -392,8 +396,11 @@ fn the_client_s_marks_are_kept_and_only_free_places_are_filled() {
     let kept = rule().place_by(&mut memory, &marked, &RULES, &rates()).0;
     expect!["leaves it: ClientMarks"].assert_eq(&told(&kept));
     for (client_marks, expected) in [
-        (ClientMarks::Fill, expect!["mark 2 Short"]),
-        (ClientMarks::Replace, expect!["unmark 1, mark 1 Short, mark 2 Short"]),
+        (ClientMarks::Fill, expect!["mark 2 Short (SentAgain)"]),
+        (
+            ClientMarks::Replace,
+            expect!["unmark 1, mark 1 Short (SomeLeave), mark 2 Short (SentAgain)"],
+        ),
     ] {
         let mut memory = AutoMemory::default();
         fly(&mut memory, &rule(), &chats());
