@@ -173,12 +173,12 @@ mod tests {
                 r#"{{"model":"gpt-4o","messages":[{{"role":"system","content":"It is 9:{minute}. {rules}"}},{{"role":"user","content":"hello"}}]}}"#
             );
             rig.call(&chat(&body)).await;
-            tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+            tokio::time::sleep(std::time::Duration::from_mins(1)).await;
         }
         assert_eq!(rig.records().await.len(), 6);
         let shared = rig.gateway.shared();
         shared.store.flush();
-        let Findings { found, .. } = study(&shared, shared.clock.now());
+        let Findings { found, .. } = study(shared, shared.clock.now());
         let titles: Vec<&str> = found.iter().map(|found| &*found.finding.title).collect();
         let breaker = found.iter().find(|found| found.finding.rule == "breaker");
         let Finding { title, evidence, usd, .. } =
