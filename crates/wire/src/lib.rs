@@ -13,6 +13,7 @@ mod key;
 pub mod meter;
 pub mod prices;
 mod scan;
+pub mod shape;
 mod sse;
 
 pub use error::{bedrock_type, error_body, event_stream_error, sse_error};

@@ -5,6 +5,7 @@
 pub mod guard;
 pub mod hedge;
 pub mod prompt_cache;
+pub mod shaping;
 
 use std::sync::{Arc, Mutex};
 
