@@ -114,6 +114,8 @@ fn entry(session: u64, turn: u64, at_ms: i64, symbols: &[u64]) -> Entry {
     let record = Record {
         call: Arc::new(call),
         placement: None,
+        shaped: None,
+        budgeted: None,
         attempts: vec![attempt],
         ending: Ending::Answered { status: 200, finish: None },
         metering: Metering::measured(usage),

@@ -139,6 +139,8 @@ pub(crate) fn entry(sketch: &Sketch) -> Entry {
     let mut record = Record {
         call: Arc::new(call),
         placement: None,
+        shaped: None,
+        budgeted: None,
         attempts: vec![attempt],
         ending,
         metering,

@@ -22,6 +22,8 @@ fn check(rules: CacheRules, variant: Variant, reading: Reading, calls: &[Asks], 
     let rates = support::rates(support::PLAIN, [100, 1_250, 2_000]);
     let policies = Policies {
         prompt_cache: variant.rule().into_iter().collect(),
+        shaping: Vec::new(),
+        token_budgets: Vec::new(),
         hedge: None,
         prices: Arc::new(support::catalog(rates, rules)),
         is_bypassed: false,

@@ -56,6 +56,23 @@ pub enum Family {
 }
 
 impl Dialect {
+    /// Whether what is said to a model and what it said are told apart. Where they are not, a text is
+    /// continued or embedded as it is spelled.
+    pub const fn is_conversation(self) -> bool {
+        match self {
+            Dialect::OpenaiChat
+            | Dialect::AnthropicMessages
+            | Dialect::AnthropicCountTokens
+            | Dialect::OpenaiResponses
+            | Dialect::GeminiGenerate
+            | Dialect::BedrockConverse => true,
+            Dialect::Other
+            | Dialect::OpenaiCompletions
+            | Dialect::OpenaiEmbeddings
+            | Dialect::GeminiEmbed => false,
+        }
+    }
+
     /// Whose API it belongs to.
     pub const fn family(self) -> Family {
         match self {
@@ -339,6 +356,15 @@ impl Digest {
     pub fn word(&self) -> u64 {
         let (word, _) = self.0.split_first_chunk().expect("sixteen bytes hold eight");
         u64::from_le_bytes(*word)
+    }
+
+    /// The digest of something else, which follows from this one and `mark`.
+    #[must_use]
+    pub fn marked(self, mark: u64) -> Digest {
+        let Digest(mut bytes) = self;
+        let word = hash::chain(self.word(), mark);
+        bytes[..8].copy_from_slice(&word.to_le_bytes());
+        Digest(bytes)
     }
 }
 

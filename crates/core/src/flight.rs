@@ -7,127 +7,36 @@
 //!
 //! What a driver owes: every `Send` is answered by `Opened` or `Failed`; every `Relay` by `Closed`,
 //! `Failed`; every `Cancel` by `Cancelled`, unless the operation's own end crossed it; every `Wake`
-//! by `Woke`, unless the flight has finished. After `Finish` nothing more is asked of it.
+//! by `Woke`, unless the flight has finished; `Shape`, `Rank` and `Trim`, which are about the request
+//! itself and take no time, by `Shaped`, `Ranked` and `Trimmed` before anything else. After `Finish`
+//! nothing more is asked of it.
+
+mod commands;
+mod prepare;
 
 use std::sync::Arc;
 
+pub use self::commands::{Command, Event, Op, Outcome};
 use crate::call::Call;
 use crate::money::Usd;
 use crate::policy::guard::is_request_refused;
-use crate::policy::prompt_cache::{self, Edit, Expected, Placement};
+use crate::policy::prompt_cache::{self, Expected, Placement};
+use crate::policy::shaping::Shaped;
+use crate::policy::token_budget::Budgeted;
 use crate::policy::{Arm, Memory, Policies, State};
 use crate::price::{Catalog, Charge, PriceRow, Terms};
 use crate::record::{Attempt, Ending, Fault, Record, Timing};
 use crate::time::{Span, Time};
 use crate::usage::{Metering, Usage, UsageState};
 
-/// Names an operation of one flight: a request to a provider, or a timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Op(pub u32);
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The call was read. Always the first event.
-    Arrived,
-    /// The head of an answer came.
-    Opened {
-        /// The request that it answers.
-        op: Op,
-        /// The HTTP status.
-        status: u16,
-    },
-    /// A request failed, before or in its answer.
-    Failed {
-        /// The request.
-        op: Op,
-        /// What went wrong.
-        fault: Fault,
-        /// What had been seen of the answer.
-        outcome: Outcome,
-    },
-    /// An answer was relayed to its end.
-    Closed {
-        /// The request.
-        op: Op,
-        /// What was seen of the answer.
-        outcome: Outcome,
-    },
-    /// A request was cancelled, as commanded.
-    Cancelled {
-        /// The request.
-        op: Op,
-        /// What had been seen of the answer.
-        outcome: Outcome,
-    },
-    /// A timer rang.
-    Woke {
-        /// The timer.
-        op: Op,
-    },
-    /// The client hung up.
-    HungUp,
-}
-
-/// What to do. Carried out in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// Send the call to its provider.
-    Send {
-        /// Names the request.
-        op: Op,
-        /// Changes to the body; empty: send the client's own bytes.
-        edits: Vec<Edit>,
-    },
-    /// Give this request's answer to the client, and say when it is over.
-    Relay {
-        /// The request.
-        op: Op,
-    },
-    /// End a request. Its connection is not used again.
-    Cancel {
-        /// The request.
-        op: Op,
-    },
-    /// Ring at this time.
-    Wake {
-        /// Names the timer.
-        op: Op,
-        /// When.
-        at: Time,
-    },
-    /// The call is over: tell the client if it has not been answered, settle, record.
-    Finish(Box<Record>),
-}
-
-/// What was seen of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// What it used, as far as is known.
-    pub metering: Metering,
-    /// What the provider says that it charged.
-    pub charged: Option<Usd>,
-    /// The model that the answer names.
-    pub model: Option<Arc<str>>,
-    /// Tier, speed and region that the answer names.
-    pub terms: Terms,
-    /// Why the model stopped.
-    pub finish: Option<Arc<str>>,
-    /// The stream ended without its terminal event.
-    pub truncated: bool,
-    /// When the first piece of content came.
-    pub first_content: Option<Time>,
-    /// When the last piece of content came.
-    pub last_content: Option<Time>,
-    /// Time spent waiting for the provider or the client since the call arrived, so that the rest
-    /// is this program's own.
-    pub waited: Span,
-}
-
 /// The state of one call.
 #[derive(Debug)]
 pub struct Flight {
     call: Arc<Call>,
+    /// The call with the prompt that is sent, where that is another.
+    sent: Option<Box<Call>>,
+    shaped: Option<Box<Shaped>>,
+    budgeted: Option<Box<Budgeted>>,
     placement: Option<Placement>,
     /// What the placement expects of the provider, until the provider has said.
     expected: Option<Expected>,
@@ -154,28 +63,14 @@ struct Request {
     cost_uncached: Option<Usd>,
 }
 
-impl Outcome {
-    /// Nothing was seen.
-    pub fn nothing() -> Outcome {
-        Outcome {
-            metering: Metering::UNKNOWN,
-            charged: None,
-            model: None,
-            terms: Terms::default(),
-            finish: None,
-            truncated: false,
-            first_content: None,
-            last_content: None,
-            waited: Span::ZERO,
-        }
-    }
-}
-
 impl Flight {
     /// A call that has been read and not yet decided about.
     pub fn new(call: Arc<Call>) -> Flight {
         Flight {
             call,
+            sent: None,
+            shaped: None,
+            budgeted: None,
             placement: None,
             expected: None,
             requests: Vec::new(),
@@ -212,14 +107,18 @@ impl Flight {
             return;
         }
         match event {
-            Event::Arrived => {
-                self.placement = self.place(policies, memory);
-                self.send(now, out);
-                if let Some(hedge) = policies.hedge.as_ref().filter(|_| !policies.is_bypassed) {
-                    let op = self.new_op();
-                    self.hedge_timer = Some(op);
-                    out.push(Command::Wake { op, at: now + hedge.after });
-                }
+            Event::Arrived => match self.plan(policies) {
+                Some(plan) => out.push(Command::Shape(plan)),
+                None => self.admit(now, policies, memory, out),
+            },
+            Event::Shaped { blocks, would } => {
+                self.note_shaped(blocks, would);
+                self.admit(now, policies, memory, out);
+            }
+            Event::Ranked { scores } => self.fit(&scores, now, policies, memory, out),
+            Event::Trimmed { tokens } => {
+                self.check_trimmed(tokens);
+                self.depart(now, policies, memory, out);
             }
             Event::Woke { op } => {
                 let is_hedge = self.hedge_timer == Some(op);
@@ -267,9 +166,10 @@ impl Flight {
     }
 
     fn place(&mut self, policies: &Policies, memory: &Memory) -> Option<Placement> {
-        let rule = prompt_cache::rule_for(&policies.prompt_cache, &self.call)?;
+        let call = self.sent.as_deref().unwrap_or(&self.call);
+        let rule = prompt_cache::rule_for(&policies.prompt_cache, call)?;
         if policies.is_bypassed {
-            return Some(rule.stand_aside(&self.call));
+            return Some(rule.stand_aside(call));
         }
         let row = self.price_row(&policies.prices, None);
         let guard = memory.guard.lock().expect("no step panics");
@@ -279,15 +179,15 @@ impl Flight {
             && !is_stopped
             && let Some(row) = row
             && let Some(cache) = row.cache.as_ref().filter(|cache| cache.takes_marks())
-            && self.call.dialect.takes_marks(cache.kind)
+            && call.dialect.takes_marks(cache.kind)
         {
-            let rates = row.rates(self.call.estimated_tokens(), Terms::default());
+            let rates = row.rates(call.estimated_tokens(), Terms::default());
             let mut auto = memory.auto.lock().expect("no step panics");
-            let (placement, expected) = rule.place_by(&mut auto, &self.call, cache, &rates);
+            let (placement, expected) = rule.place_by(&mut auto, call, cache, &rates);
             self.expected = Some(expected);
             return Some(placement);
         }
-        Some(rule.place(&self.call, row.and_then(|row| row.cache.as_ref()), is_stopped))
+        Some(rule.place(call, row.and_then(|row| row.cache.as_ref()), is_stopped))
     }
 
     /// The row for the model that answered if it has one, else for the model asked for.
@@ -446,9 +346,12 @@ impl Flight {
                 .iter()
                 .map(|r| r.attempt.metering)
                 .reduce(together)
-                .unwrap_or(Metering::UNKNOWN),
+                // It was never sent.
+                .unwrap_or(Metering::measured(Usage::ZERO)),
             call: self.call.clone(),
             placement: self.placement.take(),
+            shaped: self.shaped.take(),
+            budgeted: self.budgeted.take(),
             attempts: self.requests.drain(..).map(|request| request.attempt).collect(),
             ending: self.ending.take().expect("a flight finishes with an ending"),
             timing,

@@ -1,12 +1,16 @@
 //! What is kept of a call: everything that a policy saw or decided, and everything that happened.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::call::Call;
 use crate::money::Usd;
+use crate::policy;
 use crate::policy::prompt_cache::Placement;
+use crate::policy::shaping::Shaped;
+use crate::policy::token_budget::Budgeted;
 use crate::price::{Catalog, Charge, Terms};
 use crate::time::{Span, Time};
 use crate::usage::{Metering, Usage, UsageState};
@@ -21,6 +25,12 @@ pub struct Record {
     pub call: Arc<Call>,
     /// What the prompt-cache policy decided; `None` if no rule's scope covered the call.
     pub placement: Option<Placement>,
+    /// What became of its text; `None` if no shaping rule's scope covered the call.
+    #[serde(default)]
+    pub shaped: Option<Box<Shaped>>,
+    /// What a token budget decided; `None` if the call was within it.
+    #[serde(default)]
+    pub budgeted: Option<Box<Budgeted>>,
     /// Every request that was sent to a provider for it, in the order of sending.
     pub attempts: Vec<Attempt>,
     /// How it ended.
@@ -213,6 +223,15 @@ pub enum Refusal {
     /// A page of another site made its reader's browser send the call, and the configured key of a
     /// provider would have paid for it.
     ForeignPage,
+    /// The prompt has more tokens than its token budget allows, by estimate.
+    InputTooLong {
+        /// The tokens of the prompt.
+        tokens: u64,
+        /// The tokens of what has to stay of it under the budget's strategy.
+        needed: u64,
+        /// The most that are allowed.
+        limit: u64,
+    },
 }
 
 /// A record and what a replay needs beside it.
@@ -255,6 +274,8 @@ impl Record {
         Record {
             call,
             placement: None,
+            shaped: None,
+            budgeted: None,
             attempts: Vec::new(),
             ending: Ending::Refused(refusal),
             metering: Metering::measured(Usage::ZERO),
@@ -282,6 +303,14 @@ impl Record {
         let cost_uncached = uncached.sum();
         self.cost_uncached = self.cost_uncached.or(cost_uncached);
         self.cost = self.attempts.iter().map(|attempt| attempt.cost).sum();
+    }
+
+    /// The call as its provider saw it.
+    pub fn sent_call(&self) -> Cow<'_, Call> {
+        match policy::as_sent(&self.call, self.shaped.as_deref(), self.budgeted.as_deref()) {
+            Some(sent) => Cow::Owned(sent),
+            None => Cow::Borrowed(&self.call),
+        }
     }
 
     /// Whether the caller got what it asked for.

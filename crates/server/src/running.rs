@@ -22,6 +22,8 @@ impl Running {
     pub fn new(config: Config, prices: &Catalog, keys: Arc<KeyRing>) -> Running {
         let policies = Policies {
             prompt_cache: config.prompt_cache.clone(),
+            shaping: config.shaping.clone(),
+            token_budgets: config.token_budgets.clone(),
             hedge: None,
             prices: Arc::new(named(&config, prices)),
             is_bypassed: false,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use scrimp_core::call::{Content, Features, Look, Outline, Varying};
 use scrimp_core::policy::Arm;
 use scrimp_core::policy::prompt_cache::{Because, Edit, Mark, Placement, Reason, StoodDown};
+use scrimp_core::policy::shaping::{Shaped, ShapedBlock, Transform, Transforms};
+use scrimp_core::policy::token_budget::{Budgeted, Cut, Strategy, Trim};
 use scrimp_core::price::{Region, Terms, Tier};
 use scrimp_core::record::Timing;
 use scrimp_core::{
@@ -92,8 +94,10 @@ pub(crate) fn any_record(seed: u64) -> Record {
         prompt,
         body_bytes: dice.any(),
     };
-    Record {
+    let record = Record {
         call: Arc::new(call),
+        shaped: None,
+        budgeted: None,
         placement: dice.maybe(any_placement),
         attempts: (0..dice.below(3)).map(|_| any_attempt(dice)).collect(),
         ending: any_ending(dice),
@@ -108,6 +112,66 @@ pub(crate) fn any_record(seed: u64) -> Record {
             ended: dice.maybe(Dice::span),
             overhead: dice.maybe(Dice::span),
         },
+    };
+    // Drawn last, so that a seed gives what it gave before there were these.
+    let shaped = dice.maybe(|dice| Box::new(any_shaped(dice)));
+    let budgeted = dice.maybe(|dice| Box::new(any_budgeted(dice)));
+    let ending = match record.ending {
+        Ending::Refused(_) if budgeted.is_some() => {
+            let (tokens, needed, limit) = (dice.any(), dice.any(), dice.any());
+            Ending::Refused(Refusal::InputTooLong { tokens, needed, limit })
+        }
+        ending => ending,
+    };
+    Record { shaped, budgeted, ending, ..record }
+}
+
+fn any_transforms(dice: &mut Dice) -> Transforms {
+    Transform::ALL.into_iter().filter(|_| dice.flip()).collect()
+}
+
+fn any_shaped(dice: &mut Dice) -> Shaped {
+    let mut blocks = || {
+        let count = dice.below(3);
+        let block = |dice: &mut Dice| ShapedBlock {
+            block: dice.any() as u32,
+            by: any_transforms(dice),
+            characters: dice.any() as u32,
+            tokens: dice.any() as u32,
+            digest: dice.maybe(Dice::digest),
+        };
+        (0..count).map(|_| block(dice)).collect()
+    };
+    let (blocks, would) = (blocks(), blocks());
+    Shaped {
+        experiment: dice.below(4),
+        arm: dice.of(&[Arm::Treated, Arm::HeldOut]),
+        unit: dice.any(),
+        made: any_transforms(dice),
+        counted: any_transforms(dice),
+        blocks,
+        would,
+    }
+}
+
+fn any_budgeted(dice: &mut Dice) -> Budgeted {
+    let strategies =
+        [Strategy::Refuse, Strategy::DropTurns, Strategy::CutResults, Strategy::RankChunks];
+    Budgeted {
+        state: dice.of(&[State::Observe, State::On]),
+        strategy: dice.of(&strategies),
+        max_input: dice.maybe(Dice::any),
+        tokens: dice.any(),
+        tokens_after: dice.any(),
+        scores: (0..dice.below(3)).map(|_| dice.any() as u32).collect(),
+        trim: Trim {
+            dropped: (0..dice.below(3)).map(|at| (at as u32, dice.any() as u32)).collect(),
+            cut: (0..dice.below(3))
+                .map(|at| Cut { block: at as u32, tokens: dice.any() as u32 })
+                .collect(),
+            max_output: dice.maybe(Dice::any),
+        },
+        too_much: dice.maybe(Dice::any),
     }
 }
 

@@ -16,6 +16,8 @@ use rustc_hash::FxHasher;
 use scrimp_core::call::{Content, Features, Outline, Varying};
 use scrimp_core::policy::Arm;
 use scrimp_core::policy::prompt_cache::{Edit, Placement, StoodDown};
+use scrimp_core::policy::shaping::Shaped;
+use scrimp_core::policy::token_budget::Budgeted;
 use scrimp_core::record::{RECORD_VERSION, Timing};
 use scrimp_core::{
     Attempt, Block, Call, CallId, Caller, Delivery, Dialect, Digest, Ending, Metering, Parameters,
@@ -79,6 +81,8 @@ type ParametersInFirst = (Option<u64>, Option<u32>, u32, bool, bool, Digest);
 /// A placement as the first version had it.
 pub(crate) type PlacementInFirst = (u64, State, Arm, u64, Vec<Edit>, Option<StoodDown>);
 type RestIn = (Vec<Attempt>, Ending, Metering, Option<Usd>, Option<Usd>, Timing);
+/// What stands behind all that; the first version had none of it.
+type ChangesIn = (Option<Box<Shaped>>, Option<Box<Budgeted>>);
 
 /// The part of a blob that says what its prompt is.
 #[derive(Debug)]
@@ -301,7 +305,22 @@ fn record_of(version: u16, rest: &mut &[u8], prompt: Vec<Block>) -> Result<Recor
         _ => take(rest)?,
     };
     let (attempts, ending, metering, cost, cost_uncached, timing): RestIn = take(rest)?;
-    Ok(Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing })
+    let (shaped, budgeted): ChangesIn = match version {
+        FIRST => (None, None),
+        _ => take(rest)?,
+    };
+    Ok(Record {
+        call,
+        placement,
+        shaped,
+        budgeted,
+        attempts,
+        ending,
+        metering,
+        cost,
+        cost_uncached,
+        timing,
+    })
 }
 
 /// Reads the next value.

@@ -109,8 +109,18 @@ impl Drafts {
     }
 
     fn push(&mut self, record: &Record) {
-        let Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing } =
-            record;
+        let Record {
+            call,
+            placement,
+            shaped,
+            budgeted,
+            attempts,
+            ending,
+            metering,
+            cost,
+            cost_uncached,
+            timing,
+        } = record;
         let out = &mut self.bytes;
         let start = out.len();
         for block in &call.prompt {
@@ -129,6 +139,8 @@ impl Drafts {
         put_cost(*cost, out);
         put_cost(*cost_uncached, out);
         put_timing(timing, out);
+        out.any(shaped);
+        out.any(budgeted);
         let family = call.family();
         self.heads.push(Head {
             id: call.id,

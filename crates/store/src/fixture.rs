@@ -45,12 +45,13 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
     };
     let prompt: Vec<Block> = (0..2 * turn + 2).map(block).collect();
     let tokens: u64 = prompt.iter().map(|block| u64::from(block.tokens)).sum();
-    let model: Arc<str> =
-        ["gpt-6-luna", "claude-haiku-5-5"][usize::from(session.is_multiple_of(2))].into();
-    let provider: Arc<str> = ["openai", "anthropic"][usize::from(session.is_multiple_of(2))].into();
+    let vendor = usize::from(session.is_multiple_of(2));
+    let model: Arc<str> = ["gpt-6-luna", "claude-haiku-5-5"][vendor].into();
+    let provider: Arc<str> = ["openai", "anthropic"][vendor].into();
     let usage = Usage { uncached: tokens / 2, cache_read: tokens / 2, output: 80, ..Usage::ZERO };
     let latency = Span::from_millis(200 + (hash::mix(n) % 3_000).cast_signed());
     let cost = Usd::from_pico(i128::from(tokens) * 1_000_003);
+    let operations = ["support-answer", "extract-invoice", "code-review"];
     let call = Call {
         id: CallId(u128::from(at.nanos().cast_unsigned()) << 64 | u128::from(n)),
         seed: n,
@@ -58,9 +59,7 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
         dialect: Dialect::OpenaiChat,
         provider: provider.clone(),
         model: model.clone(),
-        operation: ["support-answer", "extract-invoice", "code-review"]
-            [usize::try_from(session % 3).expect("< 3")]
-        .into(),
+        operation: operations[usize::try_from(session % 3).expect("< 3")].into(),
         caller: Caller {
             key: Digest([(session % 5) as u8; 16]),
             session: Some(Digest([session as u8; 16])),
@@ -71,8 +70,7 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
         prompt,
         body_bytes: tokens * 4,
     };
-    let is_error = n % 17 == 16;
-    let status = if is_error { 529 } else { 200 };
+    let status = if n % 17 == 16 { 529 } else { 200 };
     let metering = Metering::measured(usage);
     let attempt = Attempt {
         provider,
@@ -88,6 +86,8 @@ pub(crate) fn turn_of(n: u64, session: u64, turn: u64, at: Time) -> Record {
     };
     Record {
         call: Arc::new(call),
+        shaped: None,
+        budgeted: None,
         placement: Some(Placement {
             experiment: 7,
             state: State::On,

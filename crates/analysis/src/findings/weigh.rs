@@ -125,6 +125,8 @@ impl<'a> Scales<'a> {
     pub(super) fn bill(&self, rules: Vec<PromptCache>) -> Bill {
         let policies = Policies {
             prompt_cache: rules,
+            shaping: Vec::new(),
+            token_budgets: Vec::new(),
             hedge: None,
             prices: self.study.prices.clone(),
             is_bypassed: false,

@@ -117,6 +117,8 @@ fn record(sketch: &Sketch) -> Record {
     let mut record = Record {
         call: Arc::new(call),
         placement: None,
+        shaped: None,
+        budgeted: None,
         attempts: vec![attempt],
         ending,
         metering,

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use scrimp_core::flight::Outcome;
 use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::policy::shaping::{Plan, ShapedBlock};
+use scrimp_core::policy::token_budget::{Chunks, Trim};
 use scrimp_core::{Call, Command, Event, Fault, Flight, Memory, Op, Policies, Record, Time};
 
 /// A call comes in.
@@ -50,6 +52,22 @@ pub trait World {
     /// The same request is cancelled: when that is done, and what had been seen of the answer.
     /// `None`: its own end crosses the cancellation and comes as it was planned.
     fn cancel(&mut self, call: usize, request: usize, now: Time) -> Option<(Time, Outcome)>;
+
+    /// What shaping makes of the call's blocks, and what it would make of them if what is counted was
+    /// made, too. Without its text nothing is known of that.
+    fn shape(&mut self, _call: usize, _plan: Plan) -> (Vec<ShapedBlock>, Vec<ShapedBlock>) {
+        (Vec::new(), Vec::new())
+    }
+
+    /// How much chunks have to do with the question.
+    fn rank(&mut self, _call: usize, _chunks: &Chunks) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// The tokens of a trimmed prompt. `None`: as was decided.
+    fn trim(&mut self, _call: usize, _trim: &Trim) -> Option<u64> {
+        None
+    }
 }
 
 /// Flies every call to its end. `arrivals` come in the order of their times; `settled` gets the
@@ -158,6 +176,18 @@ impl Calendar<'_> {
 
     fn obey(&mut self, call: usize, command: Command, now: Time) {
         match command {
+            Command::Shape(plan) => {
+                let (blocks, would) = self.world.shape(call, plan);
+                self.step(call, Event::Shaped { blocks, would }, now);
+            }
+            Command::Rank(chunks) => {
+                let scores = self.world.rank(call, &chunks);
+                self.step(call, Event::Ranked { scores }, now);
+            }
+            Command::Trim(trim) => {
+                let tokens = self.world.trim(call, &trim);
+                self.step(call, Event::Trimmed { tokens }, now);
+            }
             Command::Send { op, edits } => self.send(call, op, &edits, now),
             // The end of an answer was planned when its request was sent.
             Command::Relay { .. } => {}
@@ -218,7 +248,12 @@ impl Aloft {
                 self.end(|open| open.op == *op && !open.is_cancelled)
             }
             Event::Cancelled { op, .. } => self.end(|open| open.op == *op),
-            Event::Arrived | Event::Woke { .. } | Event::HungUp => true,
+            Event::Arrived
+            | Event::Shaped { .. }
+            | Event::Ranked { .. }
+            | Event::Trimmed { .. }
+            | Event::Woke { .. }
+            | Event::HungUp => true,
         }
     }
 
@@ -230,7 +265,9 @@ impl Aloft {
 
 fn kind_of(event: &Event) -> Kind {
     match event {
-        Event::Arrived => Kind::Arrival,
+        Event::Arrived | Event::Shaped { .. } | Event::Ranked { .. } | Event::Trimmed { .. } => {
+            Kind::Arrival
+        }
         Event::Opened { .. } => Kind::Head,
         Event::HungUp => Kind::HangUp,
         Event::Closed { .. } | Event::Failed { .. } | Event::Cancelled { .. } => Kind::End,

@@ -23,7 +23,7 @@ pub(crate) use provider::Priced;
 pub use provider::Reading;
 pub use recorded::{Recorded, decisions};
 pub(crate) use trace::Nodes;
-pub use trace::{Gaps, Trace};
+pub use trace::{Gaps, ShapedTokens, Trace};
 pub(crate) use traced::{Common, Traced};
 pub use variant::{SWEEP, UnknownVariant, VARIANTS, Variant};
 pub use whatif::{Basis, Row, WhatIf, under, whatif, with_rules};

@@ -45,6 +45,8 @@ pub fn predict(trace: &Trace, rule: &PromptCache, catalog: &Catalog) -> Option<P
     let acting = PromptCache { state: State::On, share: Share::ALL, ..rule.clone() };
     let policies = |prompt_cache| Policies {
         prompt_cache,
+        shaping: Vec::new(),
+        token_budgets: Vec::new(),
         hedge: None,
         prices: prices.clone(),
         is_bypassed: false,

@@ -5,9 +5,13 @@
 
 use scrimp_core::flight::Outcome;
 use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::policy::shaping::{Plan, ShapedBlock};
+use scrimp_core::policy::token_budget::{Chunks, Trim};
 use scrimp_core::price::REPORTED;
 use scrimp_core::record::Timing;
-use scrimp_core::{Attempt, Ending, Fault, Memory, Metering, Policies, Record, Span, Time};
+use scrimp_core::{
+    Attempt, Ending, Fault, Memory, Metering, Policies, Record, Refusal, Span, Time,
+};
 
 use super::calendar::{Arrival, End, Reply, World, drive};
 
@@ -23,9 +27,7 @@ pub struct Recorded<'a> {
 /// recorded, in the order of `records`. A call that was refused before it had a flight comes back
 /// as it is.
 pub fn decisions(records: &[Record], policies: &Policies) -> Vec<Record> {
-    let mut order: Vec<usize> = (0..records.len())
-        .filter(|at| !matches!(records[*at].ending, Ending::Refused(_)))
-        .collect();
+    let mut order: Vec<usize> = (0..records.len()).filter(|at| has_flown(&records[*at])).collect();
     order.sort_by_key(|at| (records[*at].call.arrived, records[*at].call.id));
     let flown: Vec<&Record> = order.iter().map(|at| &records[*at]).collect();
     let mut world = Recorded::new(flown.clone());
@@ -34,6 +36,14 @@ pub fn decisions(records: &[Record], policies: &Policies) -> Vec<Record> {
     let arrivals = flown.iter().map(|record| arrival(record));
     drive(arrivals, policies, &Memory::default(), &mut world, &mut settled);
     replayed
+}
+
+/// Whether a call had a flight, if only to be refused by a budget.
+fn has_flown(record: &Record) -> bool {
+    match &record.ending {
+        Ending::Refused(refusal) => matches!(refusal, Refusal::InputTooLong { .. }),
+        _ => true,
+    }
 }
 
 /// A recorded call as an arrival: it comes when it came and hangs up when it hung up.
@@ -98,6 +108,21 @@ impl<'a> Recorded<'a> {
 }
 
 impl World for Recorded<'_> {
+    fn shape(&mut self, call: usize, plan: Plan) -> (Vec<ShapedBlock>, Vec<ShapedBlock>) {
+        let shaped = self.records[call].shaped.as_ref().filter(|shaped| shaped.asked() == plan);
+        shaped.map(|shaped| (shaped.blocks.clone(), shaped.would.clone())).unwrap_or_default()
+    }
+
+    fn rank(&mut self, call: usize, _chunks: &Chunks) -> Vec<u32> {
+        let budgeted = self.records[call].budgeted.as_ref();
+        budgeted.map(|budgeted| budgeted.scores.clone()).unwrap_or_default()
+    }
+
+    fn trim(&mut self, call: usize, trim: &Trim) -> Option<u64> {
+        let budgeted = self.records[call].budgeted.as_ref();
+        budgeted.filter(|budgeted| budgeted.trim == *trim).map(|budgeted| budgeted.tokens_after)
+    }
+
     fn send(&mut self, call: usize, request: usize, _edits: &[Edit], now: Time) -> Reply {
         let record = self.records[call];
         let Some(attempt) = record.attempts.get(request) else {

@@ -139,6 +139,8 @@ fn policies(hedge_after_ms: Option<i64>) -> Policies {
     });
     Policies {
         prompt_cache: Vec::new(),
+        shaping: Vec::new(),
+        token_budgets: Vec::new(),
         hedge: hedge_after_ms.map(|ms| Hedge { after: Span::from_millis(ms) }),
         prices: Arc::new(prices),
         is_bypassed: false,

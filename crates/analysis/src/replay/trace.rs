@@ -8,6 +8,7 @@
 //! call that only continues it adds the difference between the two measurements, which is exact.
 
 use rustc_hash::FxHashMap;
+use scrimp_core::policy::shaping::Shortened;
 use scrimp_core::record::{Trail, TrailEnd};
 use scrimp_core::{Block, Call, Entry, NodeId, PrefixTree, Record, UsageState, hash};
 use serde::Serialize;
@@ -22,6 +23,7 @@ pub struct Trace {
     pub(crate) prompts: Prompts,
     pub(crate) nodes: Nodes,
     gaps: Gaps,
+    shaping: ShapedTokens,
     blocks: u64,
 }
 
@@ -36,6 +38,33 @@ pub struct Gaps {
     pub without_blocks: usize,
     /// That used no input at all (refused, failed before they ran): in no row.
     pub without_input: usize,
+}
+
+/// What shaping made of calls, and what it would make of them: tokens by the estimate of their texts,
+/// which the gateway counted while it had them. What that is in money is not said: what a cache is
+/// read for costs a tenth, and a text that is rewritten has to be written there again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct ShapedTokens {
+    /// Calls that a rule was for.
+    pub calls: usize,
+    /// Tokens of their prompts as they came.
+    pub tokens: u64,
+    /// Of these, what shaping saved.
+    pub saved: u64,
+    /// What it would have saved with all that was only observed.
+    pub would_save: u64,
+}
+
+impl ShapedTokens {
+    fn add(&mut self, record: &Record) {
+        let Some(shaped) = &record.shaped else { return };
+        let prompt = &record.call.prompt;
+        let saved = |sum: Shortened| sum.tokens_before.saturating_sub(sum.tokens_after);
+        self.calls += 1;
+        self.tokens += record.call.estimated_tokens();
+        self.saved += saved(shaped.done(prompt));
+        self.would_save += saved(shaped.possible(prompt));
+    }
 }
 
 /// The nodes of the tree, fixed once it is built.
@@ -70,6 +99,11 @@ impl Trace {
     /// What records lack.
     pub fn gaps(&self) -> Gaps {
         self.gaps
+    }
+
+    /// What shaping made of the calls that a rule of it was for.
+    pub fn shaping(&self) -> ShapedTokens {
+        self.shaping
     }
 
     /// How many symbols all prompts have together, shared or not.
@@ -130,6 +164,7 @@ struct Growing {
     commons: Commons,
     calls: Vec<Traced>,
     gaps: Gaps,
+    shaping: ShapedTokens,
     blocks: u64,
     /// Whether any call with a trail was seen to use a cache: only then the others' silence means
     /// that they did not.
@@ -138,6 +173,7 @@ struct Growing {
 
 impl Growing {
     fn add(&mut self, record: &Record, trail: Option<Trail>) {
+        self.shaping.add(record);
         let usage = record.metering.usage;
         let input = usage.without_caching().uncached;
         if record.metering.state == UsageState::Unknown {
@@ -149,14 +185,16 @@ impl Growing {
             return;
         }
         let has_trail = trail.is_some();
-        let Some(trail) = trail.or_else(|| trail_of(&record.call)) else {
+        // What its provider saw is what it kept, and what its usage is of.
+        let sent = record.sent_call();
+        let Some(trail) = trail.or_else(|| trail_of(&sent)) else {
             self.gaps.without_prompt += 1;
             return;
         };
         self.gaps.without_blocks += usize::from(!trail.blocks_known);
         self.blocks += trail.symbols.len() as u64;
         self.do_trails_know_caching |= has_trail && usage.uncached < input;
-        let prompt = self.insert(&record.call, &trail);
+        let prompt = self.insert(&sent, &trail);
         let mut traced = Traced::of(record, prompt, &mut self.commons);
         traced.is_split_known = traced.is_reported() && !has_trail;
         traced.are_blocks_known = trail.blocks_known;
@@ -179,7 +217,7 @@ impl Growing {
     }
 
     fn finish(self) -> Trace {
-        let Growing { tree, mut prompts, mut known, mut calls, gaps, blocks, .. } = self;
+        let Growing { tree, mut prompts, mut known, mut calls, gaps, shaping, blocks, .. } = self;
         calls.sort_by_key(|traced| (traced.arrived, traced.id));
         let mut fixing = Fixing {
             tokens: vec![0; tree.len()],
@@ -200,7 +238,7 @@ impl Growing {
         drop(known);
         prompts.shrink();
         let nodes = Nodes { tokens: fixing.tokens, parents: fixing.tree.into_parents() };
-        Trace { calls, prompts, nodes, gaps, blocks }
+        Trace { calls, prompts, nodes, gaps, shaping, blocks }
     }
 }
 

@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::calendar::{Arrival, drive};
 use super::provider::{Priced, PromptCacheWorld, Reading};
-use super::trace::{Gaps, Trace};
+use super::trace::{Gaps, ShapedTokens, Trace};
 use super::traced::{Common, Traced};
 use super::variant::Variant;
 use crate::bound;
+use crate::report::count;
 
 /// What a sweep found. Its JSON is what scripts rest on.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -24,6 +25,10 @@ pub struct WhatIf {
     pub reading: Reading,
     /// One row for each policy, in the order asked for.
     pub rows: Vec<Row>,
+    /// What shaping saved and would save of the prompts, by estimate; `None`: no rule of it was for
+    /// any call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shaping: Option<ShapedTokens>,
     /// What the records lack and what follows from that, for a person.
     pub notes: Vec<String>,
 }
@@ -106,7 +111,9 @@ pub fn whatif(trace: &Trace, variants: &[Variant], catalog: &Catalog, reading: R
         Row { hit_share: row.hit_share.filter(|_| *variant != Variant::Bound), ..row }
     });
     let rows = rows.collect();
-    WhatIf { calls: calls.len(), reading, rows, notes: notes(trace, &unpriced, &calls) }
+    let shaping = Some(trace.shaping()).filter(|shaping| 0 < shaping.calls);
+    let notes = notes(trace, &unpriced, &calls);
+    WhatIf { calls: calls.len(), reading, rows, shaping, notes }
 }
 
 /// Replays the trace under rules of one's own, as a row called `policy`.
@@ -189,8 +196,14 @@ fn replayed(
     prices: &Arc<Catalog>,
     reading: Reading,
 ) -> Sums {
-    let policies =
-        Policies { prompt_cache, hedge: None, prices: prices.clone(), is_bypassed: false };
+    let policies = Policies {
+        prompt_cache,
+        shaping: Vec::new(),
+        token_budgets: Vec::new(),
+        hedge: None,
+        prices: prices.clone(),
+        is_bypassed: false,
+    };
     let mut sums = Sums::default();
     let mut settled = |call: usize, record: Record| sums.add(&calls[call], &record.metering.usage);
     let mixes_lives = fly(trace, calls, &policies, reading, &mut settled);
@@ -268,6 +281,17 @@ impl Traced {
     }
 }
 
+/// What shaping did, which is in every row, and would do, which is in none.
+fn shaping_told(tokens: u64, saved: u64, would_save: u64) -> String {
+    format!(
+        "under a shaping rule: {} of {} prompt tokens saved, {} if all that is observed was on \
+         (by the estimate of their texts; rows are of what was sent)",
+        count(saved),
+        count(tokens),
+        count(would_save)
+    )
+}
+
 fn notes(trace: &Trace, unpriced: &BTreeMap<Arc<str>, usize>, calls: &[Priced<'_>]) -> Vec<String> {
     let Gaps { without_prompt, without_usage, without_blocks, without_input: _ } = trace.gaps();
     let mut notes = Vec::new();
@@ -276,6 +300,8 @@ fn notes(trace: &Trace, unpriced: &BTreeMap<Arc<str>, usize>, calls: &[Priced<'_
             notes.push(format!("{count} {} {what}", if count == 1 { "call" } else { "calls" }));
         }
     };
+    let ShapedTokens { calls: shaped, tokens, saved, would_save } = trace.shaping();
+    note(shaped, &shaping_told(tokens, saved, would_save));
     note(without_prompt, "without a prompt in the records: in no row");
     note(without_usage, "with unknown usage: in no row");
     for (model, count) in unpriced {

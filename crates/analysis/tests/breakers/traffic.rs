@@ -527,6 +527,8 @@ fn recorded(call: Call) -> Entry {
     let mut record = Record {
         call: Arc::new(call),
         placement: None,
+        shaped: None,
+        budgeted: None,
         attempts: vec![attempt],
         ending: Ending::Answered { status: 200, finish: Some("stop".into()) },
         metering: Metering::measured(usage),

@@ -115,6 +115,8 @@ pub(crate) fn entry(number: usize, asks: &Asks) -> Entry {
     let record = Record {
         call: Arc::new(call),
         placement: None,
+        shaped: None,
+        budgeted: None,
         attempts: vec![attempt],
         ending: Ending::Answered { status: 200, finish: None },
         metering: Metering::measured(usage),

@@ -76,6 +76,8 @@ fn policies(hedge_after_ms: Option<i64>) -> Policies {
     });
     Policies {
         prompt_cache: Vec::new(),
+        shaping: Vec::new(),
+        token_budgets: Vec::new(),
         hedge: hedge_after_ms.map(|ms| Hedge { after: Span::from_millis(ms) }),
         prices: Arc::new(prices),
         is_bypassed: false,
@@ -112,12 +114,21 @@ impl Driver<'_> {
         match event {
             Event::Opened { op, .. } => self.open.contains_key(op),
             Event::Closed { op, .. } | Event::Failed { op, .. } => self.open.remove(op).is_some(),
-            Event::Arrived | Event::Cancelled { .. } | Event::Woke { .. } | Event::HungUp => true,
+            Event::Arrived
+            | Event::Shaped { .. }
+            | Event::Ranked { .. }
+            | Event::Trimmed { .. }
+            | Event::Cancelled { .. }
+            | Event::Woke { .. }
+            | Event::HungUp => true,
         }
     }
 
     fn carry_out(&mut self, command: Command, now: i64, start: Time) {
         match command {
+            Command::Shape(_) | Command::Rank(_) | Command::Trim(_) => {
+                unreachable!("no rule of these scenarios asks for it")
+            }
             Command::Send { op, .. } => self.send(op, now),
             Command::Relay { op } => self.relay(op, now),
             Command::Cancel { op } => {

@@ -6,6 +6,7 @@ pub mod guard;
 pub mod hedge;
 pub mod prompt_cache;
 pub mod shaping;
+pub mod token_budget;
 
 use std::sync::{Arc, Mutex};
 
@@ -17,6 +18,8 @@ use crate::price::Catalog;
 use guard::Guard;
 use hedge::Hedge;
 use prompt_cache::{AutoMemory, PromptCache};
+use shaping::{Shaped, Shaping};
+use token_budget::{Budgeted, TokenBudget};
 
 /// The policies in force, immutable. A changed configuration makes a new one; calls in flight keep
 /// the one that they began with.
@@ -24,6 +27,10 @@ use prompt_cache::{AutoMemory, PromptCache};
 pub struct Policies {
     /// Where to place prompt-cache marks. The first rule whose scope covers the call decides.
     pub prompt_cache: Vec<PromptCache>,
+    /// How texts are written in fewer tokens. The first rule whose scope covers the call decides.
+    pub shaping: Vec<Shaping>,
+    /// How many tokens a call may send and have back. The first rule whose scope covers it decides.
+    pub token_budgets: Vec<TokenBudget>,
     /// Whether a second request is sent when the first is slow.
     pub hedge: Option<Hedge>,
     /// What tokens cost.
@@ -81,6 +88,24 @@ pub enum Arm {
     Treated,
     /// The policy would act, but the call's unit is held out to compare with.
     HeldOut,
+}
+
+/// The call with the prompt that is sent, if shaping or a budget made another of it.
+pub fn as_sent(call: &Call, shaped: Option<&Shaped>, budgeted: Option<&Budgeted>) -> Option<Call> {
+    let shaped = shaped.map_or(&[][..], |shaped| &shaped.blocks);
+    let trim = budgeted.filter(|budgeted| budgeted.is_applied()).map(|budgeted| &budgeted.trim);
+    let trim = trim.filter(|trim| trim.changes_prompt());
+    if shaped.is_empty() && trim.is_none() {
+        return None;
+    }
+    let mut call = call.clone();
+    for shaped in shaped {
+        shaped.apply(&mut call.prompt);
+    }
+    if let Some(trim) = trim {
+        call.prompt = trim.apply(&call.prompt);
+    }
+    Some(call)
 }
 
 impl Share {

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Arm, Scope, Share};
-use crate::call::{Block, Call, Content, Role};
+use crate::call::{Block, Call, Content, Digest, Role};
 
 /// A way to write a block in fewer tokens. Records name it by its place: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,6 +81,12 @@ impl Transforms {
     #[must_use]
     pub const fn and(self, others: Transforms) -> Transforms {
         Transforms(self.0 | others.0)
+    }
+
+    /// These but for one.
+    #[must_use]
+    pub const fn without(self, transform: Transform) -> Transforms {
+        Transforms(self.0 & !(1 << transform as u8))
     }
 
     /// Whether it is one of them.
@@ -158,6 +164,9 @@ pub struct ShapedBlock {
     pub characters: u32,
     /// Its tokens after that, by the estimate of [`Block::tokens`].
     pub tokens: u32,
+    /// Its digest after that, of a definition whose keys were put in order: those of other orders
+    /// have the same. Of other blocks it follows from the one before.
+    pub digest: Option<Digest>,
 }
 
 /// What became of a call's text under a rule.
@@ -179,6 +188,18 @@ pub struct Shaped {
     pub would: Vec<ShapedBlock>,
 }
 
+impl ShapedBlock {
+    /// Makes its block what it is now. What it says is another text, and so not what another call was
+    /// cached with.
+    pub fn apply(&self, prompt: &mut [Block]) {
+        let Some(block) = prompt.get_mut(self.block as usize) else { return };
+        (block.characters, block.tokens) = (self.characters, self.tokens);
+        let marked = || block.digest.marked(u64::from(self.by.0) | 1 << 8);
+        block.digest = self.digest.unwrap_or_else(marked);
+        block.chunks = Box::default();
+    }
+}
+
 /// What blocks say before and after.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Shortened {
@@ -197,7 +218,8 @@ pub struct Shortened {
 /// The rule that decides about `call`, if any does.
 pub fn rule_for<'a>(rules: &'a [Shaping], call: &Call) -> Option<&'a Shaping> {
     let rule = rules.iter().find(|rule| rule.scope.covers(call))?;
-    (!rule.on.and(rule.observed).is_empty()).then_some(rule)
+    let is_asked = !rule.on.and(rule.observed).is_empty() && call.dialect.is_conversation();
+    is_asked.then_some(rule)
 }
 
 impl Shaping {
@@ -215,6 +237,12 @@ impl Shaping {
 }
 
 impl Shaped {
+    /// Names no text that may be left out: a reference to it would lead nowhere.
+    pub fn keep_whole(&mut self) {
+        self.made = self.made.without(Transform::References);
+        self.counted = self.counted.without(Transform::References);
+    }
+
     /// What the driver is asked for.
     pub fn asked(&self) -> Plan {
         Plan { made: self.made, counted: self.counted }

@@ -265,8 +265,20 @@ fn difference((live, replayed): (&Record, &Record)) -> Option<String> {
             fields.push(format!("{name}: live {live}, replayed {replayed}"));
         }
     };
-    let Record { call, placement, attempts, ending, metering, cost, cost_uncached, timing: _ } =
-        live;
+    let Record {
+        call,
+        placement,
+        shaped,
+        budgeted,
+        attempts,
+        ending,
+        metering,
+        cost,
+        cost_uncached,
+        timing: _,
+    } = live;
+    compare("shaped", shaped, &replayed.shaped);
+    compare("budgeted", budgeted, &replayed.budgeted);
     compare("placement", placement, &replayed.placement);
     compare("ending", ending, &replayed.ending);
     compare("attempts", attempts, &replayed.attempts);

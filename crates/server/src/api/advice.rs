@@ -122,6 +122,10 @@ fn on_refusal(refusal: &Refusal) -> &'static str {
             "A page of another site called the gateway, whose configured key it must not spend: if \
              the page is yours, call from its server, or give it a virtual key."
         }
+        Refusal::InputTooLong { .. } => {
+            "Send less, raise `max_input_tokens` under [token_budgets], or let its `strategy` leave \
+             something out."
+        }
         Refusal::NoWebSocket { .. } => "Let realtime connections go to the provider itself.",
     }
 }

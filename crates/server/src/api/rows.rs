@@ -117,6 +117,8 @@ pub(super) fn detail(record: &Record, prices: &Catalog) -> Value {
     });
     row["attempts"] = record.attempts.iter().map(attempt).collect();
     row["placement"] = json!(record.placement);
+    row["shaped"] = json!(record.shaped);
+    row["budgeted"] = json!(record.budgeted);
     let tags = record.call.caller.tags.iter();
     row["tags"] = tags.map(|(name, value)| json!({ "name": name, "value": value })).collect();
     let blocks = record.call.prompt.iter().map(|block| {

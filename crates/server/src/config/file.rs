@@ -3,17 +3,19 @@
 //! The comments on fields are what users read: the schema and the reference are made of them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use scrimp_core::policy::prompt_cache::{ClientMarks, Strategy};
-use scrimp_core::{State, Ttl};
-use serde::de::{IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use scrimp_core::policy::Scope;
+use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
+use scrimp_core::{Share, State, Ttl};
+use serde::Deserialize;
+use serde::de::MapAccess;
 use toml::Spanned;
 
 use super::schema;
+use super::scoped::Scoped;
+use super::shaping::{ShapingTable, TokenBudgetTable};
 use super::token::Role;
 use super::values::{Length, Portion, Size};
 
@@ -36,10 +38,18 @@ pub(super) struct File {
     #[schemars(with = "BTreeMap<String, ModelTable>", extend("x-key" = "ALIAS"))]
     pub(super) models: BTreeMap<Spanned<String>, ModelTable>,
     /// Where prompt-cache marks are placed. Off unless it is written. The plain table is for every
-    /// call; `"op:NAME"`, `"model:NAME"` and `"tag:KEY=VALUE"` tables for some; what they do not say
-    /// they take from the plain one.
+    /// call; `"op:NAME"`, `"model:NAME"`, `"key:ID"`, `"team:NAME"` and `"tag:KEY=VALUE"` tables for
+    /// some; what they do not say they take from the plain one.
     #[schemars(extend("x-key" = "\"SCOPE\""))]
-    pub(super) prompt_cache: PromptCacheTable,
+    pub(super) prompt_cache: Scoped<RuleTable>,
+    /// How texts are written in fewer tokens (docs/shaping.md). Each way is off unless it is written;
+    /// `"observe"` counts what it would save. Tables by scope as in `[prompt_cache]`.
+    #[schemars(extend("x-key" = "\"SCOPE\""))]
+    pub(super) shaping: Scoped<ShapingTable>,
+    /// How many tokens a call may send and have back (docs/shaping.md). None unless it is written;
+    /// tables by scope as in `[prompt_cache]`.
+    #[schemars(extend("x-key" = "\"SCOPE\""))]
+    pub(super) token_budgets: Scoped<TokenBudgetTable>,
     /// Limits of size and time.
     pub(super) http: HttpTable,
     /// How long things are kept.
@@ -241,15 +251,6 @@ pub(super) struct PricesTable {
     pub(super) file: Option<PathBuf>,
 }
 
-/// `[prompt_cache]` holds a rule for every call and, below it, rules by scope.
-#[derive(Debug, Default)]
-pub(super) struct PromptCacheTable {
-    pub(super) base: RuleTable,
-    pub(super) scoped: Vec<(Spanned<String>, RuleTable)>,
-    /// What is neither: told with its place, which an error from here would not have.
-    pub(super) unknown: Option<Spanned<String>>,
-}
-
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RuleTable {
@@ -329,43 +330,52 @@ impl TtlWord {
     }
 }
 
-/// The fields of a rule.
-pub(super) const RULE_FIELDS: &[&str] =
-    &["state", "strategy", "ttl", "share", "client_marks", "experiment"];
+impl super::scoped::RuleTable for RuleTable {
+    type Rule = PromptCache;
+    const SECTION: &'static str = "prompt_cache";
+    const FIELDS: &'static [&'static str] =
+        &["state", "strategy", "ttl", "share", "client_marks", "experiment"];
 
-struct Section;
-
-impl<'de> Visitor<'de> for Section {
-    type Value = PromptCacheTable;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a prompt-cache rule, or rules by scope such as \"op:code-review\"")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PromptCacheTable, A::Error> {
-        let mut table = PromptCacheTable::default();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
-            let base = &mut table.base;
-            match key.as_ref().as_str() {
-                "state" => base.state = Some(map.next_value()?),
-                "strategy" => base.strategy = Some(map.next_value()?),
-                "ttl" => base.ttl = Some(map.next_value()?),
-                "share" => base.share = Some(map.next_value()?),
-                "client_marks" => base.client_marks = Some(map.next_value()?),
-                "experiment" => base.experiment = Some(map.next_value()?),
-                scope if scope.contains(':') => table.scoped.push((key, map.next_value()?)),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    table.unknown = Some(key);
-                }
-            }
+    fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        match name {
+            "state" => self.state = Some(map.next_value()?),
+            "strategy" => self.strategy = Some(map.next_value()?),
+            "ttl" => self.ttl = Some(map.next_value()?),
+            "share" => self.share = Some(map.next_value()?),
+            "client_marks" => self.client_marks = Some(map.next_value()?),
+            "experiment" => self.experiment = Some(map.next_value()?),
+            _ => return Ok(false),
         }
-        Ok(table)
+        Ok(true)
     }
-}
 
-impl<'de> Deserialize<'de> for PromptCacheTable {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PromptCacheTable, D::Error> {
-        deserializer.deserialize_map(Section)
+    fn over(&self, base: &RuleTable) -> RuleTable {
+        RuleTable {
+            state: self.state.or(base.state),
+            strategy: self.strategy.or(base.strategy),
+            ttl: self.ttl.or(base.ttl),
+            share: self.share.or(base.share),
+            client_marks: self.client_marks.or(base.client_marks),
+            experiment: self.experiment.or(base.experiment),
+        }
+    }
+
+    fn is_said(&self) -> bool {
+        self.state.is_some()
+    }
+
+    fn resolved(&self, scope: Scope) -> PromptCache {
+        let strategy = self.strategy.map_or(Strategy::Tail, Strategy::from);
+        // Of `auto` it is the longest life that it may ask for.
+        let ttl = if strategy == Strategy::Auto { Ttl::Long } else { Ttl::Short };
+        PromptCache {
+            scope,
+            state: self.state.unwrap_or(State::Observe),
+            strategy,
+            ttl: self.ttl.and_then(TtlWord::named).unwrap_or(ttl),
+            share: self.share.map_or(Share::ALL, |portion| portion.0),
+            experiment: self.experiment.unwrap_or(0),
+            client_marks: self.client_marks.unwrap_or(ClientMarks::Keep),
+        }
     }
 }

@@ -13,6 +13,8 @@ mod provider;
 mod proxy;
 mod reference;
 mod schema;
+mod scoped;
+mod shaping;
 mod token;
 mod values;
 
@@ -22,15 +24,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use scrimp_core::policy::Scope;
-use scrimp_core::policy::prompt_cache::{ClientMarks, PromptCache, Strategy};
-use scrimp_core::{KeyRing, Share, State, Ttl};
+use scrimp_core::KeyRing;
+use scrimp_core::policy::prompt_cache::PromptCache;
+use scrimp_core::policy::shaping::Shaping;
+use scrimp_core::policy::token_budget::TokenBudget;
 use toml::Spanned;
 
 pub use aws::AccessKey;
-use file::{
-    File, HttpTable, ListenTable, ModelTable, PromptCacheTable, RULE_FIELDS, RuleTable, TtlWord,
-};
+use file::{File, HttpTable, ListenTable, ModelTable};
 pub use file::{Speaks, TlsFiles};
 pub use private::Upstream;
 pub use problem::ConfigError;
@@ -39,6 +40,7 @@ pub use provider::{Metering, Origin, Provider, Secret, StoredKey};
 pub use proxy::Proxy;
 pub use reference::reference;
 pub use schema::schema;
+use scoped::Rules;
 pub use token::{Role, Token};
 pub use values::Lookup;
 
@@ -57,6 +59,10 @@ pub struct Config {
     pub models: BTreeMap<Arc<str>, Target>,
     /// Where to place prompt-cache marks, in order of precedence.
     pub prompt_cache: Vec<PromptCache>,
+    /// How texts are written in fewer tokens, in order of precedence.
+    pub shaping: Vec<Shaping>,
+    /// How many tokens a call may send and have back, in order of precedence.
+    pub token_budgets: Vec<TokenBudget>,
     /// A file with prices of the user's own.
     pub prices: Option<PathBuf>,
     /// How long single calls are kept.
@@ -142,10 +148,20 @@ impl Config {
     ) -> Result<Config, ConfigError> {
         let source = Source { file: name, text };
         let file: File = toml::from_str(text).map_err(|error| source.misread(&error))?;
-        let File { listen, keys, providers, models, prompt_cache, http, store, prices } = file;
+        let File {
+            listen,
+            keys,
+            providers,
+            models,
+            prompt_cache,
+            shaping,
+            token_budgets,
+            http,
+            store,
+            prices,
+        } = file;
         let providers = provider::all(&source, providers, environment)?;
-        let mut rules = Rules::default();
-        rules.add(&source, &prompt_cache)?;
+        let mut rules = Rules::of(&source, &prompt_cache)?;
         if let Some((file, text)) = applied {
             let source = Source { file, text };
             let File { prompt_cache, .. } =
@@ -158,6 +174,8 @@ impl Config {
             limits: limits(&source, http)?,
             models: aliases(&source, models, &providers)?,
             prompt_cache: rules.in_order(),
+            shaping: Rules::of(&source, &shaping)?.in_order(),
+            token_budgets: Rules::of(&source, &token_budgets)?.in_order(),
             prices: prices.file,
             retention: store.retention.map(|length| length.0),
             rollup_retention: store.rollup_retention.map(|length| length.0),
@@ -297,84 +315,6 @@ fn aliases(
         aliases.insert(alias.into_inner().into(), target);
     }
     Ok(aliases)
-}
-
-/// Rules by scope; a later one for the same scope replaces an earlier one.
-#[derive(Default)]
-struct Rules {
-    base: RuleTable,
-    scoped: BTreeMap<(u8, String), (Scope, RuleTable)>,
-}
-
-impl Rules {
-    fn add(&mut self, source: &Source<'_>, table: &PromptCacheTable) -> Result<(), ConfigError> {
-        if let Some(unknown) = &table.unknown {
-            let name = unknown.as_ref();
-            let known = RULE_FIELDS.join(", ");
-            let message = format!("unknown field `{name}` in [prompt_cache]; there are {known}");
-            let suggestion = nearest(name, RULE_FIELDS.iter().copied());
-            let wrong = source.wrong(Some(unknown.span()), message);
-            return Err(ConfigError { suggestion, ..wrong });
-        }
-        self.base = over(&table.base, &self.base);
-        for (name, rule) in &table.scoped {
-            let (rank, scope) = scope_of(name.as_ref()).ok_or_else(|| {
-                let message = format!(
-                    "`{}` is no scope: write \"op:NAME\", \"model:NAME\" or \"tag:KEY=VALUE\"",
-                    name.as_ref()
-                );
-                source.wrong(Some(name.span()), message)
-            })?;
-            self.scoped.insert((rank, name.as_ref().clone()), (scope, rule.clone()));
-        }
-        Ok(())
-    }
-
-    /// The narrower scope first, and at last the rule for every call.
-    fn in_order(self) -> Vec<PromptCache> {
-        let Rules { base, scoped } = self;
-        let scoped = scoped.into_values().map(|(scope, rule)| resolved(scope, &over(&rule, &base)));
-        scoped.chain(base.state.map(|_| resolved(Scope::All, &base))).collect()
-    }
-}
-
-fn scope_of(name: &str) -> Option<(u8, Scope)> {
-    match name.split_once(':')? {
-        ("tag", pair) => {
-            let (key, value) = pair.split_once('=')?;
-            Some((0, Scope::Tag(key.into(), value.into())))
-        }
-        ("op", name) => Some((1, Scope::Operation(name.into()))),
-        ("model", name) => Some((2, Scope::Model(name.into()))),
-        _ => None,
-    }
-}
-
-/// What `rule` says, and where it says nothing what `base` says.
-fn over(rule: &RuleTable, base: &RuleTable) -> RuleTable {
-    RuleTable {
-        state: rule.state.or(base.state),
-        strategy: rule.strategy.or(base.strategy),
-        ttl: rule.ttl.or(base.ttl),
-        share: rule.share.or(base.share),
-        client_marks: rule.client_marks.or(base.client_marks),
-        experiment: rule.experiment.or(base.experiment),
-    }
-}
-
-fn resolved(scope: Scope, rule: &RuleTable) -> PromptCache {
-    let strategy = rule.strategy.map_or(Strategy::Tail, Strategy::from);
-    // Of `auto` it is the longest life that it may ask for.
-    let ttl = if strategy == Strategy::Auto { Ttl::Long } else { Ttl::Short };
-    PromptCache {
-        scope,
-        state: rule.state.unwrap_or(State::Observe),
-        strategy,
-        ttl: rule.ttl.and_then(TtlWord::named).unwrap_or(ttl),
-        share: rule.share.map_or(Share::ALL, |portion| portion.0),
-        experiment: rule.experiment.unwrap_or(0),
-        client_marks: rule.client_marks.unwrap_or(ClientMarks::Keep),
-    }
 }
 
 #[cfg(test)]

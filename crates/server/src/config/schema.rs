@@ -10,7 +10,8 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-use super::file::{File, PromptCacheTable, RuleTable};
+use super::file::File;
+use super::scoped::{RuleTable, Scoped};
 use super::values::{Length, Portion, Size};
 
 /// The schema of the whole file.
@@ -58,17 +59,17 @@ fn adopt(object: &mut Map<String, Value>, options: Vec<Value>) {
     }
 }
 
-impl JsonSchema for PromptCacheTable {
+impl<R: RuleTable + JsonSchema> JsonSchema for Scoped<R> {
     fn schema_name() -> Cow<'static, str> {
-        "PromptCacheTable".into()
+        format!("Scoped{}", R::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = RuleTable::json_schema(generator);
+        let mut schema = R::json_schema(generator);
         let rule = schema.clone();
         schema.insert(
             "patternProperties".to_owned(),
-            serde_json::json!({ "^(op:|model:|tag:[^=]*=)": rule }),
+            serde_json::json!({ "^(op:|model:|key:|team:|tag:[^=]*=)": rule }),
         );
         schema
     }

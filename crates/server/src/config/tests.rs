@@ -199,7 +199,7 @@ fn a_wrong_file_is_told_with_its_place_and_a_suggestion() {
     refuses(
         "[prompt_cache.\"ops:x\"]\nstate = \"on\"",
         expect![[
-            r#"scrimp.toml:1:15: `ops:x` is no scope: write "op:NAME", "model:NAME" or "tag:KEY=VALUE""#
+            r#"scrimp.toml:1:15: `ops:x` is no scope: write "op:NAME", "model:NAME", "key:ID", "team:NAME" or "tag:KEY=VALUE""#
         ]],
     );
     refuses(

@@ -13,6 +13,8 @@ use crate::config::Provider;
 const SCRIMP_ID: HeaderName = HeaderName::from_static("x-scrimp-id");
 const SCRIMP_COST: HeaderName = HeaderName::from_static("x-scrimp-cost-usd");
 const AMAZON_ERROR: HeaderName = HeaderName::from_static("x-amzn-errortype");
+/// What policies made of the call.
+pub(super) const SCRIMP_REASON: HeaderName = HeaderName::from_static("x-scrimp-reason");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
 /// Makes a provider's head the gateway's. `own` was spent here, `waited` for the provider and the
@@ -55,6 +57,10 @@ pub(super) fn add_cost(headers: &mut HeaderMap, record: &Record) {
 
 /// The answer to a call that got none from its provider, in the dialect of its caller.
 pub(super) fn failure(record: &Record, dialect: Dialect, provider: &Provider) -> (Parts, Bytes) {
+    if let Ending::Refused(refusal) = &record.ending {
+        let (status, code, text) = told(refusal, dialect);
+        return error(dialect, &record.call, status, code, &text);
+    }
     let Ending::Failed { fault } = record.ending else {
         let text = "scrimp: the call ended without an answer";
         return error(dialect, &record.call, 500, "no_answer", text);
@@ -155,6 +161,36 @@ pub(crate) fn fault_text(fault: Fault) -> (u16, &'static str, &'static str) {
     }
 }
 
+/// What a refused caller is told: of a prompt that is too long what its provider would say, since
+/// programs know that and make the prompt shorter.
+pub(super) fn told(refusal: &Refusal, dialect: Dialect) -> (u16, &'static str, String) {
+    let (status, code, text) = refusal_text(refusal);
+    let Refusal::InputTooLong { tokens, limit, .. } = refusal else {
+        return (status, code, format!("scrimp: {text}"));
+    };
+    let (code, said) = match dialect.family() {
+        Family::Openai | Family::Other => (
+            "context_length_exceeded",
+            format!(
+                "This model's maximum context length is {limit} tokens. However, your messages \
+                 resulted in {tokens} tokens. Please reduce the length of the messages."
+            ),
+        ),
+        Family::Anthropic => {
+            (code, format!("prompt is too long: {tokens} tokens > {limit} maximum"))
+        }
+        Family::Gemini => (
+            code,
+            format!(
+                "The input token count ({tokens}) exceeds the maximum number of tokens allowed \
+                 ({limit})."
+            ),
+        ),
+        Family::Bedrock => (code, "Input is too long for requested model.".to_owned()),
+    };
+    (status, code, format!("{said} (scrimp: {text})"))
+}
+
 /// The status of a refusal, its word for programs, and its reason in words for people.
 pub(crate) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
     match refusal {
@@ -209,6 +245,16 @@ pub(crate) fn refusal_text(refusal: &Refusal) -> (u16, &'static str, String) {
             (501, "no_websocket", why)
         }
         Refusal::ForeignPage => (403, "foreign_page", FOREIGN_PAGE.to_owned()),
+        Refusal::InputTooLong { tokens, needed, limit } => {
+            let stays = match needed < tokens {
+                true => format!(", and {needed} that may not be left out"),
+                false => String::new(),
+            };
+            let why = format!(
+                "the prompt has {tokens} tokens by estimate{stays}; its token budget allows {limit}"
+            );
+            (400, "input_too_long", why)
+        }
     }
 }
 

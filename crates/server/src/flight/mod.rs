@@ -5,6 +5,7 @@
 //! add an `if` about a provider's answer wants a policy.
 
 mod answer;
+mod body;
 mod carried;
 mod outbound;
 mod request;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::policy::shaping::Plan;
+use scrimp_core::policy::token_budget::{Chunks, Trim};
 use scrimp_core::{Call, Command, Dialect, Event, Flight, Op, Policies, Record, Span};
 use tokio::time::{Sleep, sleep_until};
 
@@ -24,8 +27,9 @@ use crate::gateway::Gateway;
 use crate::reply::{self, Reply};
 use crate::running::Running;
 pub(crate) use answer::{fault_text, refusal_text};
+pub(crate) use body::Body;
 pub(crate) use carried::Carried;
-pub(crate) use outbound::{Body, Outbound};
+pub(crate) use outbound::Outbound;
 use request::Request;
 pub(crate) use settle::{Unsettled, refuse, status_of};
 
@@ -94,8 +98,12 @@ async fn drive(flight: &mut Flight, open: &mut Operations) -> Record {
     let mut event = Event::Arrived;
     loop {
         step(flight, event, open, &mut commands);
+        let mut at_once = None;
         for command in commands.drain(..) {
             match command {
+                Command::Shape(plan) => at_once = Some(open.shape(plan)),
+                Command::Rank(chunks) => at_once = Some(open.rank(&chunks)),
+                Command::Trim(trim) => at_once = Some(open.trim(&trim)),
                 Command::Send { op, edits } => open.send(op, &edits),
                 Command::Relay { op } => open.relay(op),
                 Command::Cancel { op } => open.cancel(op),
@@ -103,7 +111,10 @@ async fn drive(flight: &mut Flight, open: &mut Operations) -> Record {
                 Command::Finish(record) => return *record,
             }
         }
-        event = open.next().await;
+        event = match at_once {
+            Some(event) => event,
+            None => open.next().await,
+        };
     }
 }
 
@@ -113,7 +124,10 @@ fn step(flight: &mut Flight, event: Event, open: &Operations, commands: &mut Vec
     let now = open.watch.now();
     let memory = &open.gateway.shared().memory;
     let policies = &*open.running.policies;
-    let is_arrival = event == Event::Arrived;
+    let is_arrival = matches!(
+        event,
+        Event::Arrived | Event::Shaped { .. } | Event::Ranked { .. } | Event::Trimmed { .. }
+    );
     let shaped = catch_unwind(AssertUnwindSafe(|| {
         flight.step(event, now, policies, memory, commands);
     }));
@@ -121,7 +135,13 @@ fn step(flight: &mut Flight, event: Event, open: &Operations, commands: &mut Vec
         open.gateway.shared().counts.policy_panicked();
         commands.clear();
         *flight = Flight::new(open.call.clone());
-        let bare = Policies { prompt_cache: Vec::new(), hedge: None, ..policies.clone() };
+        let bare = Policies {
+            prompt_cache: Vec::new(),
+            shaping: Vec::new(),
+            token_budgets: Vec::new(),
+            hedge: None,
+            ..policies.clone()
+        };
         flight.step(Event::Arrived, now, &bare, memory, commands);
     } else if let Err(panic) = shaped {
         std::panic::resume_unwind(panic);
@@ -129,6 +149,27 @@ fn step(flight: &mut Flight, event: Event, open: &Operations, commands: &mut Vec
 }
 
 impl Operations {
+    /// Shapes the request. A transform that panics must not take the call down: it goes unshaped.
+    fn shape(&mut self, plan: Plan) -> Event {
+        let Operations { outbound, call, gateway, .. } = self;
+        let key = &gateway.shared().key;
+        let shaped = catch_unwind(AssertUnwindSafe(|| outbound.shape(call, plan, key)));
+        let (blocks, would) = shaped.unwrap_or_else(|_| {
+            gateway.shared().counts.policy_panicked();
+            Default::default()
+        });
+        Event::Shaped { blocks, would }
+    }
+
+    fn rank(&self, chunks: &Chunks) -> Event {
+        Event::Ranked { scores: self.outbound.rank(&self.call, chunks) }
+    }
+
+    fn trim(&mut self, trim: &Trim) -> Event {
+        let key = &self.gateway.shared().key;
+        Event::Trimmed { tokens: self.outbound.trim(&self.call, trim, key) }
+    }
+
     fn send(&mut self, op: Op, edits: &[Edit]) {
         let sending = self.outbound.depart(&self.gateway, &self.running, &self.call, edits);
         let limits = self.running.config.limits;
@@ -140,7 +181,8 @@ impl Operations {
         self.outbound.let_go();
         let own = self.watch.now().since(self.call.arrived) - self.waited;
         if let Some(request) = self.requests.iter_mut().find(|request| request.op == op) {
-            request.relay(&self.call, &self.reply, own, self.waited);
+            let reason = self.outbound.reason();
+            request.relay(&self.call, &self.reply, own, self.waited, reason);
         }
     }
 

@@ -3,15 +3,17 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, HeaderName};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 use scrimp_core::policy::prompt_cache::Edit;
+use scrimp_core::policy::shaping::{Plan, ShapedBlock};
+use scrimp_core::policy::token_budget::{Chunks, Trim};
 use scrimp_core::{Call, Delivery, Dialect, Family, Fault};
-use scrimp_wire::dialect::{Layout, WireEdit, edit};
+use scrimp_wire::Key;
+use scrimp_wire::dialect::OutputWord;
 
+use super::body::{Body, Remade};
 use crate::config::{Metering, Provider, Speaks, StoredKey};
-use crate::downstream::Incoming;
 use crate::gateway::Gateway;
 use crate::running::Running;
 use crate::upstream::{Lines, Opened, Outgoing, Unsigned, Upload, signed};
@@ -26,19 +28,9 @@ pub(crate) struct Outbound {
     /// The client says how long its body is.
     is_length_said: bool,
     body: Body,
+    remade: Remade,
     /// The name that the provider knows the model by, where the client used another.
     renamed: Option<Arc<str>>,
-}
-
-pub(crate) enum Body {
-    /// Read as a whole, with the places that edits may touch.
-    Read(Bytes, Box<Layout>),
-    /// Whole, and never edited.
-    Opaque(Bytes),
-    /// Goes through as it comes, once.
-    Passing(Incoming),
-    /// No longer needed.
-    Gone,
 }
 
 /// A request under way.
@@ -168,7 +160,8 @@ impl Outbound {
     ) -> Outbound {
         let lines = lines(headers, &provider, &body, call);
         let is_length_said = headers.contains_key(CONTENT_LENGTH);
-        Outbound { provider, method, target, lines, is_length_said, body, renamed }
+        let remade = Remade::default();
+        Outbound { provider, method, target, lines, is_length_said, body, remade, renamed }
     }
 
     /// The provider that the call goes to.
@@ -182,6 +175,34 @@ impl Outbound {
         self.lines = Lines::default();
     }
 
+    /// What policies made of the call, for its client.
+    pub(super) fn reason(&self) -> Option<HeaderValue> {
+        self.remade.reason()
+    }
+
+    /// Shapes the body.
+    pub(super) fn shape(
+        &mut self,
+        call: &Call,
+        plan: Plan,
+        key: &Key,
+    ) -> (Vec<ShapedBlock>, Vec<ShapedBlock>) {
+        self.remade.shape(&mut self.body, call, plan, key)
+    }
+
+    /// Ranks chunks of the body.
+    pub(super) fn rank(&self, call: &Call, chunks: &Chunks) -> Vec<u32> {
+        self.remade.rank(&self.body, call, chunks)
+    }
+
+    /// Trims the body.
+    pub(super) fn trim(&mut self, call: &Call, trim: &Trim, key: &Key) -> Option<u64> {
+        let is_newer =
+            &*self.provider.prices_as == "openai" || self.provider.speaks == Speaks::Azure;
+        let word = if is_newer { OutputWord::Newer } else { OutputWord::Older };
+        self.remade.trim(&mut self.body, call, trim, word, key)
+    }
+
     /// Begins a request.
     pub(crate) fn depart(
         &mut self,
@@ -192,7 +213,7 @@ impl Outbound {
     ) -> Sending {
         let hides_usage = !running.policies.is_bypassed && self.asks_for_usage(call);
         let (provider, limits) = (self.provider.clone(), running.config.limits);
-        let body = self.body(call.dialect, edits, hides_usage);
+        let body = self.body.edited(call.dialect, edits, hides_usage, self.renamed.as_ref());
         let Outbound { method, target, lines, is_length_said, .. } = self;
         let request = match body {
             Body::Read(body, _) | Body::Opaque(body) => Some(match &provider.stored_key {
@@ -225,25 +246,6 @@ impl Outbound {
             && !call.parameters.usage_in_stream
             && self.provider.metering == Metering::Active
             && matches!(self.body, Body::Read(..))
-    }
-
-    /// The body to send, edited. What cannot be edited goes as the client sent it.
-    fn body(&mut self, dialect: Dialect, edits: &[Edit], hides_usage: bool) -> Body {
-        match &self.body {
-            Body::Read(body, layout) => {
-                let own = hides_usage.then_some(WireEdit::IncludeUsage);
-                let renamed = self.renamed.clone().map(WireEdit::Model);
-                let own = own.into_iter().chain(renamed).collect::<Vec<_>>();
-                let all = edits.iter().copied().map(WireEdit::Policy).chain(own.iter().cloned());
-                let all = all.collect::<Vec<_>>();
-                let edited = edit(body, dialect, layout, &all)
-                    .or_else(|_| edit(body, dialect, layout, &own))
-                    .unwrap_or_else(|_| body.clone());
-                Body::Opaque(edited)
-            }
-            Body::Opaque(body) => Body::Opaque(body.clone()),
-            Body::Passing(_) | Body::Gone => std::mem::replace(&mut self.body, Body::Gone),
-        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::response::Parts;
 use scrimp_core::flight::Outcome;
@@ -101,8 +102,15 @@ impl Request {
     }
 
     /// Begins to give the answer to the client. `own` is the time spent in this program so far,
-    /// `waited` the time spent for others.
-    pub(super) fn relay(&mut self, call: &Call, reply: &Reply, own: Span, waited: Span) {
+    /// `waited` the time spent for others; `reason` says what policies made of the call.
+    pub(super) fn relay(
+        &mut self,
+        call: &Call,
+        reply: &Reply,
+        own: Span,
+        waited: Span,
+        reason: Option<HeaderValue>,
+    ) {
         let Stage::Headed(headed) = std::mem::replace(&mut self.stage, Stage::Over) else { return };
         let Opened { mut head, answer } = *headed;
         let status = head.status.as_u16();
@@ -117,6 +125,9 @@ impl Request {
             head.headers.remove(CONTENT_LENGTH);
         }
         answer::prepare(&mut head.headers, call, own, waited);
+        if let Some(reason) = reason {
+            head.headers.insert(answer::SCRIMP_REASON, reason);
+        }
         reply.answer(head);
         self.stage = Stage::Relaying(Box::new(Relaying {
             answer,

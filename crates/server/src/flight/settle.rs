@@ -80,9 +80,9 @@ pub(crate) fn refuse(
     now: Time,
     waited: Span,
 ) -> (Parts, Bytes) {
-    let (status, code, text) = answer::refusal_text(&refusal);
+    let (status, code, text) = answer::told(&refusal, dialect);
     let call = unsettled.call().clone();
-    let told = answer::error(dialect, &call, status, code, &format!("scrimp: {text}"));
+    let told = answer::error(dialect, &call, status, code, &text);
     let ended = now.since(call.arrived);
     unsettled.settle(unsent(call, Ending::Refused(refusal), ended, waited));
     told
@@ -94,6 +94,8 @@ pub(crate) fn unsent(call: Arc<Call>, ending: Ending, ended: Span, waited: Span)
     Record {
         call,
         placement: None,
+        shaped: None,
+        budgeted: None,
         attempts: Vec::new(),
         ending,
         metering: Metering::measured(Usage::ZERO),

@@ -154,6 +154,8 @@ fn record(unit: u64, number: u64, arm: Arm, pico: i64) -> Record {
     let cost = usd(pico as f64 / 1e3);
     Record {
         call: std::sync::Arc::new(call),
+        shaped: None,
+        budgeted: None,
         placement: Some(Placement {
             experiment: number,
             state: State::On,

@@ -19,5 +19,6 @@ mod reconcile;
 pub(crate) mod rig;
 mod roles;
 mod screens;
+mod shaping;
 mod spend;
 mod tls;

@@ -134,6 +134,11 @@ fn text_tokens(counts: &Counts, opaque: usize) -> u32 {
     narrow((plain * 3 + digits * 6 + foreign * 4).div_ceil(12))
 }
 
+/// The same estimate for a text by itself.
+pub(super) fn tokens_of_text(text: &str) -> u32 {
+    text_tokens(&Counts::of(text.as_bytes()), 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -67,6 +67,12 @@ pub enum CannotEdit {
         /// The block.
         block: u32,
     },
+    /// The block cannot be left out without what stands around it.
+    #[error("block {block}, or one behind it, cannot be left out by itself")]
+    NotRemovable {
+        /// The first block that was to be left out.
+        block: u32,
+    },
     /// The dialect has no way to say it.
     #[error("this dialect cannot express {what}")]
     Inexpressible {
@@ -93,7 +99,7 @@ pub fn edit(
         return Err(CannotEdit::OtherBody { expected, found });
     }
     let wish = Wish::of(dialect, layout, edits)?;
-    let mut splices = Splices { body, all: Vec::new() };
+    let mut splices = Splices::of(body);
     if let Some(words) = words(dialect) {
         wish.check_marks(dialect, body, layout)?;
         wish.write_marks(dialect, words, layout, &mut splices);
@@ -339,19 +345,23 @@ fn object(members: &[(&str, String)]) -> String {
 }
 
 /// Changes to a body, by position.
-struct Splices<'b> {
+pub(super) struct Splices<'b> {
     body: &'b Bytes,
     all: Vec<(Piece, String)>,
 }
 
-impl Splices<'_> {
-    fn replace(&mut self, piece: Piece, by: String) {
+impl<'b> Splices<'b> {
+    pub(super) fn of(body: &'b Bytes) -> Splices<'b> {
+        Splices { body, all: Vec::new() }
+    }
+
+    pub(super) fn replace(&mut self, piece: Piece, by: String) {
         if piece.of(self.body) != by.as_bytes() {
             self.all.push((piece, by));
         }
     }
 
-    fn cut(&mut self, piece: Piece) {
+    pub(super) fn cut(&mut self, piece: Piece) {
         self.all.push((piece, String::new()));
     }
 
@@ -360,7 +370,7 @@ impl Splices<'_> {
     }
 
     /// Adds a member at the end of an object.
-    fn insert(&mut self, object: Object, key: &str, value: &str) {
+    pub(super) fn insert(&mut self, object: Object, key: &str, value: &str) {
         let comma = if object.members == 0 { "" } else { "," };
         self.put(object.end, format!("{comma}\"{key}\":{value}"));
     }
@@ -383,7 +393,7 @@ impl Splices<'_> {
         }
     }
 
-    fn apply(mut self) -> Bytes {
+    pub(super) fn apply(mut self) -> Bytes {
         if self.all.is_empty() {
             return self.body.clone();
         }

@@ -21,6 +21,8 @@ pub struct Layout {
     pub(super) places: Vec<Place>,
     /// Marks that are no block's own: before the first block, or one more behind the same.
     pub(super) strays: usize,
+    /// Where each block of the prompt stands; a whole message for what it says without content.
+    pub(super) spans: Vec<Piece>,
 }
 
 /// An object that may get a member.

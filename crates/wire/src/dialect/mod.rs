@@ -15,8 +15,12 @@ mod openai;
 mod outline;
 mod parameters;
 mod prompt;
+mod rank;
 mod read;
 mod section;
+mod shape;
+mod texts;
+mod trim;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,7 +32,10 @@ pub use crate::error::{error_body, sse_error};
 pub use bedrock::{is_claude, model_of, percent_encoded};
 pub use edit::{CannotEdit, WireEdit, edit};
 pub use layout::Layout;
+pub use rank::rank;
 pub use read::read;
+pub use shape::{ShapedBody, shape};
+pub use trim::{OutputWord, trim};
 
 /// One path of an API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

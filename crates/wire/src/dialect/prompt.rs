@@ -50,6 +50,8 @@ pub(super) struct Words {
 pub(super) struct Draft {
     pub(super) block: Block,
     pub(super) place: Place,
+    /// Where all of it lies.
+    pub(super) span: Piece,
     /// Where its text lies, if it is one string.
     pub(super) text: Option<Piece>,
     /// Its mark names no life and has that of the request's options.
@@ -112,7 +114,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn message(&mut self, scanner: &mut Scanner<'_>, out: &mut Vec<Draft>) -> Read<()> {
-        let first = out.len();
+        let (first, start) = (out.len(), scanner.at());
         let mut role = None;
         let mut content_at = None;
         let mut is_content_read = false;
@@ -155,21 +157,29 @@ impl Reader<'_> {
         }
         if !extras.is_empty() {
             extras.sort_unstable();
-            self.extras(&extras.concat(), role.as_deref().unwrap_or(b""), out, first);
+            let span = Piece::new(start, scanner.at());
+            self.extras(&extras.concat(), role.as_deref().unwrap_or(b""), span, out, first);
         }
         Ok(())
     }
 
     /// What a message says beside its content is part of its first block, or a block of its own where
     /// there is no other (the id of an earlier sound).
-    fn extras(&mut self, extras: &[u8], role: &[u8], out: &mut Vec<Draft>, first: usize) {
+    fn extras(
+        &mut self,
+        extras: &[u8],
+        role: &[u8],
+        span: Piece,
+        out: &mut Vec<Draft>,
+        first: usize,
+    ) {
         if let Some(draft) = out.get_mut(first) {
             return with_extras(self.key, &mut draft.block, extras);
         }
         let role = self.role(Speaker::Message(role), Content::Other);
         let said = Said { role, content: Content::Other, bytes: extras, opaque: 0 };
         let block = block(self.key, said);
-        out.push(Draft { block, place: Place::Fixed, text: None, inherits: false });
+        out.push(Draft { block, place: Place::Fixed, span, text: None, inherits: false });
     }
 
     /// Reads calls to tools, which stand beside an assistant's content.
@@ -266,7 +276,7 @@ impl Reader<'_> {
         block.markable =
             block.characters != 0 && !is_alone && self.is_markable(speaker, role, content);
         let place = if block.markable { Place::Text(piece) } else { Place::Fixed };
-        Ok(Draft { block, place, text: Some(piece), inherits: false })
+        Ok(Draft { block, place, span: piece, text: Some(piece), inherits: false })
     }
 
     /// A value that is kept as it is and takes no mark.
@@ -277,18 +287,21 @@ impl Reader<'_> {
         content: Content,
     ) -> Read<Draft> {
         self.scratch.clear();
-        match scanner.kind()? {
+        let kind = scanner.kind()?;
+        let start = scanner.at();
+        match kind {
             Kind::String => scanner.string_into(&mut self.scratch)?,
             _ => scanner.canonical(&mut self.scratch)?,
         }
+        let span = Piece::new(start, scanner.at());
         let block = block(self.key, Said { role, content, bytes: &self.scratch, opaque: 0 });
-        Ok(Draft { block, place: Place::Fixed, text: None, inherits: false })
+        Ok(Draft { block, place: Place::Fixed, span, text: None, inherits: false })
     }
 
     /// An object that is a block.
     fn part(&mut self, scanner: &mut Scanner<'_>, speaker: Speaker<'_>) -> Read<Draft> {
         self.scratch.clear();
-        let mut part = Part::default();
+        let (mut part, start) = (Part::default(), scanner.at());
         let mut members = scanner.enter_object()?;
         part.object.end = Piece::new(0, scanner.at()).end;
         while let Some(member) = scanner.member(&mut members)? {
@@ -297,7 +310,8 @@ impl Reader<'_> {
             part.object.members += 1;
         }
         part.end = Piece::new(0, scanner.at()).end;
-        Ok(self.draft(part, speaker))
+        let draft = self.draft(part, speaker);
+        Ok(Draft { span: Piece::new(start, scanner.at()), ..draft })
     }
 
     fn part_member(
@@ -382,6 +396,7 @@ impl Reader<'_> {
                 Some(_) => Place::Behind { at: end, mark: None },
                 None => Place::Object { object, mark },
             },
+            span: Piece::default(),
             text: text.map(|(_, piece)| piece).filter(|_| others == 0),
             inherits: is_marked && life.is_none(),
         }

@@ -159,7 +159,7 @@ impl<'k> Top<'k> {
         let drafts = drafts.into_iter().flatten().flatten();
         let inherited = cache_options.and_then(|options| options.life).unwrap_or(Ttl::Short);
         let (mut prompt, mut places) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        let mut texts = Vec::with_capacity(count);
+        let (mut texts, mut spans) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for mut draft in drafts {
             if draft.inherits && dialect.family() == Family::Openai {
                 draft.block.mark = Some(inherited);
@@ -167,6 +167,7 @@ impl<'k> Top<'k> {
             prompt.push(draft.block);
             places.push(draft.place);
             texts.push(draft.text);
+            spans.push(draft.span);
         }
         features::take(&mut prompt, &texts, body, reader.key);
         let mut parameters = self.parameters.finish(reader.key);
@@ -197,6 +198,7 @@ impl<'k> Top<'k> {
                 cache_options,
                 places,
                 strays: reader.strays,
+                spans,
             },
         }
     }

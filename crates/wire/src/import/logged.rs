@@ -69,6 +69,8 @@ impl Logged {
         Record {
             call: Arc::new(call),
             placement: None,
+            shaped: None,
+            budgeted: None,
             attempts: vec![attempt],
             ending: self.ending,
             metering,

@@ -119,7 +119,7 @@ pub(super) mod tests {
         let number = prop_oneof![
             any::<i64>().prop_map(Value::from),
             any::<f64>()
-                .prop_filter_map("finite", |n| serde_json::Number::from_f64(n))
+                .prop_filter_map("finite", serde_json::Number::from_f64)
                 .prop_map(Value::Number),
         ];
         let leaf = prop_oneof![

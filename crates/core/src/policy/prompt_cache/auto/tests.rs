@@ -283,6 +283,8 @@ fn send(memory: &Memory, call: Call, after: &[fn(Op) -> Event]) -> Vec<Edit> {
     });
     let policies = Policies {
         prompt_cache: vec![rule()],
+        shaping: Vec::new(),
+        token_budgets: Vec::new(),
         hedge: None,
         prices: prices.into(),
         is_bypassed: false,
