@@ -37,6 +37,7 @@ fn call(prompt: &str) -> Call {
             characters: 4_000,
             tokens: 1_000,
             features: None,
+            outline: None,
             mark: None,
             markable: true,
         });
@@ -58,6 +59,7 @@ fn call(prompt: &str) -> Call {
             usage_in_stream: false,
             client_cache_options: false,
             digest: Digest::default(),
+            rendered: None,
         },
         prompt: blocks,
         body_bytes: 0,
