@@ -23,7 +23,7 @@ use super::{Clock, Config, Connector, Gateway, Setup};
 const PIPE_BYTES: usize = 256 << 10;
 
 /// The rule, and time limits short enough that an answer that stalls ends by them.
-fn rules(strategy: &str) -> String {
+pub(super) fn rules(strategy: &str) -> String {
     format!(
         "[prompt_cache]\nstate = \"on\"\nstrategy = \"{strategy}\"\nshare = 0.5\n\
          [http]\nfirst_token_timeout = \"60s\"\nchunk_timeout = \"30s\""
@@ -57,7 +57,7 @@ pub(super) const KINDS: [&str; 9] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) calls: usize,
-    /// By the names of [`KINDS`].
+    /// By the names of [`KINDS`], and what shaping and budgets did.
     pub(super) kinds: BTreeMap<&'static str, usize>,
     /// The provider's faults by name, as its own log counts them.
     pub(super) faults: BTreeMap<String, usize>,
@@ -98,6 +98,12 @@ fn kinds(record: &Record) -> Vec<&'static str> {
             kinds.push("edited");
         }
     }
+    kinds.extend(record.shaped.iter().filter(|s| !s.blocks.is_empty()).map(|_| "shaped"));
+    kinds.extend(record.budgeted.iter().map(|budgeted| match budgeted.too_much {
+        Some(_) => "too long",
+        None if budgeted.trim.changes_prompt() => "trimmed",
+        None => "limited",
+    }));
     if record.cost.is_none() {
         kinds.push("unpriced");
     }
@@ -124,13 +130,18 @@ pub(super) fn fault_names() -> Vec<String> {
 
 /// Plays the seed's day and flies it again.
 pub(super) fn check(kind: Workload, strategy: &str, seed: u64, scale: f64) -> Checked {
+    check_under(kind, &rules(strategy), seed, scale)
+}
+
+/// The same under any rules.
+pub(super) fn check_under(kind: Workload, rules: &str, seed: u64, scale: f64) -> Checked {
     let rule = |fault: &String| FaultRule {
         fault: fault.parse().expect("a name from the list of faults"),
         probability: FAULT_SHARE,
     };
     let faults = fault_names().iter().map(rule).collect();
     let provider = Provider::new(Settings { faults, ..Settings::usual(seed) });
-    let day = Day::play(kind, &rules(strategy), seed, scale, &provider);
+    let day = Day::play(kind, rules, seed, scale, &provider);
     let replayed = decisions(&day.live, &day.gateway.running().policies);
     let mut complaints = incomplete(&day.played, &day.live, &day.store);
     let differing: Vec<String> = day.live.iter().zip(&replayed).filter_map(difference).collect();

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::rig::Rig;
 use crate::{Clock, Config, Connector, Gateway, Setup};
-use day::{Checked, check};
+use day::{Checked, check, check_under, rules};
 
 /// The whole of a day.
 const SCALE: f64 = 1.0;
@@ -86,6 +86,27 @@ fn live_equals_replay_for_a_coding_agent() {
 #[test]
 fn live_equals_replay_for_batch_extraction() {
     live_equals_replay(Workload::BatchExtraction, "tail");
+}
+
+/// Budgets that much of the day is larger than, and some of it cannot be made to fit.
+#[test]
+fn live_equals_replay_with_shaping_and_token_budgets() {
+    for (kind, strategy, most, happened) in [
+        (Workload::SupportChat, "drop_turns", 3_400, &["limited", "trimmed"][..]),
+        (Workload::CodingAgent, "cut_results", 10_000, &["limited", "trimmed", "too long"]),
+    ] {
+        let rules = format!(
+            "[shaping]\nminify = \"on\"\ncanonical = \"on\"\nterminal = \"on\"\ntables = \"observe\"\n\
+             share = 0.5\n[token_budgets]\nstate = \"on\"\nmax_input_tokens = {most}\n\
+             strategy = \"{strategy}\"\nmax_output_tokens = 300\n{}",
+            rules("auto")
+        );
+        let Checked { counts, differ, complaints } = check_under(kind, &rules, 11, SCALE / 4.0);
+        assert!(complaints.is_empty(), "{differ} of {} differ: {complaints:#?}", counts.calls);
+        for kind in happened {
+            assert!(counts.kinds.contains_key(kind), "{strategy}: no call is {kind}: {counts:?}");
+        }
+    }
 }
 
 #[test]
