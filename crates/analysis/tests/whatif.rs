@@ -5,6 +5,8 @@ mod support;
 use expect_test::expect;
 use scrimp_analysis::replay::{Reading, Trace, VARIANTS, Variant, WhatIf, whatif};
 use scrimp_core::call::Digest;
+use scrimp_core::policy::Arm;
+use scrimp_core::policy::shaping::{Shaped, ShapedBlock, Transform, Transforms};
 use scrimp_core::{Entry, Metering, Ttl, Usage};
 use support::{Asks, Says};
 
@@ -140,4 +142,37 @@ fn a_policy_that_cannot_be_replayed_is_refused_by_naming_those_that_can() {
     }
     let refusal = "lru".parse::<Variant>().unwrap_err().to_string();
     expect!["`lru` is no prompt-cache policy that can be replayed; there are none, client, system:short, system:long, tail:short, tail:long, system+tail, anchor:2k, anchor:4k, anchor:8k, anchor:16k, anchor:32k, auto, bound"].assert_eq(&refusal);
+}
+
+#[test]
+fn what_shaping_saved_and_would_save_is_said_in_tokens_and_rows_are_of_what_was_sent() {
+    let usage = Usage { uncached: 1_000, ..Usage::ZERO };
+    let block = |block, tokens| ShapedBlock {
+        block,
+        by: Transforms::NONE.with(Transform::Minify),
+        characters: 4 * tokens,
+        tokens,
+        digest: None,
+    };
+    let shaped = |mut entry: Entry| {
+        entry.record.shaped = Some(Box::new(Shaped {
+            experiment: 1,
+            arm: Arm::Treated,
+            unit: 1,
+            made: Transforms::NONE.with(Transform::Minify),
+            counted: Transforms::NONE.with(Transform::Tables),
+            blocks: vec![block(1, 60)],
+            would: vec![block(1, 40)],
+        }));
+        entry
+    };
+    let entries = conversation().into_iter().map(|entry| shaped(of_gateway(entry, 7, usage)));
+    let found = sweep(entries.collect(), &[Variant::None]);
+    let told = found.shaping.expect("a rule was for the calls");
+    assert_eq!((told.calls, told.tokens, told.saved, told.would_save), (2, 4_250, 80, 120));
+    expect![
+        "2 calls under a shaping rule: 80 of 4,250 prompt tokens saved, 120 if all that is observed was on (by the estimate of their texts; rows are of what was sent)"
+    ]
+    .assert_eq(&found.notes[0]);
+    assert_eq!(sweep(conversation(), &[Variant::None]).shaping, None);
 }
