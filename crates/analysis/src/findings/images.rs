@@ -8,7 +8,7 @@ use scrimp_core::Usd;
 use scrimp_core::call::Content;
 
 use super::weigh::{Members, Scales};
-use super::{Finding, Rule, Study, is_worth, operations};
+use super::{Finding, Rule, Study, by_operation, is_worth};
 use crate::replay::Basis;
 use crate::report::{count, money, plural};
 
@@ -24,9 +24,7 @@ const LEAST_PERCENT: u64 = 25;
 const MOST_OUTPUT: u64 = 200;
 
 fn find(study: &Study<'_>) -> Vec<Finding> {
-    let Some(scales) = Scales::measured(study) else { return Vec::new() };
-    let operations = operations(&scales);
-    operations.iter().filter_map(|(name, calls)| finding(study, &scales, name, calls)).collect()
+    by_operation(study, finding)
 }
 
 fn finding(

@@ -228,6 +228,16 @@ impl Finding {
 /// Asked of few calls, traffic says little about what it never does.
 const LEAST_CALLS: usize = 50;
 
+/// What `finding` says of each operation, at what was measured.
+fn by_operation(
+    study: &Study<'_>,
+    finding: fn(&Study<'_>, &Scales<'_>, &Arc<str>, &Members) -> Option<Finding>,
+) -> Vec<Finding> {
+    let Some(scales) = Scales::measured(study) else { return Vec::new() };
+    let operations = operations(&scales);
+    operations.iter().filter_map(|(name, calls)| finding(study, &scales, name, calls)).collect()
+}
+
 /// The operations that have enough calls with a price to tell something, each with these.
 fn operations(scales: &Scales<'_>) -> Vec<(Arc<str>, Members)> {
     let mut operations: BTreeMap<Arc<str>, Members> = BTreeMap::new();

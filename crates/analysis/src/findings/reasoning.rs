@@ -6,7 +6,7 @@ use std::sync::Arc;
 use scrimp_core::{Usage, UsageState, Usd};
 
 use super::weigh::{Members, Scales};
-use super::{Finding, Rule, Study, is_worth, operations};
+use super::{Finding, Rule, Study, by_operation, is_worth};
 use crate::report::{count, money, plural};
 
 pub(super) const RULE: Rule = Rule {
@@ -23,9 +23,7 @@ const LEAST_PERCENT: u64 = 10;
 const MOST_VISIBLE: u64 = 300;
 
 fn find(study: &Study<'_>) -> Vec<Finding> {
-    let Some(scales) = Scales::measured(study) else { return Vec::new() };
-    let operations = operations(&scales);
-    operations.iter().filter_map(|(name, calls)| finding(study, &scales, name, calls)).collect()
+    by_operation(study, finding)
 }
 
 fn finding(

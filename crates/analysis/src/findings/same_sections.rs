@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use scrimp_core::{Digest, Role, Usd};
 
 use super::weigh::{Members, Scales};
-use super::{Finding, Rule, Study, is_worth, operations};
+use super::{Finding, Rule, Study, by_operation, is_worth};
 use crate::replay::{Basis, Link};
 use crate::report::{count, money, plural};
 
@@ -26,9 +26,7 @@ const LEAST_BEHIND: u64 = 256;
 const LEAST_PERCENT: u64 = 20;
 
 fn find(study: &Study<'_>) -> Vec<Finding> {
-    let Some(scales) = Scales::measured(study) else { return Vec::new() };
-    let operations = operations(&scales);
-    operations.iter().filter_map(|(name, calls)| finding(study, &scales, name, calls)).collect()
+    by_operation(study, finding)
 }
 
 /// The blocks that nearly all of the calls have.

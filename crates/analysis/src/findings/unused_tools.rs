@@ -10,7 +10,7 @@ use scrimp_core::call::Content;
 use scrimp_core::{Role, Usd};
 
 use super::weigh::{Members, Scales};
-use super::{Evidence, Finding, Rule, Study, is_worth, operations};
+use super::{Evidence, Finding, Rule, Study, by_operation, is_worth};
 use crate::replay::Basis;
 use crate::report::{count, plural};
 
@@ -47,9 +47,7 @@ struct Defined {
 }
 
 fn find(study: &Study<'_>) -> Vec<Finding> {
-    let Some(scales) = Scales::measured(study) else { return Vec::new() };
-    let operations = operations(&scales);
-    operations.iter().filter_map(|(name, calls)| finding(study, &scales, name, calls)).collect()
+    by_operation(study, finding)
 }
 
 fn seen(study: &Study<'_>, scales: &Scales<'_>, members: &Members) -> Seen {
