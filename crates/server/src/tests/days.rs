@@ -7,7 +7,7 @@ mod day;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use scrimp_core::{Ending, Record, Time};
+use scrimp_core::{Ending, Record, Time, Usd};
 use scrimp_sim::workload::{Played, Request, Workload, day, drive, exchange};
 use scrimp_sim::{FAULT_HEADER, FAULTS, Provider, Settings};
 use tokio::io::duplex;
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::rig::Rig;
 use crate::{Clock, Config, Connector, Gateway, Setup};
-use day::{Checked, check, check_under, rules};
+use day::{Checked, Day, check, check_under, rules};
 
 /// The whole of a day.
 const SCALE: f64 = 1.0;
@@ -86,6 +86,21 @@ fn live_equals_replay_for_a_coding_agent() {
 #[test]
 fn live_equals_replay_for_batch_extraction() {
     live_equals_replay(Workload::BatchExtraction, "tail");
+}
+
+/// Most prompts of this day are never sent again, so that all that `auto` can do is lose by trying.
+/// `examples/realised_saving` plays more days.
+#[test]
+fn a_day_on_which_nothing_can_be_saved_gets_hardly_dearer_by_auto() {
+    let cost = |state: &str| {
+        let rules = format!("[prompt_cache]\nstate = \"{state}\"\nstrategy = \"auto\"");
+        let provider = Provider::new(Settings::usual(1));
+        let day = Day::play(Workload::Rag, &rules, 1, SCALE, &provider);
+        day.live.iter().filter_map(|record| record.cost).sum::<Usd>()
+    };
+    let (before, after) = (cost("observe"), cost("on"));
+    assert!(after <= before.scaled(1_005, 1_000), "{before} became {after}");
+    assert_ne!(before, after, "something was tried");
 }
 
 /// Budgets that much of the day is larger than, and some of it cannot be made to fit.
