@@ -22,7 +22,7 @@ use crate::price::{CacheRules, Rates};
 use crate::time::{Span, Time};
 use crate::usage::{Metering, UsageState};
 
-/// Blocks that are remembered unless said otherwise: 17 MB when all are there.
+/// Blocks that are remembered unless said otherwise: 18 MB when all are there.
 const REMEMBERED_BLOCKS: usize = 131_072;
 
 /// What `auto` remembers between calls.
@@ -115,7 +115,7 @@ pub(super) struct Seen {
 }
 
 impl AutoMemory {
-    /// A memory of at most so many blocks (132 bytes each, measured by `cargo xtask bench marks`).
+    /// A memory of at most so many blocks (139 bytes each, measured by `cargo xtask bench marks`).
     pub fn with_capacity(blocks: usize) -> AutoMemory {
         AutoMemory {
             prefixes: Prefixes::new(blocks),
